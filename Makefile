@@ -1,0 +1,44 @@
+# One virtual environment in .venv, made by whichever target comes first. Nothing is installed globally
+# but the system packages of `make services`, which CI asks for.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The tests wait more than they compute.
+TEST_JOBS ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format generate bench clean
+
+help:  ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(READY)  ## check and serve the sample service on port 8000 (PORT=9000 make run for another)
+	@exec $(BIN)/orchestrator run
+
+test: $(READY)  ## run the tests; those that need a Docker engine are skipped where there is none
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) $(ARGS)
+
+lint: $(READY)  ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(READY)  ## let ruff format and fix what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+generate: $(READY)  ## write again what is derived from the models: schemas and the reference
+	@$(BIN)/python -m orchestrator.spec.generate
+
+bench: $(READY)  ## measure against the rivals, side by side, as ratios
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove what was made here
+	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

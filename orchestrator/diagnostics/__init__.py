@@ -1,0 +1,137 @@
+"""One record for everything that is wrong with what a user wrote, whoever finds it.
+
+The record is data; `orchestrator.diagnostics.formats` has one renderer for each output format,
+`orchestrator.diagnostics.catalogue` says what each code means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SEVERITIES = ("error", "warning", "note")
+"""Worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands: lines and columns count from 1, the end is exclusive; line 0 is a whole file."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A second place that explains a finding: the first of two duplicate keys, the value an overlay overrides."""
+
+    message: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. The message is lower case, without a full stop, with literals in backticks."""
+
+    code: str
+    severity: str
+    message: str
+    place: Place
+    pointer: str = ""
+    """The JSON pointer of the value in the effective spec, such as `/wait_for/0/tcp`."""
+    item: str = ""
+    """The id of the item it belongs to, such as `wait:db`."""
+    hint: str = ""
+    related: tuple[Related, ...] = ()
+
+    @property
+    def documentation(self) -> str:
+        return f"orchestrator explain {self.code}"
+
+    def record(self) -> dict[str, object]:
+        """The record as it stands in JSON output."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "end_line": self.place.end_line,
+            "end_column": self.place.end_column,
+            "pointer": self.pointer,
+            "item": self.item,
+            "hint": self.hint,
+            "related": [
+                {
+                    "message": each.message,
+                    "file": each.place.file,
+                    "line": each.place.line,
+                    "column": each.place.column,
+                }
+                for each in self.related
+            ],
+            "documentation": self.documentation,
+        }
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects diagnostics, so that one run tells all of them."""
+
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        place: Place,
+        *,
+        pointer: str = "",
+        item: str = "",
+        hint: str = "",
+        related: Iterable[Related] = (),
+        severity: str = "",
+    ) -> None:
+        """Adds a finding; its severity is the catalogue's unless another is given."""
+        if not severity:
+            from orchestrator.diagnostics.catalogue import severity_of
+
+            severity = severity_of(code)
+        self.found.append(
+            Diagnostic(code, severity, message, place, pointer, item, hint, tuple(related))
+        )
+
+    @property
+    def failed(self) -> bool:
+        return any(each.severity == "error" for each in self.found)
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """By place, each finding once."""
+    unique = dict.fromkeys(diagnostics)
+    return sorted(
+        unique,
+        key=lambda each: (each.place.file, each.place.line, each.place.column, SEVERITIES.index(each.severity), each.code),
+    )
+
+
+def summary(diagnostics: Iterable[Diagnostic]) -> dict[str, int]:
+    """How many there are of each severity, as JSON output has it."""
+    counts = dict.fromkeys(("errors", "warnings", "notes"), 0)
+    for each in diagnostics:
+        counts[each.severity + "s"] += 1
+    return counts
+
+
+def relabelled(diagnostic: Diagnostic, severity: str) -> Diagnostic:
+    return replace(diagnostic, severity=severity)
