@@ -1,0 +1,106 @@
+"""The located tree: every value knows the file, line and column it came from, and what it overrode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.diagnostics import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Scalar = str | int | float | bool | None
+Span = tuple[int, int, int, int]
+"""Line, column, end line, end column; from 1, the end exclusive."""
+
+
+class Node:
+    """A value of the document. `value` is a scalar, a dict of nodes by key, or a list of nodes."""
+
+    __slots__ = ("directive", "file", "keys", "overrides", "raw", "span", "trap", "value")
+
+    def __init__(self, value: Scalar | dict[str, Node] | list[Node], file: str, span: Span) -> None:
+        self.value = value
+        self.file = file
+        self.span = span
+        self.keys: dict[str, tuple[str, Span]] | None = None
+        """For a mapping: the file and span of each key."""
+        self.raw: str | None = None
+        """The text of a plain scalar that YAML turned into something else than text."""
+        self.trap: str | None = None
+        """The code of the trap of YAML 1.1 that this plain scalar fell into."""
+        self.directive: str | None = None
+        """`replace` or `remove`, for overlays."""
+        self.overrides: tuple[Place, ...] = ()
+        """Where the values stood that this one replaced, nearest first."""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.file, *self.span)
+
+    def key_place(self, key: str) -> Place:
+        """Where a key of this mapping stands; the mapping itself when the key is not there."""
+        if self.keys and key in self.keys:
+            file, span = self.keys[key]
+            return Place(file, *span)
+        return self.place
+
+    def get(self, key: str) -> Node | None:
+        return self.value.get(key) if isinstance(self.value, dict) else None
+
+    def children(self) -> Iterator[tuple[str | int, Node]]:
+        if isinstance(self.value, dict):
+            yield from self.value.items()
+        elif isinstance(self.value, list):
+            yield from enumerate(self.value)
+
+    def at(self, path: Sequence[str | int]) -> tuple[Node, int]:
+        """The node at a path, or the deepest one there is; and how many steps of the path were taken."""
+        node = self
+        for taken, step in enumerate(path):
+            child: Node | None = None
+            if isinstance(node.value, dict) and isinstance(step, str):
+                child = node.value.get(step)
+            elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
+                child = node.value[step]
+            if child is None:
+                return node, taken
+            node = child
+        return node, len(path)
+
+    def copy(self) -> Node:
+        """A shallow copy that may be changed."""
+        value = self.value
+        if isinstance(value, dict):
+            value = dict(value)
+        elif isinstance(value, list):
+            value = list(value)
+        other = Node(value, self.file, self.span)
+        other.keys = dict(self.keys) if self.keys is not None else None
+        other.raw, other.trap, other.directive = self.raw, self.trap, self.directive
+        other.overrides = self.overrides
+        return other
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """The JSON pointer (RFC 6901) of a path."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def words_for(value: object) -> str:
+    """What a value is, in words: for messages that say what was found."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return f"the boolean `{str(value).lower()}`"
+        case int() | float():
+            return f"the number `{value}`"
+        case str():
+            return f"`{value}`" if len(value) <= 60 else f"`{value[:57]}...`"
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return type(value).__name__

@@ -1,0 +1,358 @@
+"""YAML to a located tree, by libyaml's events: limits, duplicate keys, traps, safe tags only.
+
+Events instead of PyYAML's own composer: nothing recurses, the limits hold before anything is built, and each
+plain scalar is seen with the text that was written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from orchestrator.diagnostics import Findings, Place, Related
+from orchestrator.document.node import Node, Span
+from orchestrator.document.scalars import explain_trap, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 100
+MAX_ALIASES = 1_000
+MAX_EXPANDED = 100_000
+"""Values that aliases may add: what a bomb of nested aliases would unfold to."""
+
+C_PARSER = hasattr(yaml, "CSafeLoader")
+_LOADER: Any = yaml.CSafeLoader if C_PARSER else yaml.SafeLoader
+
+_TAG = "tag:yaml.org,2002:"
+_SAFE_TAGS = frozenset({_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map")})
+_DIRECTIVES = {"!replace": "replace", "!remove": "remove"}
+
+
+def read(data: bytes, file: str, findings: Findings) -> Node | None:
+    """The tree of one YAML document, or None when it cannot be read; every problem is a finding."""
+    text = _decode(data, file, findings)
+    if text is None:
+        return None
+    reader = _Reader(file, findings, text)
+    try:
+        root = reader.run()
+    except _Stop:
+        return None
+    except yaml.YAMLError as error:
+        _syntax(error, file, text, findings)
+        return None
+    if root is None:
+        findings.add(
+            "ORC005", "the document is empty", Place(file, 1, 1, 1, 1), hint="start with `version: 1` and `service: NAME`"
+        )
+    elif not isinstance(root.value, dict):
+        kind = "a list" if isinstance(root.value, list) else "a single value"
+        findings.add(
+            "ORC006", f"the top level must be a mapping, found {kind}", root.place,
+            hint="start with `version: 1` and `service: NAME`",
+        )  # fmt: skip
+        return None
+    return root
+
+
+def _decode(data: bytes, file: str, findings: Findings) -> str | None:
+    if len(data) > MAX_BYTES:
+        findings.add("ORC002", f"the file has {len(data):,} bytes, at most {MAX_BYTES:,} are read", Place(file))
+        return None
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        findings.add("ORC003", "the file is UTF-16, not UTF-8", Place(file), hint=f"iconv -f UTF-16 -t UTF-8 {file}")
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        findings.add(
+            "ORC003", f"cannot decode the file as UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}",
+            Place(file, line, 1, line, 1), hint="a spec is UTF-8 text; is this the right file?",
+        )  # fmt: skip
+        return None
+    if data.startswith(b"\xef\xbb\xbf"):
+        findings.add("ORC018", "the file starts with a byte order mark", Place(file, 1, 1, 1, 1), hint="save it as UTF-8 without BOM")
+    if "\r\n" in text:
+        line = text.count("\n", 0, text.index("\r\n")) + 1
+        findings.add("ORC018", "lines end with CR LF", Place(file, line, 1, line, 1), hint="save the file with LF line endings")
+    return text
+
+
+class _Stop(Exception):  # noqa: N818 - not an error: reading cannot go on, and a finding says why
+    """Nothing more can be read of this document."""
+
+
+class _Open:
+    """A collection that is being read."""
+
+    __slots__ = ("anchor", "key", "merges", "node", "size")
+
+    def __init__(self, node: Node, anchor: str | None) -> None:
+        self.node = node
+        self.anchor = anchor
+        self.key: Node | None = None
+        self.merges: list[Node] = []
+        self.size = 1
+
+
+class _Reader:
+    def __init__(self, file: str, findings: Findings, text: str) -> None:
+        self.file = file
+        self.findings = findings
+        self.text = text
+        self.anchors: dict[str, Node] = {}
+        self.sizes: dict[int, int] = {}
+        self.stack: list[_Open] = []
+        self.aliases = 0
+        self.expanded = 0
+        self.root: Node | None = None
+
+    def run(self) -> Node | None:
+        documents = 0
+        for event in self._events():
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                self._add(self._scalar(event), event.anchor, 1)
+            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                self._open(event, {} if kind is yaml.MappingStartEvent else [])
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                self._close(event)
+            elif kind is yaml.AliasEvent:
+                self._alias(event)
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    self._stop("ORC012", "a second document starts here, a spec is one document", event,
+                               "remove the `---`, or lay the second one over the first as an overlay")  # fmt: skip
+        root = self.root
+        if root is not None and root.value is None and root.raw in ("", None):
+            return None
+        return root
+
+    def _events(self) -> Iterator[Any]:
+        loader = _LOADER(self.text)
+        try:
+            while loader.check_event():
+                yield loader.get_event()
+        finally:
+            loader.dispose()
+
+    def _stop(self, code: str, message: str, event: Any, hint: str = "") -> None:
+        self.findings.add(code, message, Place(self.file, *_span(event)), hint=hint)
+        raise _Stop
+
+    def _scalar(self, event: Any) -> Node:
+        span = _span(event)
+        node = Node(event.value, self.file, span)
+        if event.tag is not None and event.tag != "!":
+            self._tagged(node, event)
+        elif event.style is None and event.implicit[0]:
+            value, trap = resolve(event.value)
+            if value.__class__ is not str or trap:
+                node.value, node.raw = value, event.value
+                node.trap = trap
+        return node
+
+    def _tagged(self, node: Node, event: Any) -> None:
+        tag = event.tag
+        if tag in _DIRECTIVES:
+            node.directive = _DIRECTIVES[tag]
+            if event.style is None:
+                node.value, node.trap = resolve(event.value)
+                node.raw = event.value
+        elif tag in _SAFE_TAGS and tag.rpartition(":")[2] not in ("seq", "map"):
+            if tag != _TAG + "str":
+                node.value, node.trap = resolve(event.value)
+                node.raw = event.value
+        else:
+            self._unsafe(tag, node)
+
+    def _unsafe(self, tag: str, node: Node) -> None:
+        shown = "!!" + tag[len(_TAG) :] if tag.startswith(_TAG) else tag
+        self.findings.add(
+            "ORC011", f"the tag `{shown}` is not allowed in a spec", node.place,
+            hint="only plain YAML values, and in overlays `!replace` and `!remove`",
+        )  # fmt: skip
+
+    def _open(self, event: Any, value: dict[str, Node] | list[Node]) -> None:
+        if len(self.stack) >= MAX_DEPTH:
+            self._stop("ORC007", f"nested deeper than {MAX_DEPTH} levels", event)
+        node = Node(value, self.file, _span(event))
+        if isinstance(value, dict):
+            node.keys = {}
+        tag = event.tag
+        if tag in _DIRECTIVES:
+            node.directive = _DIRECTIVES[tag]
+        elif tag is not None and tag != "!" and tag != _TAG + ("map" if isinstance(value, dict) else "seq"):
+            self._unsafe(tag, node)
+        self.stack.append(_Open(node, event.anchor))
+
+    def _close(self, event: Any) -> None:
+        done = self.stack.pop()
+        span = done.node.span
+        done.node.span = (span[0], span[1], event.end_mark.line + 1, event.end_mark.column + 1)
+        if done.merges:
+            _merge(done)
+        self._add(done.node, done.anchor, done.size)
+
+    def _alias(self, event: Any) -> None:
+        self.aliases += 1
+        if self.aliases > MAX_ALIASES:
+            self._stop("ORC008", f"more than {MAX_ALIASES:,} aliases", event)
+        node = self.anchors.get(event.anchor)
+        if node is None:
+            if any(each.anchor == event.anchor for each in self.stack):
+                self._stop("ORC022", f"the alias `*{event.anchor}` stands inside its own anchor", event)
+            self._stop("ORC004", f"cannot parse the YAML: undefined alias `*{event.anchor}`", event,
+                       f"define it first with `&{event.anchor}`")  # fmt: skip
+        assert node is not None
+        size = self.sizes.get(id(node), 1)
+        self.expanded += size
+        if self.expanded > MAX_EXPANDED:
+            self._stop("ORC008", f"the aliases unfold to more than {MAX_EXPANDED:,} values", event)
+        self._add(node, None, size)
+
+    def _add(self, node: Node, anchor: str | None, size: int) -> None:
+        if anchor:
+            self.anchors[anchor] = node
+            self.sizes[id(node)] = size
+        if not self.stack:
+            self.root = node
+            return
+        parent = self.stack[-1]
+        parent.size += size
+        into = parent.node.value
+        if isinstance(into, list):
+            self._warn_of_trap(node)
+            into.append(node)
+        elif parent.key is None:
+            parent.key = node
+        else:
+            key, parent.key = parent.key, None
+            self._entry(parent, key, node)
+
+    def _entry(self, parent: _Open, key: Node, node: Node) -> None:
+        if key.value == "<<" and key.raw is None and isinstance(key.value, str):
+            self._merge_key(parent, key, node)
+            return
+        name = key.value
+        if not isinstance(name, str):
+            self._not_text(key)
+            if key.raw is None:
+                return
+            name = key.raw
+        mapping, keys = parent.node.value, parent.node.keys
+        assert isinstance(mapping, dict)
+        assert keys is not None
+        if name in mapping:
+            first = Place(keys[name][0], *keys[name][1])
+            self.findings.add(
+                "ORC009", f"the key `{name}` is given twice", key.place,
+                hint="keep one of the two; YAML alone would silently take the last",
+                related=[Related("first given here", first)],
+            )  # fmt: skip
+            return
+        self._warn_of_trap(node)
+        mapping[name] = node
+        keys[name] = (key.file, key.span)
+
+    def _not_text(self, key: Node) -> None:
+        if key.raw is None:
+            message, hint = "a key must be text, found a collection", ""
+        else:
+            made = {True: "the boolean true", False: "the boolean false", None: "null"}
+            value = key.value
+            shown = made.get(value) if value is None or isinstance(value, bool) else f"the number {value}"
+            message, hint = f"a key must be text, YAML reads `{key.raw}` as {shown}", f'write "{key.raw}":'
+        self.findings.add("ORC010", message, key.place, hint=hint)
+
+    def _merge_key(self, parent: _Open, key: Node, node: Node) -> None:
+        sources = node.value if isinstance(node.value, list) else [node]
+        if not all(isinstance(each.value, dict) for each in sources):
+            self.findings.add("ORC019", "`<<` merges mappings, found something else", key.place, severity="error",
+                              hint="write `<<: *anchor` with the anchor on a mapping")  # fmt: skip
+            return
+        parent.merges.extend(sources)
+
+    def _warn_of_trap(self, node: Node) -> None:
+        if node.trap and node.raw is not None:
+            message, hint = explain_trap(node.trap, node.raw, node.value)
+            self.findings.add(node.trap, message, node.place, hint=hint)
+
+
+def _merge(done: _Open) -> None:
+    """YAML's merge key: what the mapping says itself wins, then the first source that says it."""
+    mapping, keys = done.node.value, done.node.keys
+    assert isinstance(mapping, dict)
+    assert keys is not None
+    for source in done.merges:
+        assert isinstance(source.value, dict)
+        assert source.keys is not None
+        for name, value in source.value.items():
+            if name not in mapping:
+                mapping[name] = value
+                keys[name] = source.keys[name]
+
+
+def _span(event: Any) -> Span:
+    start, end = event.start_mark, event.end_mark
+    return (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> None:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).strip()
+    if mark is None:  # the reader: a character that YAML does not allow
+        position = getattr(error, "position", 0)
+        line = text.count("\n", 0, position) + 1
+        findings.add("ORC003", f"cannot read the text: {problem}", Place(file, line, 1, line, 1),
+                     hint="a spec is printable UTF-8 text; is this the right file?")  # fmt: skip
+        return
+    lines = text.split("\n")
+    row, column = mark.line, mark.column
+    shown = lines[row] if row < len(lines) else ""
+    place = Place(file, row + 1, column + 1, row + 1, column + 2)
+    context = getattr(error, "context_mark", None)
+    related = [Related(str(error.context), Place(file, context.line + 1, context.column + 1))] if context and context.line != row and getattr(error, "context", None) else []  # fmt: skip
+    indent = shown[: len(shown) - len(shown.lstrip())]
+    if "\t" in indent:
+        findings.add("ORC017", "a tab is used for indentation, YAML allows spaces only",
+                     Place(file, row + 1, indent.index("\t") + 1, row + 1, len(indent) + 1), hint="replace the tab by spaces")  # fmt: skip
+    elif (flow := _flow_interpolation(lines, row)) is not None:
+        flow_row, at = flow
+        findings.add("ORC020", "a value that starts with `${` must be quoted inside `{}` and `[]`",
+                     Place(file, flow_row + 1, at + 1, flow_row + 1, at + 3), hint='write "${NAME}" with the quotes')  # fmt: skip
+    else:
+        findings.add("ORC004", f"cannot parse the YAML: {problem}", place, hint=_syntax_hint(problem, shown, column), related=related)
+
+
+def _flow_interpolation(lines: list[str], row: int) -> tuple[int, int] | None:
+    """Where an unquoted `${` stands in a flow collection at or just before the line the parser stumbled on."""
+    for at in range(min(row, len(lines) - 1), max(row - 3, -1), -1):
+        line = lines[at]
+        found = line.find("${")
+        while found >= 0:
+            before = line[:found]
+            if ("{" in before or "[" in before) and before.count('"') % 2 == 0 and before.count("'") % 2 == 0:
+                return at, found
+            found = line.find("${", found + 2)
+    return None
+
+
+def _syntax_hint(problem: str, line: str, column: int) -> str:
+    if "mapping values are not allowed" in problem:
+        return "a text that contains `: ` must be quoted"
+    if "could not find expected ':'" in problem:
+        return "a key needs a `:` and a space behind it"
+    if "did not find expected key" in problem or "block end" in problem or "did not find expected '-' indicator" in problem:
+        return "check the indentation against the lines above"
+    if "cannot start any token" in problem:
+        character = line[column : column + 1]
+        return f'quote the text: it cannot start with `{character}`' if character else ""
+    if "found unexpected end of stream" in problem:
+        return "a quote or a bracket is not closed"
+    return ""
