@@ -150,7 +150,7 @@ class _Reader:
         node = Node(event.value, self.file, span)
         if event.tag is not None and event.tag != "!":
             self._tagged(node, event)
-        elif event.style is None and event.implicit[0]:
+        elif not event.style and event.implicit[0]:
             value, trap = resolve(event.value)
             if value.__class__ is not str or trap:
                 node.value, node.raw = value, event.value
@@ -161,7 +161,7 @@ class _Reader:
         tag = event.tag
         if tag in _DIRECTIVES:
             node.directive = _DIRECTIVES[tag]
-            if event.style is None:
+            if not event.style:
                 node.value, node.trap = resolve(event.value)
                 node.raw = event.value
         elif tag in _SAFE_TAGS and tag.rpartition(":")[2] not in ("seq", "map"):

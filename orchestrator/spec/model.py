@@ -1,0 +1,151 @@
+"""What every part of a spec is built from: a strict, frozen model that decodes short forms and `${…}`.
+
+A problem that a validator finds carries its own diagnostic code: `raise problem("ORC106", ...)`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from orchestrator.document.plain import Interpolated
+from orchestrator.document.scalars import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+M = TypeVar("M", bound="Model")
+
+
+def problem(code: str, message: str, hint: str = "") -> PydanticCustomError:
+    """An error with a diagnostic code of its own, to be raised in a validator."""
+    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})  # type: ignore[arg-type]
+
+
+class Model(BaseModel):
+    """A mapping of the spec. Unknown keys are errors, `x-…` keys are dropped, nothing is coerced silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True, arbitrary_types_allowed=True)
+
+    shorthand: ClassVar[str | None] = None
+    """The field that a plain string stands for."""
+    fixed: ClassVar[frozenset[str]] = frozenset()
+    """The fields in which `${…}` is not allowed."""
+    noun: ClassVar[str] = ""
+    """What messages call it: `wait`, `directory`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: Any) -> Any:
+        if isinstance(data, str) and cls.shorthand:
+            return {cls.shorthand: data}
+        if isinstance(data, dict) and any(isinstance(key, str) and key.startswith("x-") for key in data):
+            return {key: value for key, value in data.items() if not key.startswith("x-")}
+        return data
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _interpolated(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        if value.__class__ is not Interpolated:
+            return handler(value)
+        if info.field_name in cls.fixed:
+            raise problem("ORC219", f"`{info.field_name}` cannot hold `${{…}}`", "write the value itself")
+        return _late(value, handler)
+
+
+def _late(value: Interpolated, handler: Callable[[Any], Any]) -> Any:
+    """A value from variables is text, checked as the type of its field: `"8000"` is a port."""
+    if not value.known:
+        return value
+    text = str(value)
+    try:
+        return handler(text)
+    except ValidationError:
+        scalar = resolve(text)[0]
+        if scalar.__class__ is str:
+            raise
+        return handler(scalar)
+
+
+def keyed(data: Any, noun: str, names: Collection[str], common: Collection[str], load: Callable[[str], type[Model]]) -> Any:
+    """Decodes a mapping whose kind is told by which key is present.
+
+    The choice is ours, so that an error is about the kind that was meant and not about every kind there is.
+    """
+    if isinstance(data, Model):
+        return data
+    if not isinstance(data, dict):
+        raise problem("ORC102", f"expected a {noun} as a mapping, got {_shown(data)}", _example(noun, names))
+    present = [key for key in data if key in names]
+    if len(present) > 1:
+        listed = " and ".join(f"`{each}`" for each in present)
+        raise problem("ORC111", f"a {noun} has exactly one kind, found {listed}", "split it in two")
+    if not present:
+        raise _no_kind(data, noun, names, common)
+    return load(present[0]).model_validate(data)
+
+
+def _no_kind(data: Mapping[Any, Any], noun: str, names: Collection[str], common: Collection[str]) -> PydanticCustomError:
+    from orchestrator.diagnostics.suggest import closest
+
+    strangers = [key for key in data if key not in common and not str(key).startswith("x-")]
+    listed = ", ".join(f"`{each}`" for each in sorted(names))
+    for key in strangers:
+        near = closest(str(key), [*names, *common])
+        if near:
+            return problem("ORC112", f"unknown kind of {noun} `{key}`", f"did you mean `{near}`?")
+    if strangers:
+        return problem("ORC112", f"unknown kind of {noun} `{strangers[0]}`", f"one of {listed}")
+    return problem("ORC111", f"a {noun} needs one of {listed}", _example(noun, names))
+
+
+def _example(noun: str, names: Collection[str]) -> str:
+    return f"write the {noun} as `{min(names)}: …`" if names else ""
+
+
+def _shown(data: object) -> str:
+    from orchestrator.document.node import words_for
+
+    return words_for(data)
+
+
+def no_number(value: object, what: str, example: str, code: str) -> PydanticCustomError:
+    """The error for a bare number where a unit is needed."""
+    if isinstance(value, bool):
+        return problem(code, f"expected {what}, got `{str(value).lower()}`", f"for example `{example}`")
+    if isinstance(value, int | float) and math.isfinite(value):
+        return problem(code, f"expected {what}, got the bare number `{value}`", f"write the unit: `{example}`")
+    return problem(code, f"expected {what}, got {_shown(value)}", f"for example `{example}`")
+
+
+def lazily(decode: Callable[[Any], Any], schema_of: str) -> Any:
+    """A field whose models are imported only when a spec uses it. `schema_of` names them for the JSON Schema."""
+    return Annotated[Any, PlainValidator(decode), LazySchema(schema_of)]
+
+
+class LazySchema:
+    """Stands in a generated schema until the generator puts the models there."""
+
+    def __init__(self, schema_of: str) -> None:
+        self.schema_of = schema_of
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        return {"x-lazy": self.schema_of}
+
+
+def described(default: Any, description: str, **extra: Any) -> Any:
+    """A field: its default, and what it is for in words for users."""
+    return Field(default, description=description, **extra)
