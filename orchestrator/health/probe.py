@@ -1,0 +1,86 @@
+"""`orchestrator health`: 0 or 1 and a line of why, for HEALTHCHECK and exec probes.
+
+Stands alone as `python -I -S .../orchestrator/health/probe.py [NAME]`, and imports next to nothing: it runs every few
+seconds for the container's whole life. What it knows of the engine stands in the file `probe` of the state directory,
+lines of words (`orchestrator.status.state` writes it, `orchestrator.health.judging` reads it):
+
+    status ready                  starting, ready, degraded, maintenance, stopping, stopped or failed
+    reason waiting for db         what to say beside the status; may be empty
+    pid 1                         the engine's process
+    updated 1732311111            when the status was set
+    endpoint NAME http HOST PORT METHOD TARGET STATUSES TIMEOUT HOST-HEADER
+    endpoint NAME https ...       the same; any certificate is taken, as by a kubelet
+    endpoint NAME unix SOCKET - METHOD TARGET STATUSES TIMEOUT HOST-HEADER
+    endpoint NAME heartbeat FILE MAX-AGE
+    endpoint NAME command         judged by the engine alone: its last verdict counts
+    header NAME X-Probe: 1        one more header for the request
+    verdict NAME ok|failed expires=1732311141 TEXT
+
+Words are parted by single blanks; within a word, blanks, control characters and `%` are percent-encoded, and `-` is
+nothing. STATUSES is `200-299` or `200,204,300-399`. A verdict stands there when the engine watches an endpoint whose
+expectation is more than a status; expired, it is not ok. Unknown keys are skipped, so that the format can grow.
+"""
+
+import posix
+import sys
+
+USAGE = """usage: orchestrator health [NAME] [--url URL]
+
+Asks a health endpoint of the running service. 0: well; 1: not, or not known. One line says why.
+
+  NAME       the endpoint: ready (default), live, or one from `health.endpoints`
+  --url URL  ask this http or https URL instead; the service's status counts where an engine runs here
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command and gives its exit code: 0 or 1, nothing else, whatever happens."""
+    try:
+        code, text = run(argv)
+    except (Exception, KeyboardInterrupt) as error:
+        code, text = 1, f"health: cannot tell: {type(error).__name__}: {error}"
+    return say(code, text)
+
+
+def run(argv: list[str]) -> tuple[int, str]:
+    name, url = "", ""
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        if word in {"-h", "--help"}:
+            return 0, USAGE.rstrip()
+        if word == "--url" and words:
+            url = words.pop(0)
+        elif word.startswith("--url="):
+            url = word[6:]
+        elif word.startswith("-") or not word or name:
+            return 1, f"health: cannot understand `{word}`: orchestrator health [NAME] [--url URL]"
+        else:
+            name = word
+    from orchestrator.health.judging import judge
+
+    well, why = judge(name or "ready", url, environment())
+    return int(not well), f"{name or 'ready'}: {' '.join(why.split())}"
+
+
+def environment() -> str | None:
+    """The state directory that was named."""
+    # `os` is not imported for this; where it is there already, its environment is the one that can be changed.
+    known = getattr(sys.modules.get("os"), "environb", posix.environ)
+    value = known.get(b"ORCHESTRATOR_STATE_DIR")
+    return value.decode("utf-8", "surrogateescape") if value else None
+
+
+def say(code: int, text: str) -> int:
+    try:
+        posix.write(1, text.encode("utf-8", "backslashreplace") + b"\n")
+    except OSError:
+        return code  # nobody reads: the exit code is the answer all the same
+    return code
+
+
+if __name__ == "__main__":
+    # The byte code of a script is not kept, that of modules is: hence so little here and the rest behind an import.
+    sys.path.insert(0, __file__.rpartition("/")[0] + "/../..")
+    # Leaving at once spares taking the interpreter apart, a tenth of all that a probe costs.
+    posix._exit(main(sys.argv[1:]))

@@ -1,0 +1,139 @@
+"""Reading and changing the files of the state directory with builtins alone: no json, not even `os`.
+
+The supervisor and the probe live on this module; it knows nothing of what the files mean beyond their lines.
+One process writes, so a change is read, edited and renamed into place; readers see the old or the new, whole.
+"""
+
+import _thread
+import posix
+import time
+
+LIMIT = 4 << 20
+"""The most that is read of a file, and where `events.jsonl` starts anew."""
+
+
+def candidates(explicit: str | None) -> tuple[str, ...]:
+    """Where the state directory may be, in order; one that was named is the only one."""
+    if explicit:
+        return (explicit,)
+    uid = posix.geteuid()
+    return ("/run/orchestrator", f"/tmp/orchestrator-{uid}", f"/dev/shm/orchestrator-{uid}")
+
+
+def trusted(directory: str, explicit: str | None) -> bool:
+    """Whether a reader may believe it: where everybody may create directories, it must be our own.
+
+    A named directory, and one below /run, was made by who administers the container.
+    """
+    try:
+        found = posix.lstat(directory)
+    except OSError:
+        return False
+    if found.st_mode & 0o170000 != 0o040000:
+        return False
+    return bool(explicit) or directory.startswith("/run/") or found.st_uid == posix.geteuid()
+
+
+def find(explicit: str | None, name: str = "probe") -> str | None:
+    """The first state directory that holds the file `name`."""
+    for directory in candidates(explicit):
+        if trusted(directory, explicit) and exists(f"{directory}/{name}"):
+            return directory
+    return None
+
+
+def exists(path: str) -> bool:
+    try:
+        posix.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+def read(path: str) -> bytes:
+    descriptor = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        chunks = [posix.read(descriptor, 65536)]
+        while chunks[-1] and len(chunks) <= LIMIT // 65536:
+            chunks.append(posix.read(descriptor, 65536))
+        return b"".join(chunks)
+    finally:
+        posix.close(descriptor)
+
+
+def replace(path: str, content: bytes) -> None:
+    """Puts `content` in the place of the file, at once: whoever reads sees the old or the new."""
+    # Of its own for each thread: two that write at once must not share it.
+    new = f"{path}.{posix.getpid()}-{_thread.get_ident()}"
+    descriptor = posix.open(new, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o600)
+    try:
+        try:
+            _write(descriptor, content)
+        finally:
+            posix.close(descriptor)
+        posix.rename(new, path)
+    except OSError:
+        posix.unlink(new)
+        raise
+
+
+def append_line(path: str, text: str) -> None:
+    """Adds a line. A file that has grown large makes way: it becomes `PATH.1`, for a container may run for years."""
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
+    descriptor = posix.open(path, flags, 0o600)
+    try:
+        _write(descriptor, one_line(text).encode("utf-8", "backslashreplace") + b"\n")
+        full = posix.fstat(descriptor).st_size > LIMIT
+    finally:
+        posix.close(descriptor)
+    if full:
+        posix.rename(path, path + ".1")
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[posix.write(descriptor, content) :]
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split()) if "\n" in text or "\r" in text else text
+
+
+def set_status(
+    directory: str, status: str, reason: str = "", degraded: list[str] | tuple[str, ...] | None = None
+) -> None:
+    """Changes the service's status in `probe`, which is what takes traffic away, and then in `state.json`."""
+    now = int(time.time())
+    lines = {"status": status, "reason": one_line(reason), "updated": str(now)}
+    _edit(f"{directory}/probe", [(f"{key} ", f"{key} {value}") for key, value in lines.items()])
+    values = {"status": quoted(status), "reason": quoted(reason), "updated": str(now)}
+    if degraded is not None:
+        values["degraded"] = "[" + ", ".join([quoted(name) for name in degraded]) + "]"
+    _edit(f"{directory}/state.json", [(f'  "{key}": ', f'  "{key}": {value}') for key, value in values.items()])
+
+
+def set_verdict(directory: str, name: str, *, ok: bool, expires: float, text: str = "") -> None:
+    """Notes what the engine found when it last judged an endpoint, and until when that may be believed."""
+    word = "ok" if ok else "failed"
+    line = f"verdict {name} {word} expires={int(expires)} {one_line(text)}"
+    _edit(f"{directory}/probe", [(f"verdict {name} ", line)], add=True)
+
+
+def _edit(path: str, changes: list[tuple[str, str]], *, add: bool = False) -> None:
+    """Replaces the lines that start so; a comma at a line's end is JSON's and stays."""
+    if not exists(path):
+        return
+    lines = read(path).decode("utf-8", "replace").split("\n")
+    for start, new in changes:
+        places = [index for index, line in enumerate(lines) if line.startswith(start)]
+        for index in places:
+            lines[index] = new + ("," if start.startswith(" ") and lines[index].endswith(",") else "")
+        if add and not places:
+            lines.insert(len(lines) - 1, new)
+    replace(path, "\n".join(lines).encode("utf-8", "replace"))
+
+
+def quoted(text: str) -> str:
+    """The text as a JSON string."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join([each if each >= " " else f"\\u{ord(each):04x}" for each in plain]) + '"'
