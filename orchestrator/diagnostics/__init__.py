@@ -18,7 +18,10 @@ SEVERITIES = ("error", "warning", "note")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands: lines and columns count from 1, the end is exclusive; line 0 is a whole file."""
+    """Where something stands: lines and columns count from 1, the end is exclusive.
+
+    Line 0 is a whole file; no file is no place at all.
+    """
 
     file: str
     line: int = 0
@@ -32,7 +35,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A second place that explains a finding: the first of two duplicate keys, the value an overlay overrides."""
+    """A second place that explains a finding: the first of two keys, the value that an overlay overrides.
+
+    The message reads on into the place: `overrides` gives `overrides startup.yaml:31:5`.
+    """
 
     message: str
     place: Place
@@ -107,9 +113,7 @@ class Findings:
             from orchestrator.diagnostics.catalogue import severity_of
 
             severity = severity_of(code)
-        self.found.append(
-            Diagnostic(code, severity, message, place, pointer, item, hint, tuple(related))
-        )
+        self.found.append(Diagnostic(code, severity, message, place, pointer, item, hint, tuple(related)))
 
     @property
     def failed(self) -> bool:
@@ -121,7 +125,13 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     unique = dict.fromkeys(diagnostics)
     return sorted(
         unique,
-        key=lambda each: (each.place.file, each.place.line, each.place.column, SEVERITIES.index(each.severity), each.code),
+        key=lambda each: (
+            each.place.file,
+            each.place.line,
+            each.place.column,
+            SEVERITIES.index(each.severity),
+            each.code,
+        ),
     )
 
 

@@ -1,0 +1,107 @@
+"""Findings as GitHub workflow commands: ten of each level, worst first; the rest in the step summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.diagnostics import SEVERITIES, in_order
+from orchestrator.diagnostics.formats import PLAIN, Options
+from orchestrator.diagnostics.formats.text import counted
+from orchestrator.diagnostics.paths import relative
+from orchestrator.diagnostics.printable import printable, printable_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from orchestrator.diagnostics import Diagnostic
+
+SHOWN = 10
+"""GitHub shows no more annotations of one level for a step."""
+ROWS = 500
+"""Findings listed in the step summary, which may have a megabyte."""
+_COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
+
+
+def render(diagnostics: Iterable[Diagnostic], _sources: Mapping[str, str], options: Options = PLAIN) -> str:
+    shown, rest = _divided(diagnostics)
+    lines = [_command(each, options) for each in shown]
+    if rest:
+        lines.append(f"{counted(rest)} more: see the summary of this step")
+    return "".join(line + "\n" for line in lines)
+
+
+def step_summary(diagnostics: Iterable[Diagnostic], options: Options = PLAIN) -> str:
+    """All findings in Markdown, for the file that `GITHUB_STEP_SUMMARY` names; empty where there are none."""
+    shown, rest = _divided(diagnostics)
+    found = sorted([*shown, *rest], key=_by_severity)
+    if not found:
+        return ""
+    note = f" ({counted(rest)} without an annotation)" if rest else ""
+    table = [_row(each, options) for each in found[:ROWS]]
+    more = [f"\n{len(found) - ROWS} more are not listed."] if len(found) > ROWS else []
+    head = [f"### orchestrator: {counted(found)}{note}", "", "| severity | place | code | finding |"]
+    return "\n".join([*head, "| --- | --- | --- | --- |", *table, *more]) + "\n"
+
+
+def _by_severity(diagnostic: Diagnostic) -> int:
+    return SEVERITIES.index(diagnostic.severity)
+
+
+def _divided(diagnostics: Iterable[Diagnostic]) -> tuple[list[Diagnostic], list[Diagnostic]]:
+    """What GitHub will show, worst first, and what it would drop."""
+    shown: list[Diagnostic] = []
+    rest: list[Diagnostic] = []
+    taken = dict.fromkeys(SEVERITIES, 0)
+    for each in sorted(in_order(diagnostics), key=_by_severity):
+        taken[each.severity] += 1
+        (shown if taken[each.severity] <= SHOWN else rest).append(each)
+    return shown, rest
+
+
+def _command(diagnostic: Diagnostic, options: Options) -> str:
+    properties = {**_place(diagnostic, options), "title": diagnostic.code}
+    told = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
+    related = [f"{each.message} {each.place}" for each in diagnostic.related]
+    hints = [f"hint: {diagnostic.hint}"] if diagnostic.hint else []
+    message = "\n".join([diagnostic.message, *related, *hints, f"help: {diagnostic.documentation}"])
+    text = "\n".join(printable_lines(message))
+    return f"::{_COMMANDS[diagnostic.severity]} {told}::{_data(text)}"
+
+
+def _place(diagnostic: Diagnostic, options: Options) -> dict[str, str | int]:
+    place = diagnostic.place
+    if not place.file:
+        return {}
+    known: dict[str, str | int] = {"file": printable(relative(place.file, options.cwd, options.root))}
+    known["line"] = max(place.line, 1)
+    if place.end_line > place.line:
+        # Columns are not taken together with several lines.
+        return {**known, "endLine": place.end_line}
+    if place.line and place.column:
+        known |= {"endLine": place.line, "col": place.column}
+        known |= {"endColumn": place.end_column} if place.end_column > place.column else {}
+    return known
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _row(diagnostic: Diagnostic, options: Options) -> str:
+    place = diagnostic.place
+    file = relative(place.file, options.cwd, options.root)
+    where = f"{file}:{place.line}:{place.column}" if place.line else file
+    cells = (diagnostic.severity, where, diagnostic.code, diagnostic.message)
+    return "| " + " | ".join(_cell(each) for each in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    # A foreign text in a table: no markup but the backticks that messages have, no further cells.
+    text = printable(text).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
+    for mark in "|[]!*_":
+        text = text.replace(mark, f"&#{ord(mark)};")
+    return text

@@ -1,0 +1,57 @@
+"""Did you mean: the candidate that a mistyped word is nearest to. Pure, and no table to keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def closest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was probably meant, or None where none is near enough."""
+    wanted = _plain(word)
+    best: tuple[int, str] | None = None
+    for candidate in dict.fromkeys(candidates):
+        found = _plain(candidate)
+        limit = _limit(wanted, found) if best is None else best[0] - 1
+        if found == wanted:
+            return candidate
+        distance = _distance(wanted, found, limit)
+        if distance is not None:
+            best = (distance, candidate)
+    return best[1] if best else None
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """The hint that goes with an unknown word; empty where nothing is near."""
+    found = closest(word, candidates)
+    return f"did you mean `{found}`?" if found else ""
+
+
+def _plain(word: str) -> str:
+    # Case and separators are what people mix up most: `onFailure`, `on-failure`, `ON_FAILURE`.
+    return word.casefold().replace("-", "").replace("_", "").replace(" ", "")
+
+
+def _limit(one: str, other: str) -> int:
+    """How many slips still count as the same word: one in three letters, three at most."""
+    return min(3, max(len(one), len(other)) // 3)
+
+
+def _distance(one: str, other: str, limit: int) -> int | None:
+    """How many letters were inserted, left out, replaced or swapped with the next; None above the limit."""
+    if limit < 0 or abs(len(one) - len(other)) > limit:
+        return None
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        this = [row]
+        for column, another in enumerate(other, 1):
+            cost = min(last[column] + 1, this[-1] + 1, last[column - 1] + (letter != another))
+            swapped = column > 1 and row > 1 and letter == other[column - 2] and one[row - 2] == another
+            this.append(min(cost, before[column - 2] + 1) if swapped else cost)
+        if min(this) > limit:
+            return None
+        before, last = last, this
+    return last[-1] if last[-1] <= limit else None

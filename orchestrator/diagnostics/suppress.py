@@ -1,0 +1,146 @@
+"""Comments that silence findings: `# orchestrator: ignore[ORC312] reason`, in YAML, Dockerfiles and Python.
+
+A comment behind something concerns its own line; one that stands alone concerns the next line that is no
+comment. Warnings, notes and everything that `lint` finds can be silenced. The errors of the other families
+cannot: a spec that cannot be read, or means nothing, does not start a service because a comment says so.
+A comment without a reason silences nothing; that, and a comment that silences nothing, is ORC223.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.diagnostics import Diagnostic, Findings, Place
+from orchestrator.diagnostics.catalogue import CODES
+from orchestrator.diagnostics.excerpt import split
+from orchestrator.diagnostics.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*orchestrator:\s*ignore\[(?P<codes>[^\]]*)\](?P<reason>.*)$")
+_CODE = re.compile(r"ORC\d{3}")
+SPEC_FAMILIES = ("ORC0", "ORC1", "ORC2")
+"""What reading and validating a spec can find."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A comment: which codes it silences, why, where it stands and which line it concerns."""
+
+    codes: tuple[str, ...]
+    reason: str
+    place: Place
+    line: int
+
+
+def find(file: str, text: str) -> list[Suppression]:
+    """The suppressions in a text."""
+    if "orchestrator:" not in text:
+        return []
+    lines = split(text)
+    found = ((number, _match(line)) for number, line in enumerate(lines, 1))
+    return [_suppression(file, lines, number, match) for number, match in found if match]
+
+
+def apply(
+    diagnostics: Iterable[Diagnostic],
+    sources: Mapping[str, str],
+    families: Collection[str] = SPEC_FAMILIES,
+) -> list[Diagnostic]:
+    """The findings that remain, and ORC223 for comments at fault.
+
+    A comment for a code outside the `families` that were looked for is not called useless.
+    """
+    remaining = list(diagnostics)
+    findings = Findings()
+    for file, text in sources.items():
+        for each in find(file, text):
+            for code in each.codes or ("",):
+                silenced = [found for found in remaining if _concerns(each, code, found)]
+                remaining = [found for found in remaining if found not in silenced]
+                if not silenced:
+                    _complain(findings, each, code, remaining, families)
+    return remaining + findings.found
+
+
+def may_be_silenced(diagnostic: Diagnostic) -> bool:
+    return diagnostic.severity != "error" or diagnostic.code.startswith("ORC3")
+
+
+def _match(line: str) -> re.Match[str] | None:
+    match = _COMMENT.search(line)
+    # Inside a quoted text it is no comment. Quotes that close again before it do not matter.
+    return match if match and not _quoted(line[: match.start()]) else None
+
+
+def _quoted(before: str) -> bool:
+    return before.count('"') % 2 == 1 or re.search(r"(?:^|[\s\[{:,])'[^']*$", before) is not None
+
+
+def _suppression(file: str, lines: list[str], number: int, match: re.Match[str]) -> Suppression:
+    line = lines[number - 1]
+    alone = not line[: match.start()].strip()
+    codes = tuple(code.strip() for code in match["codes"].split(",") if code.strip())
+    place = Place(file, number, match.start() + 1, number, len(line.rstrip()) + 1)
+    return Suppression(codes, match["reason"].strip(), place, _below(lines, number) if alone else number)
+
+
+def _below(lines: list[str], number: int) -> int:
+    """The line that a comment standing alone concerns: the next one, past further comments."""
+    while number < len(lines) and lines[number].lstrip().startswith("#"):
+        number += 1
+    return number + 1
+
+
+def _concerns(suppression: Suppression, code: str, diagnostic: Diagnostic) -> bool:
+    place = diagnostic.place
+    return (
+        diagnostic.code == code
+        and (place.file, place.line) == (suppression.place.file, suppression.line)
+        and bool(suppression.reason)
+        and may_be_silenced(diagnostic)
+    )
+
+
+def _complain(
+    findings: Findings,
+    suppression: Suppression,
+    code: str,
+    remaining: list[Diagnostic],
+    families: Collection[str],
+) -> None:
+    said = _fault(suppression, code, remaining, families)
+    if said:
+        findings.add("ORC223", said[0], suppression.place, hint=said[1])
+
+
+def _fault(
+    suppression: Suppression, code: str, remaining: list[Diagnostic], families: Collection[str]
+) -> tuple[str, str] | None:
+    """What is wrong with a comment that silenced nothing, and the hint; None where it may yet be of use."""
+    if not code:
+        return "suppression names no code", "write `# orchestrator: ignore[ORC213] why`"
+    if not _known(code):
+        return f"suppression names an unknown code `{code}`", did_you_mean(code, CODES)
+    if not suppression.reason:
+        hint = f"say why, on the same line: `# orchestrator: ignore[{code}] why`"
+        return f"suppression of `{code}` has no reason, so it silences nothing", hint
+    here = (suppression.place.file, suppression.line)
+    if any(each.code == code and (each.place.file, each.place.line) == here for each in remaining):
+        return (
+            f"`{code}` is an error and cannot be silenced",
+            "mend what it says; only lint's errors can be silenced",
+        )
+    if code[:4] not in families:
+        return None
+    return (
+        f"suppression of `{code}` has no effect: line {suppression.line} has no such finding",
+        "remove the comment",
+    )
+
+
+def _known(code: str) -> bool:
+    return code in CODES or (code.startswith("ORC3") and _CODE.fullmatch(code) is not None)
