@@ -28,7 +28,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 # A volume that is mounted empty takes over the owner of the directory it covers.
-RUN install --directory --owner=10001 --group=10001 --mode=0750 /srv/data /run/orchestrator
+RUN install --directory --owner=10001 --group=10001 --mode=0700 /srv/data /run/orchestrator
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv /srv
 WORKDIR /srv
