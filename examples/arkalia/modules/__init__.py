@@ -1,0 +1,1 @@
+"""The parts behind the face: one watches, one decides, one answers."""

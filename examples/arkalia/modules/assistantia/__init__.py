@@ -1,0 +1,1 @@
+"""Answers questions in plain words. Optional."""
