@@ -1,0 +1,1 @@
+"""What is done when something fails: one file per action, `degrade.py` is `degrade:`."""

@@ -1,0 +1,64 @@
+"""What an attempt may know: the service's environment, user and place, a clock, and how long it may take."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Monotonic seconds, and sleeping. `orchestrator.testing.FakeClock` is the other one."""
+
+    def now(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who the service runs as."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+    name: str = ""
+    home: str = "/"
+
+
+def current_user() -> User:
+    """The engine's own user; the name is empty where passwd has none (an arbitrary uid)."""
+    uid = os.geteuid()
+    return User(uid, os.getegid(), tuple(os.getgroups()), os.environ.get("USER", ""), os.environ.get("HOME", "/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Handed to every attempt."""
+
+    environ: dict[str, str]
+    """The complete environment that the service will get."""
+    cwd: str = field(default_factory=os.getcwd)
+    user: User = field(default_factory=current_user)
+    clock: Clock = field(default_factory=SystemClock)
+    timeout: float = 2.0
+    """Seconds this attempt may take."""
+    service: str = ""
+    environment: str = ""
+    role: str = ""
+
+    def within(self, seconds: float) -> Context:
+        return replace(self, timeout=seconds)
+
+    def path(self, path: str) -> str:
+        """A path of the spec: relative ones are from the working directory."""
+        return os.path.normpath(os.path.join(self.cwd, path))

@@ -1,0 +1,28 @@
+"""`install`: a missing package from a folder of wheels."""
+
+from __future__ import annotations
+
+from orchestrator.spec.item import Action
+from orchestrator.spec.model import Model, described
+from orchestrator.spec.types import PathText
+
+
+class Installing(Model):
+    """Where the wheels are."""
+
+    shorthand = "from"
+
+    from_: PathText = described(..., "A folder of wheels that nobody but root and the engine's own user can write.", alias="from")
+    hashes: PathText | None = described(None, "A requirements file with the hashes that the wheels must have.")
+
+
+class Install(Action):
+    """Install a missing package from a folder of wheels: binary only, no index is asked. Then check again."""
+
+    remedy = True
+    allowed = frozenset({"package"})
+
+    install: Installing = described(..., "Where the wheels are.", examples=[{"from": "wheels"}])
+
+
+KIND = Install

@@ -1,0 +1,46 @@
+"""What all requirements share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from orchestrator.spec.item import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+
+
+class Requirement(Item):
+    """Something that must be true before the service may serve."""
+
+    identity_field: ClassVar[str] = ""
+    """The field by which items of overlays are matched, and which names the item."""
+    use: ClassVar[str] = ""
+    """The field that the fallback action `use` replaces; empty: it cannot stand here."""
+
+    @property
+    def title(self) -> str:
+        return str(getattr(self, self.identity_field)) if self.identity_field else ""
+
+    @classmethod
+    def identify(cls, data: Any) -> str | None:
+        """What an overlay matches an item by: its id, else its name or what it names."""
+        if isinstance(data, str):
+            return data
+        if isinstance(data, dict):
+            for key in ("id", "name", cls.identity_field):
+                if isinstance(data.get(key), str):
+                    return str(data[key])
+        return None
+
+    def attempt(self, context: Context) -> Outcome:
+        """Checks once, within `context.timeout` seconds. Returns an outcome; raises only for a bug."""
+        raise NotImplementedError
+
+    def expand(self, context: Context) -> Iterable[Requirement]:
+        """The requirements this one stands for: `from: requirements.txt` is many. Itself by default."""
+        del context
+        return (self,)

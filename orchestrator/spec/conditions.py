@@ -1,0 +1,127 @@
+"""`when`, `unless`, `required_when`, `holds`: conditions are data, not an expression language."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, PlainValidator, model_validator
+
+from orchestrator.spec.model import LazySchema, Model, described, keyed, problem
+from orchestrator.spec.types import Argv, Duration, NonEmpty, PathText, Pattern, Scalar, VariableName
+
+
+class Condition(Model):
+    """Something that holds or does not hold."""
+
+    noun = "condition"
+
+
+def decode_condition(value: Any) -> Condition:
+    return cast("Condition", keyed(value, "condition", KINDS, (), KINDS.__getitem__))
+
+
+def _conditions(value: Any) -> Any:
+    if not isinstance(value, tuple) or not value:
+        raise problem("ORC118", "expected a list of conditions that is not empty", "for example [{variable: DEBUG, is: true}]")
+    return tuple(decode_condition(each) for each in value)
+
+
+AnyCondition = Annotated[Any, PlainValidator(decode_condition), LazySchema("condition")]
+Conditions = Annotated[Any, PlainValidator(_conditions), LazySchema("conditions")]
+Words = Annotated[tuple[str, ...], NonEmpty]
+
+
+class Variable(Condition):
+    """A variable of the environment: exactly one of `is`, `equals`, `in`, `matches`."""
+
+    fixed = frozenset({"variable"})
+
+    variable: VariableName = described(..., "The variable's name.")
+    is_: Literal["set", "unset", "empty", "true", "false"] | bool | None = described(
+        None, "What it must be. `true` and `false` read the usual words for booleans; unset and empty are neither.", alias="is"
+    )
+    equals: Scalar | None = described(None, "The text it must equal.")
+    in_: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(None, "The texts of which it must be one.", alias="in")
+    matches: Pattern | None = described(None, "The regular expression that must be found in it.")
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Variable:
+        given = [each for each in (self.is_, self.equals, self.in_, self.matches) if each is not None]
+        if len(given) != 1:
+            found = "none" if not given else "several"
+            raise problem("ORC118", f"a condition on a variable has exactly one of `is`, `equals`, `in`, `matches`, found {found}",
+                          "for example {variable: DEBUG, is: true}")  # fmt: skip
+        return self
+
+
+class Exists(Condition):
+    """A path that exists."""
+
+    exists: PathText = described(..., "The path of a file or directory.")
+
+
+class Succeeds(Condition):
+    """A command that says yes or no by its exit code; anything else it does is a failure, never no."""
+
+    succeeds: Argv = described(..., "The command and its arguments. Exit code 0 is yes.")
+    no_codes: Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], NonEmpty] = described((1,), "The exit codes that are no.")
+    timeout: Duration | None = described(None, "How long the command may take.")
+
+
+class Role(Condition):
+    """The role of this start."""
+
+    role: str | Words = described(..., "A role, or a list of which it must be one.")
+
+
+class Environment(Condition):
+    """The environment of this start, as `--env` names it."""
+
+    environment: str | Words = described(..., "An environment, or a list of which it must be one.")
+
+
+class Root(Condition):
+    """Whether the engine was started as root."""
+
+    root: bool = described(..., "True: uid 0; false: any other.")
+
+
+class Package(Condition):
+    """A distribution that is installed."""
+
+    package: str = described(..., "A requirement (PEP 508) that must be satisfied, such as orjson.")
+
+
+class Step(Condition):
+    """The state of a step before this one."""
+
+    fixed = frozenset({"step"})
+
+    step: str = described(..., "The step's name.")
+    is_: Literal["ok", "healed", "degraded", "warned", "failed", "blocked", "skipped"] = described("ok", "Its state.", alias="is")
+
+
+class All(Condition):
+    """Every condition of a list holds."""
+
+    all_: Conditions = described(..., "Conditions that must all hold.", alias="all")
+
+
+class AnyOf(Condition):
+    """At least one condition of a list holds."""
+
+    any_: Conditions = described(..., "Conditions of which one must hold.", alias="any")
+
+
+class Not(Condition):
+    """A condition does not hold."""
+
+    not_: AnyCondition = described(..., "The condition that must not hold.", alias="not")
+
+
+def _key(kind: type[Condition]) -> str:
+    name, field = next(iter(kind.model_fields.items()))
+    return field.alias or name
+
+
+KINDS: dict[str, type[Condition]] = {_key(each): each for each in Condition.__subclasses__()}

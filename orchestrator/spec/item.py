@@ -1,0 +1,109 @@
+"""What every requirement, wait and step has in common, and the `on_failure` behind it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, cast
+
+from pydantic import Field, PlainValidator
+
+from orchestrator.spec.conditions import AnyCondition
+from orchestrator.spec.kinds import FALLBACKS
+from orchestrator.spec.model import LazySchema, Model, described, keyed, problem
+from orchestrator.spec.types import Duration
+
+Positive = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Retry(Model):
+    """How attempts follow one another: exponential back-off, capped, with jitter."""
+
+    noun = "retry"
+
+    initial: Duration | None = described(None, "The delay after the first attempt.", examples=["50ms"])
+    factor: Annotated[float, Field(ge=1, le=100)] | None = described(None, "What each delay is multiplied with.")
+    max: Duration | None = described(None, "The longest delay.", examples=["5s"])
+    jitter: Literal["full", "none"] | None = described(None, "`full` draws each delay between nothing and its length, so that replicas do not arrive together.")  # fmt: skip
+    times: Positive | None = described(None, "At most so many attempts.")
+
+
+class Action(Model):
+    """A fallback action: what is done when something fails."""
+
+    noun = "fallback action"
+    remedy: ClassVar[bool] = False
+    """Whether the thing is checked again after it; otherwise it is a verdict."""
+    ends: ClassVar[bool] = False
+    """Whether nothing behind it in a list can be reached."""
+    allowed: ClassVar[frozenset[str] | None] = None
+    """The kinds of item it may stand on; None: all."""
+
+    @property
+    def word(self) -> str:
+        return type(self).__module__.rpartition(".")[2]
+
+
+class Named(Action):
+    """A fallback that is declared under `fallbacks` and used by its name."""
+
+    name: str
+
+    @property
+    def word(self) -> str:
+        return self.name
+
+
+def decode_action(value: Any) -> Action:
+    if isinstance(value, Action):
+        return value
+    if isinstance(value, str):
+        if value in FALLBACKS.built_in:
+            return cast("Action", FALLBACKS.load(value).model_validate({value: None}))
+        return Named(name=str(value))
+    names = FALLBACKS.names(plugins=isinstance(value, dict) and not any(key in FALLBACKS.built_in for key in value))
+    return cast("Action", keyed(value, "fallback action", names, (), FALLBACKS.load))
+
+
+def decode_actions(value: Any) -> tuple[Action, ...]:
+    """One action or a list of them, in the order in which they are tried."""
+    if not isinstance(value, tuple):
+        return (decode_action(value),)
+    if not value:
+        raise problem("ORC115", "an empty list of fallback actions does nothing", "name an action, or take the line out")
+    return ListOfActions.model_validate({"actions": value}).actions
+
+
+class ListOfActions(Model):
+    """Gives every action of a list its place in errors."""
+
+    actions: tuple[Annotated[Any, PlainValidator(decode_action)], ...]
+
+
+Actions = Annotated[Any, PlainValidator(decode_actions), LazySchema("actions")]
+
+
+class Item(Model):
+    """A requirement, a wait or a step."""
+
+    kind: ClassVar[str] = ""
+    """The first half of its id: `package`, `wait`."""
+    fixed = frozenset({"id", "name", "needs"})
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*(:[^\s:][^\s]*)?$")] | None = described(
+        None, "The item's id, where the one made of its kind and name will not do."
+    )
+    why: str | None = described(None, "Why the service needs it; said with every failure.")
+    needs: tuple[str, ...] = described((), "Ids of items that must be well before this one is tried.", examples=[["wait:db"]])
+    when: AnyCondition | None = described(None, "The item is skipped unless this condition holds.")
+    timeout: Duration | None = described(None, "How long one attempt may take.", examples=["2s"])
+    deadline: Duration | None = described(None, "How long all attempts together may take.", examples=["60s"])
+    retry: Retry | None = described(None, "How attempts follow one another.")
+    on_failure: Actions | None = described(None, "What is done when it fails, in order; the default is the spec's `on_failure`.")
+
+    @property
+    def title(self) -> str:
+        """The second half of its id."""
+        raise NotImplementedError
+
+    @property
+    def identity(self) -> str:
+        return self.id or (f"{self.kind}:{self.title}" if self.title else self.kind)

@@ -1,0 +1,173 @@
+"""The scalar types of the spec: how each is written, what it becomes, and its JSON Schema."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
+
+from orchestrator.document.plain import Interpolated
+from orchestrator.spec.model import no_number, problem
+
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"
+_SIZE_UNITS = {
+    "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(B|[kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)\Z")
+_MODE = re.compile(r"0?[0-7]{3,4}\Z")
+_PYTHON_NAME = r"[^\W\d]\w*"
+_IMPORT_NAME = re.compile(rf"{_PYTHON_NAME}(?:\.{_PYTHON_NAME})*\Z")
+_APP = re.compile(rf"{_PYTHON_NAME}(?:\.{_PYTHON_NAME})*:{_PYTHON_NAME}(?:\.{_PYTHON_NAME})*\Z")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+MAX_DURATION = 366 * 86400.0
+
+
+def parse_duration(value: object) -> float:
+    """Seconds from `500ms`, `2s`, `1m30s`."""
+    text = value if isinstance(value, str) else None
+    if text is None:
+        spelled = f"{value}s" if isinstance(value, int | float) and not isinstance(value, bool) else "5s"
+        raise no_number(value, "a duration", spelled, "ORC106")
+    parts = _DURATION_PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        hint = f"write the unit: `{text}s`" if re.fullmatch(r"[0-9.]+", text) else "for example `500ms`, `2s`, `5m`"
+        raise problem("ORC106", f"expected a duration, got `{text}`", hint)
+    seconds = math.fsum(float(number) * _DURATION_UNITS[unit] for number, unit in parts)
+    if seconds > MAX_DURATION:
+        raise problem("ORC106", f"a duration is at most a year, got `{text}`", "")
+    return seconds
+
+
+def parse_size(value: object) -> int:
+    """Bytes from `200MB`, `1GiB`."""
+    if not isinstance(value, str):
+        raise no_number(value, "a size", f"{value}MB" if isinstance(value, int) and not isinstance(value, bool) else "200MB", "ORC107")
+    found = _SIZE.match(value)
+    if found is None:
+        hint = f"write the unit: `{value}MB`" if value.isdigit() else "for example `200MB`, `1GiB`"
+        raise problem("ORC107", f"expected a size, got `{value}`", hint)
+    return int(float(found.group(1)) * _SIZE_UNITS[found.group(2)])
+
+
+def parse_mode(value: object) -> int:
+    """A file mode from quoted octal."""
+    if isinstance(value, str) and _MODE.match(value):
+        return int(value, 8)
+    if isinstance(value, int) and not isinstance(value, bool):
+        spelled = f"0{value:o}" if value > 0o777 or any(digit in "89" for digit in str(value)) else str(value).rjust(4, "0")
+        raise problem("ORC108", f"expected a file mode in quotes, got the number `{value}`", f'write it in octal and in quotes: "{spelled}"')
+    shown = f"`{value}`" if isinstance(value, str) else type(value).__name__
+    raise problem("ORC108", f"expected a file mode, got {shown}", 'write it in octal and in quotes: "0750"')
+
+
+def _port(value: object, lowest: int = 1) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if lowest <= value <= 65535:
+            return value
+        raise problem("ORC105", f"a port is {lowest} to 65535, got `{value}`")
+    if isinstance(value, str) and value.isdigit():
+        raise problem("ORC102", f'expected a port number, got the text "{value}"', f"write it without quotes: {value}")
+    shown = f"`{value}`" if isinstance(value, str) else type(value).__name__
+    raise problem("ORC102", f"expected a port number, got {shown}", "for example 8000")
+
+
+def _import_name(value: str) -> str:
+    if _IMPORT_NAME.match(value):
+        return value
+    if "/" in value or value.endswith(".py"):
+        name = value.removesuffix(".py").strip("./").replace("/", ".").removesuffix(".__init__")
+        raise problem("ORC122", f"expected an import name, got the path `{value}`", f"write `{name}`")
+    raise problem("ORC122", f"expected an import name, got `{value}`", "for example `package.module`")
+
+
+def _app(value: str) -> str:
+    if _APP.match(value):
+        return value
+    if ":" not in value:
+        raise problem("ORC122", f"expected `module:attribute`, got `{value}`", f"write `{value.removesuffix('.py').replace('/', '.')}:app`")
+    raise problem("ORC122", f"expected `module:attribute`, got `{value}`", "for example `package.module:app`")
+
+
+def _variable(value: str) -> str:
+    if _VARIABLE.match(value):
+        return value
+    raise problem("ORC109", f"`{value}` cannot be the name of a variable", "letters, digits and `_`, no digit first")
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise problem("ORC116", f"invalid regular expression `{value}`: {error}", "the syntax is that of Python's `re`") from None
+    return value
+
+
+def _specifier(value: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(value)
+    except InvalidSpecifier:
+        bare = re.fullmatch(r"[0-9][0-9.]*", value)
+        hint = f'write ">={value}"' if bare else 'for example ">=3.11" or "~=3.12.0" (PEP 440)'
+        raise problem("ORC110", f"expected a version specifier, got `{value}`", hint) from None
+    return value
+
+
+def _argv(value: Any) -> Any:
+    """An argument vector: a list, because a string would need a shell; no secrets, because every user can read it."""
+    if isinstance(value, str):
+        words = ", ".join(value.split())
+        raise problem("ORC102", f"expected a list of arguments, got the text `{value}`", f"write [{words}], or use `shell:` where a shell is really needed")
+    if isinstance(value, tuple):
+        if not value:
+            raise problem("ORC115", "expected a command, got an empty list", "for example [python, -m, app.migrate]")
+        for each in value:
+            if each.__class__ is Interpolated and each.secret:
+                raise problem("ORC216", f"a secret would stand in an argument vector: `{each.written}`",
+                              "hand it over in `environment`: arguments can be read by every user of the host")  # fmt: skip
+    return value
+
+
+def _no_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not value:
+        raise problem("ORC115", "an empty list would never fail and never match", "list at least one value, or take the line out")
+    return value
+
+
+def _path(value: str) -> str:
+    if not value or "\0" in value:
+        raise problem("ORC130", "expected a path, got an empty text", "")
+    return value
+
+
+def text(pattern: str, *examples: str, description: str = "") -> WithJsonSchema:
+    schema: dict[str, Any] = {"type": "string", "pattern": pattern, "examples": list(examples)}
+    if description:
+        schema["description"] = description
+    return WithJsonSchema(schema)
+
+
+Duration = Annotated[float, PlainValidator(parse_duration), text(_DURATION, "500ms", "2s", "5m")]
+Size = Annotated[int, PlainValidator(parse_size), text(r"^[0-9]+(\.[0-9]+)?(B|[kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)$", "200MB", "1GiB")]
+Mode = Annotated[int, PlainValidator(parse_mode), text(r"^0?[0-7]{3,4}$", "0750", "0640")]
+Port = Annotated[int, PlainValidator(_port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
+AnyPort = Annotated[
+    int, PlainValidator(lambda value: _port(value, 0)), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 65535})
+]
+"""A port, or 0 for whichever is free."""
+ImportName = Annotated[str, AfterValidator(_import_name)]
+AppReference = Annotated[str, AfterValidator(_app)]
+VariableName = Annotated[str, AfterValidator(_variable)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Specifier = Annotated[str, AfterValidator(_specifier)]
+PathText = Annotated[str, AfterValidator(_path)]
+Argv = Annotated[tuple[str, ...], BeforeValidator(_argv)]
+"""A command and its arguments."""
+Scalar = str | int | float | bool
+NonEmpty = AfterValidator(_no_empty)

@@ -1,0 +1,51 @@
+"""What all waits share. One attempt is the kind's business; trying again is the engine's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from orchestrator.spec.item import Item
+from orchestrator.spec.model import described
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+
+ItemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Wait(Item):
+    """Something that must answer before the service may serve."""
+
+    kind = "wait"
+    noun = "wait"
+    extra: ClassVar[str] = ""
+    """The extra of this distribution that brings the driver, if the kind needs one."""
+
+    name: ItemName = described(..., "The wait's name: `db` makes the id `wait:db`.", examples=["db"])
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+    @classmethod
+    def identify(cls, data: Any) -> str | None:
+        if isinstance(data, dict):
+            for key in ("id", "name"):
+                if isinstance(data.get(key), str):
+                    return str(data[key])
+        return None
+
+    def target(self) -> str:
+        """What is asked, in words and without secrets: `db:5432`."""
+        raise NotImplementedError
+
+    def attempt(self, context: Context) -> Outcome:
+        """Asks once, within `context.timeout` seconds in all. Returns an outcome; raises only for a bug.
+
+        The reason of a failure is one of refused, timeout, dns, unreachable, tls, auth, protocol, unexpected;
+        what trying again cannot mend is `final`.
+        """
+        raise NotImplementedError
