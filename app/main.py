@@ -12,9 +12,6 @@ from app.problems import described, problem
 from app.store import DuplicateError, Store, UnavailableError
 from orchestrator import startup
 
-OPTIONAL = ("search",)
-"""The features that `startup.yaml` may switch off, by the names it uses under `degrade`."""
-
 MAX_ID = 2**63 - 1
 Number = Annotated[int, Path(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -56,7 +53,7 @@ async def live() -> dict[str, str]:
 @app.get("/ready", response_model=Readiness)
 def ready() -> JSONResponse:
     """Whether requests can be served: the database is really asked."""
-    degraded = [feature for feature in OPTIONAL if startup.degraded(feature)]
+    degraded = list(startup.degraded_features())
     try:
         store.ready()
     except UnavailableError as error:

@@ -12,6 +12,12 @@ from app.migrate import migrate
 from app.store import Store
 
 
+@pytest.fixture(autouse=True)
+def _no_engine(monkeypatch):
+    monkeypatch.delenv("ORCHESTRATOR_STATE_DIR", raising=False)
+    monkeypatch.delenv("ORCHESTRATOR_DEGRADED", raising=False)
+
+
 @pytest.fixture
 def database(tmp_path):
     path = tmp_path / "bookmarks.db"
