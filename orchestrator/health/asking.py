@@ -61,9 +61,7 @@ def _exchange(
         connection.close()
 
 
-def connect(
-    connection: _socket.socket, address: str | tuple[str, int], end: float, timeout: float
-) -> None:
+def connect(connection: _socket.socket, address: str | tuple[str, int], end: float, timeout: float) -> None:
     where = place(address)
     try:
         connection.settimeout(max(end - time.monotonic(), 0.001))
@@ -99,7 +97,9 @@ def converse(
             if time.monotonic() > end:
                 raise TimeoutError
     except TimeoutError:
-        raise Unanswered(f"timeout: {where} was reached, but {_slow(received)} within {timeout:g} s") from None
+        raise Unanswered(
+            f"timeout: {where} was reached, but {_slow(received)} within {timeout:g} s"
+        ) from None
     except OSError as error:
         raise Unanswered(f"closed: {where} broke the connection: {error.strerror or error}") from None
 
@@ -183,9 +183,7 @@ def _looked_up(host: str, port: int, end: float, timeout: float) -> list[Address
     return found
 
 
-def ask_host(
-    host: str, port: int, request: bytes, timeout: float, tls: str = ""
-) -> tuple[int, str]:
+def ask_host(host: str, port: int, request: bytes, timeout: float, tls: str = "") -> tuple[int, str]:
     """Asks the first of a host's addresses that can be connected to.
 
     `tls` is the name that the certificate must have, `-` for TLS that trusts any certificate.
@@ -201,7 +199,7 @@ def ask_host(
                 why = why or str(unanswered)
                 connection.close()
                 continue
-            return _over(connection, address, request, end, timeout, tls)
+            return _over(connection, address, request, end, timeout=timeout, tls=tls)
     except Unanswered as unanswered:
         why = str(unanswered)
     return 0, why
@@ -212,6 +210,7 @@ def _over(
     address: str | tuple[str, int],
     request: bytes,
     end: float,
+    *,
     timeout: float,
     tls: str,
 ) -> tuple[int, str]:

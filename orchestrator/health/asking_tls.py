@@ -25,7 +25,11 @@ def secured(
         return context.wrap_socket(plain, server_hostname=None if name == "-" else name)
     except TimeoutError:
         plain.close()
-        raise Unanswered(f"timeout: {place(address)} was reached, but TLS did not start within {timeout:g} s") from None
+        raise Unanswered(
+            f"timeout: {place(address)} was reached, but TLS did not start within {timeout:g} s"
+        ) from None
     except OSError as error:
         plain.close()
-        raise Unanswered(f"tls: {place(address)}: {getattr(error, 'verify_message', '') or error.strerror or error}") from None
+        raise Unanswered(
+            f"tls: {place(address)}: {getattr(error, 'verify_message', '') or error.strerror or error}"
+        ) from None

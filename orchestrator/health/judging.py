@@ -1,4 +1,4 @@
-"""Says whether an endpoint is well: the service's status, then the endpoint itself, then the engine's last verdict.
+"""Says whether an endpoint is well: the service's status, then the endpoint, then the engine's last verdict.
 
 Reads the file `probe` (`orchestrator.health.probe` describes it); knows neither the spec nor the report.
 """
@@ -57,7 +57,11 @@ def judge(name: str, url: str, explicit: str | None) -> Finding:
         return ask_url(url) if url else (False, nothing_known(explicit))
     known = Known(files.read(directory + "/probe").decode("utf-8", "surrogateescape"))
     if gone(known.pid):
-        return ask_url(url) if url else (False, f"the engine (pid {known.pid}) is gone; {directory} is what it left")
+        return (
+            ask_url(url)
+            if url
+            else (False, f"the engine (pid {known.pid}) is gone; {directory} is what it left")
+        )
     return by_status(name, known) or by_endpoint(name, url, known)
 
 
@@ -81,7 +85,11 @@ def gone(pid: int) -> bool:
 
 def by_status(name: str, known: Known) -> Finding | None:
     """What the status alone decides: an app that answers is still not ready while it starts or stops."""
-    says = f"{known.status}: {known.reason}" if known.reason else f"{known.status}: the service is {shown(known)}"
+    says = (
+        f"{known.status}: {known.reason}"
+        if known.reason
+        else f"{known.status}: the service is {shown(known)}"
+    )
     if known.status in {"stopped", "failed"}:
         return False, says
     if name == "ready" and known.status not in {"ready", "degraded"}:
@@ -103,7 +111,10 @@ def by_endpoint(name: str, url: str, known: Known) -> Finding:
     elif name in known.endpoints:
         well, why = ask_endpoint(name, known)
     else:
-        return False, f"there is no such endpoint; there are {', '.join(sorted({'live', 'ready', *known.endpoints}))}"
+        return (
+            False,
+            f"there is no such endpoint; there are {', '.join(sorted({'live', 'ready', *known.endpoints}))}",
+        )
     if well:
         well, why = by_verdict(name, known, why)
     if not well and known.status not in {"ready", "degraded"}:
@@ -195,7 +206,9 @@ def taken_apart(url: str) -> tuple[str, str, int, str]:
     authority, target = rest[:cut], rest[cut:]
     if "@" in authority:
         raise ValueError("a user in it is not supported")
-    host, _, port = authority.rpartition(":") if authority.rstrip("0123456789")[-1:] == ":" else (authority, "", "")
+    host, _, port = (
+        authority.rpartition(":") if authority.rstrip("0123456789")[-1:] == ":" else (authority, "", "")
+    )
     host = host.removeprefix("[").removesuffix("]")
     number = int(port or {"http": 80, "https": 443}[scheme])
     if not host or not 0 < number < 65536:

@@ -1,8 +1,8 @@
 """`orchestrator health`: 0 or 1 and a line of why, for HEALTHCHECK and exec probes.
 
-Stands alone as `python -I -S .../orchestrator/health/probe.py [NAME]`, and imports next to nothing: it runs every few
-seconds for the container's whole life. What it knows of the engine stands in the file `probe` of the state directory,
-lines of words (`orchestrator.status.state` writes it, `orchestrator.health.judging` reads it):
+Stands alone as `python -I -S .../orchestrator/health/probe.py [NAME]`, and imports next to nothing: it runs
+every few seconds for the container's whole life. What it knows of the engine stands in the file `probe` of
+the state directory, in lines of words (`orchestrator.status.state` writes them, `.judging` reads them):
 
     status ready                  starting, ready, degraded, maintenance, stopping, stopped or failed
     reason waiting for db         what to say beside the status; may be empty
@@ -16,9 +16,10 @@ lines of words (`orchestrator.status.state` writes it, `orchestrator.health.judg
     header NAME X-Probe: 1        one more header for the request
     verdict NAME ok|failed expires=1732311141 TEXT
 
-Words are parted by single blanks; within a word, blanks, control characters and `%` are percent-encoded, and `-` is
-nothing. STATUSES is `200-299` or `200,204,300-399`. A verdict stands there when the engine watches an endpoint whose
-expectation is more than a status; expired, it is not ok. Unknown keys are skipped, so that the format can grow.
+Words are parted by single blanks; within a word, blanks, control characters and `%` are percent-encoded, and
+`-` is nothing. STATUSES is `200-299` or `200,204,300-399`. A verdict stands there when the engine watches an
+endpoint whose expectation is more than a status; expired, it is not ok. Unknown keys are skipped, so that the
+format can grow.
 """
 
 import posix
@@ -65,7 +66,7 @@ def run(argv: list[str]) -> tuple[int, str]:
 
 def environment() -> str | None:
     """The state directory that was named."""
-    # `os` is not imported for this; where it is there already, its environment is the one that can be changed.
+    # `os` is not imported for this; where it is already, its environment is the one that can be changed.
     known = getattr(sys.modules.get("os"), "environb", posix.environ)
     value = known.get(b"ORCHESTRATOR_STATE_DIR")
     return value.decode("utf-8", "surrogateescape") if value else None
@@ -80,7 +81,7 @@ def say(code: int, text: str) -> int:
 
 
 if __name__ == "__main__":
-    # The byte code of a script is not kept, that of modules is: hence so little here and the rest behind an import.
+    # The byte code of a script is not kept, that of modules is: hence so little here, the rest imported.
     sys.path.insert(0, __file__.rpartition("/")[0] + "/../..")
     # Leaving at once spares taking the interpreter apart, a tenth of all that a probe costs.
-    posix._exit(main(sys.argv[1:]))
+    posix._exit(main(sys.argv[1:]))  # noqa: SLF001 -- it is public in spirit: `os._exit`

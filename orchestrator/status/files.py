@@ -78,7 +78,7 @@ def replace(path: str, content: bytes) -> None:
 
 
 def append_line(path: str, text: str) -> None:
-    """Adds a line. A file that has grown large makes way: it becomes `PATH.1`, for a container may run for years."""
+    """Adds a line. A file that has grown large becomes `PATH.1`: a container may run for years."""
     flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
     descriptor = posix.open(path, flags, 0o600)
     try:
@@ -109,7 +109,9 @@ def set_status(
     values = {"status": quoted(status), "reason": quoted(reason), "updated": str(now)}
     if degraded is not None:
         values["degraded"] = "[" + ", ".join([quoted(name) for name in degraded]) + "]"
-    _edit(f"{directory}/state.json", [(f'  "{key}": ', f'  "{key}": {value}') for key, value in values.items()])
+    _edit(
+        f"{directory}/state.json", [(f'  "{key}": ', f'  "{key}": {value}') for key, value in values.items()]
+    )
 
 
 def set_verdict(directory: str, name: str, *, ok: bool, expires: float, text: str = "") -> None:

@@ -1,0 +1,328 @@
+"""`serve: maintenance`: answers on the service's own port while the service cannot, in a process of its own.
+
+Standard library only, run by file name: what is missing may be uvicorn or a part of this package. It knows
+nothing of why: its configuration is a handful of words, none of them secret.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections import deque
+
+CONNECTIONS = 256
+"""At once; the oldest makes way for one more."""
+HEAD = 16 << 10
+"""The longest request line and headers."""
+BODY = 16 << 20
+"""How much of a request's body is taken and thrown away, so that its sender gets to read the answer."""
+PATIENCE = 5.0
+"""Seconds that a client has to send its request, and then again to read the answer and go."""
+FAREWELL = 1.0
+"""The same when the process is asked to end: the service itself is about to take over."""
+
+
+class Config:
+    """What is said, and which path is the one that asks whether the container lives."""
+
+    def __init__(
+        self,
+        service: str = "",
+        live: str = "",
+        ready: str = "",
+        retry_after: int = 30,
+        message: str = "The service is being brought up or repaired and will be back shortly.",
+    ) -> None:
+        self.service = service
+        self.live = live
+        self.ready = ready
+        self.retry_after = retry_after
+        self.message = message
+
+
+def command(fd: int, config: Config, control: int = -1) -> list[str]:
+    """The argv that serves maintenance on the socket `fd`, which must be inherited as must `control`.
+
+    The process ends when `control`, the reading end of a pipe that its parent holds, is at its end.
+    """
+    words = json.dumps(vars(config), separators=(",", ":"))
+    return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(fd), str(control), words]
+
+
+class Client:
+    """One connection: its request is read and answered, then it has time to read the answer."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.received = bytearray()
+        self.answer = b""
+        self.answered = False
+        self.taken = 0
+        self.end = time.monotonic() + PATIENCE
+
+
+class Server:
+    """One thread and a selector; `end` is set by SIGTERM and by the control pipe."""
+
+    def __init__(self, listener: socket.socket, control: int, config: Config) -> None:
+        self.listener = listener
+        self.config = config
+        self.clients: deque[Client] = deque()
+        self.selector = selectors.DefaultSelector()
+        self.ending = False
+        listener.setblocking(False)
+        listener.listen(1024)
+        self.selector.register(listener, selectors.EVENT_READ, "listener")
+        if control >= 0:
+            self.selector.register(control, selectors.EVENT_READ, "end")
+
+    def serve(self) -> None:
+        while not self.ending or self.clients:
+            for key, _ in self.selector.select(self.patience()):
+                self.act(key)
+            self.part_with_the_slow()
+
+    def patience(self) -> float | None:
+        now = time.monotonic()
+        return (
+            max(min((each.end for each in self.clients), default=now) - now, 0.001) if self.clients else None
+        )
+
+    def act(self, key: selectors.SelectorKey) -> None:
+        if key.data == "listener":
+            if not self.ending:
+                self.accept()
+        elif key.data == "end":
+            self.take_leave()
+        elif key.data in self.clients:  # not one that made way a moment ago
+            self.attend(key.data)
+
+    def accept(self) -> None:
+        try:
+            connection, _ = self.listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return  # it has gone, or another process took it
+        except OSError:
+            if self.clients:  # descriptors are short: the oldest makes way, this one waits in the queue
+                self.part(self.clients[0])
+            return
+        connection.setblocking(False)
+        if len(self.clients) >= CONNECTIONS:
+            self.part(self.clients[0])
+        client = Client(connection)
+        self.clients.append(client)
+        self.selector.register(connection, selectors.EVENT_READ, client)
+
+    def take_leave(self) -> None:
+        """Accepts no more; those who are here get their answers."""
+        if self.ending:
+            return
+        self.ending = True
+        for key in [key for key in self.selector.get_map().values() if not isinstance(key.data, Client)]:
+            self.selector.unregister(key.fileobj)
+        for client in self.clients:
+            client.end = min(client.end, time.monotonic() + FAREWELL)
+
+    def attend(self, client: Client) -> None:
+        try:
+            if client.answer:
+                self.send(client)
+            elif self.receive(client):
+                self.part(client)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.part(client)  # it broke the connection; nobody is there to be told
+
+    def receive(self, client: Client) -> bool:
+        """Takes what has come; true when the client has nothing more to say."""
+        chunk = client.connection.recv(65536)
+        if client.answered:
+            client.taken += len(chunk)
+            return not chunk or client.taken > BODY
+        client.received += chunk
+        head, blank, _ = bytes(client.received).replace(b"\r\n", b"\n").partition(b"\n\n")
+        if blank or len(client.received) > HEAD:
+            client.answer = answer(head if blank else b"", self.config)
+            self.selector.modify(client.connection, selectors.EVENT_WRITE, client)
+            return False
+        return not chunk
+
+    def send(self, client: Client) -> None:
+        client.answer = client.answer[client.connection.send(client.answer) :]
+        if client.answer:
+            return  # it reads slowly: sent on when there is room
+        # Closing now could throw the answer away: unread bytes turn a close into a reset. So only our side is
+        # closed, and what still comes is taken until the client has read all and closes too.
+        client.answered = True
+        client.received.clear()
+        client.end = time.monotonic() + (FAREWELL if self.ending else PATIENCE)
+        client.connection.shutdown(socket.SHUT_WR)
+        self.selector.modify(client.connection, selectors.EVENT_READ, client)
+
+    def part_with_the_slow(self) -> None:
+        now = time.monotonic()
+        for client in [each for each in self.clients if each.end <= now]:
+            self.part(client)
+
+    def part(self, client: Client) -> None:
+        self.clients.remove(client)
+        self.selector.unregister(client.connection)
+        client.connection.close()
+
+
+def answer(head: bytes, config: Config) -> bytes:
+    """The whole answer to a request, of which only the method, the path and `Accept` matter."""
+    lines = head.decode("latin-1").lstrip("\n").split("\n")
+    words = lines[0].split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/"):
+        return response(400, "text/plain", "This is not an HTTP request.\n", config, method="GET")
+    method, path = words[0], path_of(words[1])
+    if config.live and path == config.live != config.ready:
+        return response(200, "application/json", document(config, 200), config, method)
+    if prefers_page(accepted(lines[1:])):
+        return response(503, "text/html; charset=utf-8", page(config), config, method)
+    return response(503, "application/problem+json", document(config, 503), config, method)
+
+
+def path_of(target: str) -> str:
+    if "://" in target:
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    return target.partition("?")[0]
+
+
+def accepted(headers: list[str]) -> str:
+    pairs = [line.partition(":") for line in headers]
+    return ",".join([value for name, _, value in pairs if name.strip().lower() == "accept"])
+
+
+def prefers_page(accept: str) -> bool:
+    """Whether it is a person's browser: HTML is asked for by name, and not less than JSON."""
+    weights = {"html": 0.0, "json": 0.0}
+    for part in accept.lower().split(","):
+        name, _, parameters = part.strip().partition(";")
+        kind = "html" if name.strip() in {"text/html", "application/xhtml+xml"} else "json"
+        if kind == "html" or name.strip().endswith("json"):
+            weights[kind] = max(weights[kind], weight(parameters))
+    return weights["html"] > 0 and weights["html"] >= weights["json"]
+
+
+def weight(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def response(status: int, kind: str, body: str, config: Config, method: str) -> bytes:
+    phrase = {200: "OK", 400: "Bad Request", 503: "Service Unavailable"}[status]
+    content = body.encode("utf-8", "replace")
+    lines = [
+        f"HTTP/1.1 {status} {phrase}",
+        f"Date: {time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime())}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(content)}",
+        "Cache-Control: no-store",
+        "Vary: Accept",
+        "X-Content-Type-Options: nosniff",
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
+        "Connection: close",
+    ]
+    if status == 503:
+        lines.append(f"Retry-After: {config.retry_after}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (b"" if method == "HEAD" else content)
+
+
+def document(config: Config, status: int) -> str:
+    """For machines: a problem of RFC 9457; the state alone where only a sign of life was asked."""
+    if status == 200:
+        return json.dumps({"status": "maintenance", "service": config.service}) + "\n"
+    problem = {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": status,
+        "detail": config.message,
+        "service": config.service,
+        "retry_after": config.retry_after,
+    }
+    return json.dumps(problem) + "\n"
+
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>{title}: back shortly</title>
+<style>
+:root {{ --paper: #f6f5f2; --ink: #1d2327; --quiet: #545d64; --accent: #14557b; --line: #d5d2ca; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --paper: #14181b; --ink: #e9e7e2; --quiet: #a5adb3; --accent: #86c5ec; --line: #333b41; }}
+}}
+* {{ box-sizing: border-box; }}
+body {{
+  margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem;
+  background: var(--paper); color: var(--ink); font: 1.0625rem/1.6 system-ui, sans-serif;
+}}
+main {{ max-width: 32rem; border-top: 0.25rem solid var(--accent); padding-top: 1.5rem; overflow-wrap: anywhere; }}
+h1 {{ font-size: 1.75rem; line-height: 1.25; margin: 0 0 1rem; }}
+p {{ margin: 0 0 1rem; }}
+.quiet {{ color: var(--quiet); font-size: 0.9375rem; border-top: 1px solid var(--line); padding-top: 1rem; }}
+a {{ color: var(--accent); text-underline-offset: 0.2em; }}
+a:focus-visible {{ outline: 3px solid var(--accent); outline-offset: 3px; }}
+</style>
+</head>
+<body>
+<main>
+<h1>We will be back shortly</h1>
+<p>{message}</p>
+<p><a href="">Try again</a></p>
+<p class="quiet">{title} answers with status 503. Trying again in {wait} is a good idea.</p>
+</main>
+</body>
+</html>
+"""
+
+
+def page(config: Config) -> str:
+    """For people: no script, nothing fetched from elsewhere, no automatic reload under a reader's eyes."""
+    title = html.escape(config.service or "The service")
+    return PAGE.format(title=title, message=html.escape(config.message), wait=spoken(config.retry_after))
+
+
+def spoken(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} seconds" if seconds != 1 else "a second"
+    return f"{round(seconds / 60)} minutes"
+
+
+def main(argv: list[str]) -> int:
+    descriptor, control, words = int(argv[0]), int(argv[1]), json.loads(argv[2])
+    # SIGTERM becomes a byte to read, like the end of the parent: one place to notice either.
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the engine decides
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    # The engine may have blocked it across the exec; what came meanwhile arrives now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    server = Server(socket.socket(fileno=descriptor), control, Config(**words))
+    server.selector.register(reading, selectors.EVENT_READ, "end")
+    server.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
