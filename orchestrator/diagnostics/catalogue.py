@@ -48,7 +48,7 @@ _TABLE = """
 016 E number is not finite or too large
 017 E tab used for indentation
 018 N byte order mark or CRLF line ends
-019 W misleading merge key
+019 W misused merge key
 020 E unquoted `${` inside brackets
 021 W text that YAML reads as a date
 022 E alias that contains itself
