@@ -1,0 +1,244 @@
+"""The engine's handle on the importing process: starts it, hears it, judges hangs and crashes, says go.
+
+Knows nothing of requirements and reports; what it hears are events, plain dictionaries.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.launch import signals, spawn
+from orchestrator.launch.child import Child, bind_to_parent
+
+if TYPE_CHECKING:
+    import socket
+
+    from orchestrator.launch.plan import LaunchPlan
+
+    Event = dict[str, Any]
+
+
+class Importer:
+    """The child that imports, and on `go` is the server.
+
+    Events, in their order: `importing` (id, module, deadline), then `imported` (id, module, ms) or `failed` (id, reason,
+    message and more), for each module and at last for the app, whose id is `launch`; `ready` (ms) when all were
+    imported; after `go`, `serving`, or `exec` for a command; and `ended` (code: negative for a signal) once, last.
+    Reasons: missing, attribute, exception, exit, crash, hang, startup, command.
+    """
+
+    def __init__(self, pid: int, control: int, reports: int, form: str, why: str) -> None:
+        self.pid = pid
+        self.form = form
+        """`fork` or `exec`."""
+        self.why = why
+        """Why it was not forked, when a fork was asked for."""
+        self.ready = False
+        self.serving = False
+        self.code: int | None = None
+        """What it ended with, negative for a signal; None while it lives."""
+        self._control = control
+        self._reports = reports
+        self._buffer = b""
+        self._current: Event | None = None
+        self._due: float | None = None
+        self._went = False
+        os.set_blocking(reports, False)
+        self._exit = os.pidfd_open(pid)
+        self._poll = select.epoll()
+        self._poll.register(reports, select.EPOLLIN)
+        self._poll.register(self._exit, select.EPOLLIN)
+
+    def fileno(self) -> int:
+        """Readable when there is something to `read_events`: a report, or the end."""
+        return self._poll.fileno() if not self._poll.closed else -1
+
+    def deadline(self) -> float | None:
+        """When (`time.monotonic`) to call `read_events` at the latest: what is imported now may take no longer."""
+        return self._due
+
+    def read_events(self) -> list[Event]:
+        """What happened since the last time. Never waits."""
+        events = [event for line in self._lines() if (event := self._heard(line))]
+        if self._due is not None and time.monotonic() >= self._due:
+            events.append(self._hung())
+        return events + self._end()
+
+    def go(self, environ_update: dict[str, str | None] | None = None) -> None:
+        """Lets it serve, with the last changes of its environment (None takes a variable out). Tells by events."""
+        order = json.dumps({"go": environ_update or {}}).encode() + b"\n"
+        self._went = True
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and the events say how
+            while order:
+                order = order[os.write(self._control, order) :]
+
+    def end(self) -> None:
+        """Throws it away, with whatever it started."""
+        if self.code is None:
+            self._kill()
+            self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the pipes; the process goes on if it has been told to go, and ends otherwise."""
+        if not self._poll.closed:
+            self._poll.close()
+            for descriptor in (self._control, self._reports, self._exit):
+                os.close(descriptor)
+
+    def _lines(self) -> list[bytes]:
+        *whole, self._buffer = (self._buffer + self._received()).split(b"\n")
+        return whole
+
+    def _received(self) -> bytes:
+        chunks = []
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self._reports, 65536):
+                chunks.append(chunk)
+            # The end of file would wake the poll for ever; the end of the process is awaited on its own.
+            with contextlib.suppress(FileNotFoundError):
+                self._poll.unregister(self._reports)
+        return b"".join(chunks)
+
+    def _heard(self, line: bytes) -> Event | None:
+        event: Event = json.loads(line)
+        kind = event["event"]
+        if kind == "importing":
+            self._current = event
+            self._due = time.monotonic() + event["deadline"] if event["deadline"] else None
+        elif kind in {"imported", "failed"}:
+            self._current = self._due = None
+        self.ready = self.ready or kind == "ready"
+        self.serving = self.serving or kind in {"serving", "exec"}
+        return event
+
+    def _hung(self) -> Event:
+        """Over the deadline. Nothing but a kill ends a hanging import, and only the rest of this process is lost."""
+        assert self._current is not None
+        event = self._lost("hang", f"its import did not end within {self._current['deadline']:g} s")
+        self._kill()
+        return event
+
+    def _end(self) -> list[Event]:
+        if self.code is not None:
+            return []
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            raise AssertionError("somebody else has collected the importer") from None
+        if not pid:
+            return []
+        self.code = os.waitstatus_to_exitcode(status)
+        # Its last words may have come between the reading and the end.
+        last = [event for line in self._lines() if (event := self._heard(line))]
+        self._poll.unregister(self._exit)
+        if self._current is not None:
+            last.append(self._lost(*_ending(self.code)))
+        return [*last, {"event": "ended", "code": self.code}]
+
+    def _lost(self, reason: str, message: str) -> Event:
+        assert self._current is not None
+        event = {"event": "failed", "id": self._current["id"], "module": self._current["module"]}
+        self._current = self._due = None
+        return event | {"reason": reason, "message": message, "at": "", "traceback": ""}
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+def _ending(code: int) -> tuple[str, str]:
+    if code < 0:
+        return "crash", f"its import crashed the process: {signal.Signals(-code).name}"
+    return "exit", f"its import ended the process with {code}"
+
+
+def start(plan: LaunchPlan, listener: socket.socket | None, *, fork: bool = True) -> Importer:
+    """Starts the importing process: a fork where that is right, else an interpreter of its own; see `Importer.why`.
+
+    To be called from the main thread, for the child ends with the thread that started it.
+    """
+    assert threading.current_thread() is threading.main_thread()
+    why = _why_exec(plan) if fork else ""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    descriptor = listener.fileno() if listener is not None else -1
+    if not fork or why:
+        pid, control, reports = spawn.start(plan.data(), descriptor, at_once=False)
+        return Importer(pid, control, reports, "exec", why)
+    pid, control, reports = _forked(plan, descriptor)
+    return Importer(pid, control, reports, "fork", "")
+
+
+def _why_exec(plan: LaunchPlan) -> str:
+    threads = len(os.listdir("/proc/self/task"))
+    if threads > 1:
+        return f"{threads} threads run here, and a fork takes none of them along but all of their locks"
+    return plan.why_exec(dict(os.environ))
+
+
+def _forked(plan: LaunchPlan, listener: int) -> tuple[int, int, int]:
+    orders, control = os.pipe()
+    reports, told = os.pipe()
+    parent = os.getpid()
+    mask = signals.block()
+    pid = os.fork()
+    if pid == 0:
+        _in_the_child(plan, listener, orders, told, parent)
+    signals.release(mask)
+    os.close(orders)
+    os.close(told)
+    spawn.group(pid)
+    return pid, control, reports
+
+
+def _in_the_child(plan: LaunchPlan, listener: int, orders: int, told: int, parent: int) -> None:
+    """Never returns: the engine's frames below are the parent's alone, and keep what they hold from being closed."""
+    code = 1
+    try:
+        signals.reset()
+        signals.release()
+        os.setpgid(0, 0)
+        bind_to_parent(parent)
+        # First what is dead, then what is open: a file collected later would close a number the server uses by then.
+        gc.collect()
+        gc.freeze()
+        _close_all_but({0, 1, 2, listener, orders, told})
+        spawn.assume(plan.data())
+        os.environ.clear()
+        os.environ.update(plan.environ)
+        code = Child(plan, listener, orders, told, at_once=False).run()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        _leave(code)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in kept:
+            with contextlib.suppress(OSError):  # the one that listed them
+                os.close(int(name))
+
+
+def _leave(code: int) -> None:
+    """As the interpreter leaves, without unwinding the engine's frames."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 -- waits for the app's threads
+        atexit._run_exitfuncs()  # noqa: SLF001
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)

@@ -1,0 +1,121 @@
+"""`server: uvicorn`, in this very process, on the socket that was bound long before; knows nothing of who asks for it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.launch.sockets import ready_to_listen
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    import uvicorn
+
+    from orchestrator.launch.plan import LaunchPlan
+
+STARTUP_FAILURE = 3
+FRAMEWORK = "starlette.applications"
+
+OWNED = {
+    "app": "set `launch.app`",
+    "factory": "set `launch.factory`",
+    "host": "set `launch.host`",
+    "port": "set `launch.port`",
+    "uds": "set `launch.unix`",
+    "fd": "the orchestrator binds the socket: set `launch.host` and `launch.port`",
+    "workers": "set `launch.workers`",
+    "env_file": "the environment is final before the server starts: declare it under `variables`",
+    "reload": "a supervised service does not reload itself",
+    "reload_dirs": "a supervised service does not reload itself",
+    "reload_delay": "a supervised service does not reload itself",
+    "reload_includes": "a supervised service does not reload itself",
+    "reload_excludes": "a supervised service does not reload itself",
+    "callback_notify": "a function cannot be written in a spec",
+    "ssl_context_factory": "a function cannot be written in a spec",
+}
+
+
+def options() -> dict[str, Any]:
+    """The installed uvicorn's own settings and their defaults, without those that the launch decides."""
+    import inspect
+
+    import uvicorn
+
+    parameters = inspect.signature(uvicorn.Config.__init__).parameters
+    return {name: each.default for name, each in parameters.items() if name != "self" and name not in OWNED}
+
+
+def prepare(plan: LaunchPlan) -> None:
+    """Imports what serving will import, among it the loop and the protocols that the options choose."""
+    import uvicorn.lifespan.on
+    import uvicorn.server
+
+    chosen = plan.options
+    if chosen.get("http", "auto") == "auto":
+        import uvicorn.protocols.http.auto
+    if chosen.get("ws", "auto") == "auto":
+        import uvicorn.protocols.websockets.auto
+    if chosen.get("loop", "auto") == "auto":
+        import uvicorn.loops.auto  # noqa: F401
+
+
+def serve(app: Any, plan: LaunchPlan, listener: socket.socket, serving: Callable[[], None]) -> int:
+    """Serves until told to end. 0 after a proper end, 3 when the app's start failed, as uvicorn has it."""
+    import uvicorn
+
+    server = _launched(uvicorn.Config(app, **settings(plan)), plan, listener, serving)
+    server.run(sockets=[listener])
+    return 0 if server.started else STARTUP_FAILURE
+
+
+def settings(plan: LaunchPlan) -> dict[str, Any]:
+    return {
+        "timeout_graceful_shutdown": graceful(plan.grace),
+        **plan.options,
+        "host": plan.host,
+        "port": plan.port,
+        "factory": plan.factory,
+        "workers": 1,
+    }
+
+
+def graceful(grace: float) -> float:
+    """How long uvicorn waits for requests, which leaves the rest of the grace to the app's own shutdown."""
+    return max(grace - min(2.0, grace / 4), 0.1)
+
+
+def _launched(
+    config: uvicorn.Config, plan: LaunchPlan, listener: socket.socket, serving: Callable[[], None]
+) -> uvicorn.Server:
+    import uvicorn
+
+    class Launched(uvicorn.Server):
+        """Tells when it serves, and prepares the socket between the lifespan's start and the listening."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            if "lifespan" not in plan.options and is_framework_app(config.loaded_app):
+                config.lifespan = "on"
+            begin = self.lifespan.startup
+
+            async def begin_and_prepare() -> None:
+                await begin()
+                ready_to_listen(listener)
+
+            self.lifespan.startup = begin_and_prepare  # type: ignore[method-assign]
+            await super().startup(sockets)
+            serving()
+
+    return Launched(config)
+
+
+def is_framework_app(app: Any) -> bool:
+    """Whether it is a FastAPI or Starlette app, below the wrappers that uvicorn itself puts around one.
+
+    Such an app has a lifespan, so an exception in it is a failed start and not a missing protocol.
+    """
+    while type(app).__module__.startswith("uvicorn.") and hasattr(app, "app"):
+        app = app.app
+    framework = sys.modules.get(FRAMEWORK)
+    return framework is not None and isinstance(app, framework.Starlette)

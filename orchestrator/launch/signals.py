@@ -1,0 +1,120 @@
+"""Signal handlers that only take a note, and the descriptor that wakes whoever waits; shared by engine and supervisor.
+
+Builtins alone: the module `signal` brings `enum`, and the supervisor lives for weeks.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from typing import Any
+else:
+    import _signal as signal
+
+FATAL = (
+    signal.SIGKILL,
+    signal.SIGSTOP,
+    signal.SIGSEGV,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGABRT,
+)
+STOPS = (int(signal.SIGTERM), int(signal.SIGINT))
+"""What asks for the end; a second one forces it."""
+PASSED_ON = tuple(
+    int(each) for each in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGQUIT)
+)
+NOTED = (*STOPS, *PASSED_ON, int(signal.SIGCHLD))
+
+
+class Notes:
+    """Signals that arrived, in their order. The loop that waits on `fileno()` decides what they mean."""
+
+    __slots__ = ("_before", "_before_wakeup", "_noted", "_reader", "_writer")
+
+    def __init__(self) -> None:
+        self._noted: list[int] = []
+        self._before: dict[int, Any] = {}
+        self._before_wakeup = -1
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+
+    def install(self, numbers: tuple[int, ...] = NOTED) -> None:
+        self._before_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        for number in numbers:
+            self._before[number] = signal.signal(number, self._note)
+
+    def _note(self, number: int, _frame: object) -> None:
+        self._noted.append(int(number))
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def take(self) -> list[int]:
+        """What has arrived since the last time. Never waits."""
+        while _drained(self._reader):
+            pass
+        taken, self._noted[:] = self._noted[:], []
+        return taken
+
+    def restore(self) -> None:
+        """Puts back what was there before."""
+        for number, handler in self._before.items():
+            # None: set by something that is not Python; the default is the nearest there is.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._before.clear()
+        signal.set_wakeup_fd(self._before_wakeup)
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+def _drained(descriptor: int) -> bool:
+    try:
+        return len(os.read(descriptor, 4096)) == 4096
+    except BlockingIOError:
+        return False
+
+
+def block() -> set[int]:
+    """Holds every signal back until `release`; gives the mask that was."""
+    return {int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())}
+
+
+def release(mask: set[int] | None = None) -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask or set())
+
+
+def reset() -> None:
+    """Every signal as a fresh Python process has it: what a child must do first."""
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals():
+        if number in {signal.SIGKILL, signal.SIGSTOP} or signal.getsignal(number) == signal.SIG_DFL:
+            continue
+        signal.signal(number, _fresh(number))
+
+
+def _fresh(number: int) -> Any:
+    if number == signal.SIGINT:
+        return signal.default_int_handler
+    if number in {signal.SIGPIPE, signal.SIGXFSZ}:
+        return signal.SIG_IGN
+    return signal.SIG_DFL
+
+
+def reset_for_commands() -> None:
+    """What Python ignores, other programs expect to die of."""
+    reset()
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def die_by(number: int) -> None:
+    """Ends this process by a signal, so that whoever waits sees the truth. Returns where the kernel forbids it (PID 1)."""
+    signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)

@@ -1,0 +1,140 @@
+"""Starts the child that imports and serves, from the engine and from the supervisor alike; builtins alone."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import stat
+import sys
+
+from orchestrator.launch import signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    Plan = dict[str, Any]
+
+CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
+CANNOT_START = 127
+
+
+def start(plan: Plan, listener: int, *, at_once: bool) -> tuple[int, int, int]:
+    """Starts the child in an interpreter of its own: its pid, the pipe that commands it, the pipe that it reports to.
+
+    A child that serves at once takes no commands, and says on stderr what hinders it.
+    """
+    orders, control = os.pipe()
+    reports, told = os.pipe()
+    mask = signals.block()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            signals.reset()
+            signals.release()
+            os.setpgid(0, 0)
+            execute(plan, listener, control=orders, reports=told, at_once=at_once)
+        except BaseException as error:
+            os.write(2, f"orchestrator: cannot start the server: {error}\n".encode())
+        finally:
+            os._exit(CANNOT_START)
+    signals.release(mask)
+    os.close(orders)
+    os.close(told)
+    group(pid)
+    return pid, control, reports
+
+
+def group(pid: int) -> None:
+    """Puts a child in a process group of its own; both sides do it, so that neither need wait for the other."""
+    try:
+        os.setpgid(pid, pid)
+    except (PermissionError, ProcessLookupError):
+        return  # it has done so itself and gone on, or ended
+
+
+def execute(plan: Plan, listener: int, *, control: int, reports: int, at_once: bool) -> NoReturn:
+    """Turns this process into the child. The parent's number tells it whether the parent still lives."""
+    for descriptor in (listener, control, reports):
+        if descriptor >= 0:
+            os.set_inheritable(descriptor, True)
+    parent = os.getppid() if control >= 0 else 0
+    orders = {
+        "plan": plan,
+        "listener": listener,
+        "control": control,
+        "reports": reports,
+        "at_once": at_once,
+        "parent": parent,
+    }
+    memory = package(orders)
+    assume(plan)
+    # -P: neither this package's folder nor the working directory stands before the user's modules.
+    os.execve(sys.executable, [sys.executable, "-P", CHILD, str(memory)], plan["environ"])  # noqa: S606
+
+
+def package(data: Plan) -> int:
+    """The data in memory, behind a descriptor that outlives an exec: it never touches a disk."""
+    memory = os.memfd_create("orchestrator-plan", 0)
+    content = marshal.dumps(data)
+    while content:
+        content = content[os.write(memory, content) :]
+    os.lseek(memory, 0, os.SEEK_SET)
+    return memory
+
+
+def unpack(memory: int) -> Plan:
+    with open(memory, "rb") as file:
+        data: Plan = marshal.loads(file.read())  # noqa: S302 -- written by ourselves, a moment ago
+    return data
+
+
+def assume(plan: Plan) -> None:
+    """The user, the umask and the working directory of the server."""
+    if plan["umask"] >= 0:
+        os.umask(plan["umask"])
+    switch_user(plan["uid"], plan["gid"], plan["groups"])
+    if plan["cwd"]:
+        os.chdir(plan["cwd"])
+
+
+def switch_user(uid: int | None, gid: int | None, groups: list[int]) -> None:
+    if uid is not None:
+        give_streams(uid)
+    if uid is not None or gid is not None:
+        os.setgroups(groups)
+    if gid is not None:
+        os.setresgid(gid, gid, gid)
+    if uid is not None:
+        os.setresuid(uid, uid, uid)
+
+
+def give_streams(uid: int) -> None:
+    """A pipe or terminal of root's cannot be opened again as /dev/stdout by another user."""
+    for descriptor in (0, 1, 2):
+        try:
+            kind = os.fstat(descriptor).st_mode
+            if stat.S_ISFIFO(kind) or os.isatty(descriptor):
+                os.fchown(descriptor, uid, -1)
+        except OSError:
+            continue  # closed, or on a read-only device: it still works as it is
+
+
+def run(argv: list[str], keep: int) -> int:
+    """Starts a helper of our own that inherits one descriptor."""
+    mask = signals.block()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            signals.reset()
+            signals.release()
+            os.setpgid(0, 0)
+            os.set_inheritable(keep, True)
+            os.execv(argv[0], argv)  # noqa: S606
+        except BaseException as error:
+            os.write(2, f"orchestrator: cannot start {argv[0]}: {error}\n".encode())
+        finally:
+            os._exit(CANNOT_START)
+    signals.release(mask)
+    group(pid)
+    return pid

@@ -1,0 +1,349 @@
+"""The process that stays: the engine's pid, little memory, one loop. It does what `decide` decides.
+
+`become` is called by the engine and execs this file, which then knows the plan alone: no spec, no requirements.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+
+if __name__ == "__main__":
+    # The interpreter runs without site-packages; behind everything else, so that nothing of Python's is shadowed.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+import _socket
+
+from orchestrator.launch import decide, signals, spawn
+from orchestrator.launch.reaper import descendants
+from orchestrator.status import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any, NoReturn
+
+    from orchestrator.launch.plan import LaunchPlan
+
+BUG = 1
+TERMINATION_LOG = "/dev/termination-log"
+AGAIN = 0.05
+"""While processes are killed, how often to look for ones that were born in the meantime."""
+INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+
+
+def become(
+    plan: LaunchPlan,
+    *,
+    listener: socket.socket | None,
+    server_pid: int,
+    maintenance: list[str] | None = None,
+    status: str = "ready",
+) -> NoReturn:
+    """Replaces the engine by the supervisor: same pid, same children, little else. Returns only by an OSError.
+
+    `maintenance` is the argv that serves maintenance on the descriptor `listener.fileno()`.
+    """
+    from orchestrator.launch import prctl
+
+    prctl.adopt_orphans()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Else PID 1 loses a signal that falls into the exec: what is blocked arrives after it.
+    mask = signals.block()
+    try:
+        descriptor = listener.fileno() if listener is not None else -1
+        if listener is not None:
+            listener.set_inheritable(True)
+        memory = spawn.package(
+            {
+                "plan": plan.data(),
+                "listener": descriptor,
+                "server": server_pid,
+                "maintenance": maintenance or [],
+                "status": status,
+            }
+        )
+        environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        here = os.path.abspath(__file__)
+        os.execve(sys.executable, [sys.executable, "-I", "-S", "-E", here, str(memory)], environ)  # noqa: S606
+    finally:
+        signals.release(mask)
+
+
+class Supervisor:
+    """The loop, and the effects of its decisions."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.plan = given["plan"]
+        self.listener: int = given["listener"]
+        self.server: int = given["server"]
+        self.maintenance_argv: list[str] = given["maintenance"]
+        self.maintenance = 0
+        self.pipes: list[int] = []
+        self.reports = -1
+        self.prober: tuple[int, str, int, float] | None = None
+        self.last_words = ""
+        self.notes = signals.Notes()
+        self.supervision = decide.Supervision(self.plan, time.monotonic(), given["status"])
+
+    def run(self) -> NoReturn:
+        for descriptor in (self.listener, self.notes.fileno()):
+            if descriptor >= 0:
+                os.set_inheritable(descriptor, False)
+        self.notes.install()
+        # What the engine held back arrives now, and so does the end of a child that ended before.
+        signals.release()
+        self._collect()
+        while True:
+            self._check_empty()
+            self._wait()
+            for number in self.notes.take():
+                if number != signals.signal.SIGCHLD:
+                    self._on("signal", number)
+            self._hear()
+            self._collect()
+            self._stop_slow_probe()
+            self._on("tick")
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(self.notes.fileno(), select.POLLIN)
+        if self.reports >= 0:
+            poll.register(self.reports, select.POLLIN)
+        dues = [self.supervision.deadline(), self.prober[3] if self.prober else None]
+        if self.supervision.state == decide.KILLING:
+            dues.append(time.monotonic() + AGAIN)
+        known = [each for each in dues if each is not None]
+        # Rounded up: a millisecond early would be a turn in vain.
+        poll.poll(max(0, int((min(known) - time.monotonic()) * 1000) + 1) if known else None)
+
+    def _on(self, *event: Any) -> None:
+        for what, *details in self.supervision.on(event, time.monotonic()):
+            getattr(self, "_do_" + what)(*details)
+
+    # What is heard
+
+    def _collect(self) -> None:
+        """Every child that ended. This process has one thread and starts its children here, so none is mistaken."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                pid = status = 0
+            if not pid:
+                return
+            self._ended(pid, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, pid: int, code: int) -> None:
+        if pid == self.server:
+            self.server = 0
+            self._hear()
+            self._close_pipes()
+            self._on("exited", code)
+        elif pid == self.maintenance:
+            self.maintenance = 0
+            self._on("maintenance_ended", code)
+        elif self.prober and pid == self.prober[0]:
+            self._probed(code)
+
+    def _hear(self) -> None:
+        """A restarted server tells when it serves; a command tells nothing but that it was started."""
+        if self.reports < 0:
+            return
+        try:
+            heard = os.read(self.reports, 65536)
+        except BlockingIOError:
+            return
+        if b'"event": "serving"' in heard or b'"event": "exec"' in heard:
+            self._close_pipes()
+            self._on("serving")
+        elif not heard:
+            self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for descriptor in self.pipes:
+            os.close(descriptor)
+        self.pipes, self.reports = [], -1
+
+    def _check_empty(self) -> None:
+        if self.supervision.state not in {decide.SWEEPING, decide.KILLING}:
+            return
+        if self.supervision.state == decide.KILLING:
+            self._do_sweep(decide.KILL)
+        if not self.server and not descendants():
+            self._on("empty")
+
+    # What is done
+
+    def _do_say(self, level: str, text: str) -> None:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        words = {"time": now, "level": level, "event": "supervision", "message": text}
+        line = "{" + ", ".join([f'"{key}": {files.quoted(value)}' for key, value in words.items()]) + "}"
+        _write(2, line if self.plan["log"] == "json" else f"orchestrator: {text}")
+        if level == "error":
+            self.last_words = text
+        if self.plan["state_dir"]:
+            try:
+                files.append_line(self.plan["state_dir"] + "/events.jsonl", line)
+            except OSError as error:
+                self._lost_state(error)
+
+    def _do_status(self, status: str, reason: str) -> None:
+        if self.plan["state_dir"]:
+            try:
+                files.set_status(self.plan["state_dir"], status, reason)
+            except OSError as error:
+                self._lost_state(error)
+
+    def _lost_state(self, error: OSError) -> None:
+        """A full or vanished disk does not end a service. Said once."""
+        self.plan["state_dir"] = ""
+        self._do_say("error", f"cannot write the state directory any more: {error}")
+
+    def _do_close(self) -> None:
+        if self.listener >= 0:
+            os.close(self.listener)
+            self.listener = -1
+
+    def _do_refuse(self) -> None:
+        """Nobody is behind the listener: what knocks is refused, not queued. Its address stays ours."""
+        if self.listener < 0:
+            return
+        if self.plan["unix"]:
+            self._bind_again(self.plan["unix"])
+            return
+        listener = _socket.socket(fileno=self.listener)
+        try:
+            listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 0)
+            listener.shutdown(_socket.SHUT_RD)
+        except OSError:
+            return  # it was not listening
+        finally:
+            listener.detach()
+
+    def _bind_again(self, path: str) -> None:
+        """A unix socket that was shut down stays so; a new one under the same path refuses until it listens."""
+        _unlink(path)
+        fresh = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            fresh.bind(path)
+            os.chmod(path, 0o666)
+            os.dup2(fresh.fileno(), self.listener, inheritable=False)
+        except OSError as error:
+            self._do_say("error", f"cannot bind {path} again: {error}")
+        finally:
+            fresh.close()
+
+    def _do_send(self, number: int) -> None:
+        if self.server:
+            os.kill(self.server, number)  # not collected, so the number is still its own
+
+    def _do_sweep(self, number: int) -> None:
+        for pid in descendants():
+            try:
+                os.kill(pid, number)
+            except (ProcessLookupError, PermissionError):
+                continue  # ended, or became another user by a set-uid program
+
+    def _do_spawn(self) -> None:
+        listener = -1 if self.plan["command"] else self.listener
+        self.server, control, self.reports = spawn.start(self.plan, listener, at_once=True)
+        os.set_blocking(self.reports, False)
+        self.pipes = [control, self.reports]
+
+    def _do_maintain(self) -> None:
+        if self.maintenance_argv and self.listener >= 0:
+            self.maintenance = spawn.run(self.maintenance_argv, self.listener)
+        else:
+            self._on("maintenance_ended", BUG)
+
+    def _do_probe(self, kind: str) -> None:
+        """In a child: neither a slow look-up nor a slow answer may keep a signal waiting."""
+        endpoint = self.plan["health"][kind]
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _probe_in_the_child(endpoint, writer)
+        os.close(writer)
+        self.prober = (pid, kind, reader, time.monotonic() + endpoint["timeout"] + 1.0)
+
+    def _stop_slow_probe(self) -> None:
+        if self.prober and time.monotonic() >= self.prober[3]:
+            os.kill(self.prober[0], decide.KILL)
+            self.prober = (*self.prober[:3], time.monotonic() + 1.0)
+
+    def _probed(self, code: int) -> None:
+        assert self.prober is not None
+        _, kind, reader, _ = self.prober
+        self.prober = None
+        why = os.read(reader, 4096).decode("utf-8", "replace")
+        os.close(reader)
+        self._on("probed", kind, code == 0, why or decide.ending(code))
+
+    def _do_exit(self, code: int) -> NoReturn:
+        if self.plan["unix"]:
+            _unlink(self.plan["unix"])
+        if code and os.access(TERMINATION_LOG, os.W_OK):
+            with open(TERMINATION_LOG, "w", encoding="utf-8") as file:
+                file.write(self.last_words + "\n")
+        os._exit(code)
+
+
+def _probe_in_the_child(endpoint: dict[str, Any], writer: int) -> NoReturn:
+    code = 1
+    try:
+        signals.reset()
+        os.setpgid(0, 0)
+        code, why = probe(endpoint)
+        os.write(writer, why[:2000].encode("utf-8", "replace"))
+    except BaseException as error:
+        os.write(writer, f"the probe failed: {error!r}"[:2000].encode("utf-8", "replace"))
+    finally:
+        os._exit(code)
+
+
+def probe(endpoint: dict[str, Any]) -> tuple[int, str]:
+    """0 or 1, and what was answered."""
+    from orchestrator.health.asking import ask_host, ask_socket
+
+    request, timeout = endpoint["request"], endpoint["timeout"]
+    if endpoint["unix"]:
+        status, phrase = ask_socket(endpoint["unix"], request, timeout)
+    else:
+        status, phrase = ask_host(endpoint["host"], endpoint["port"], request, timeout, endpoint["tls"])
+    well = any(low <= status <= high for low, high in endpoint["statuses"])
+    return int(not well), f"status {status} {phrase}" if status else phrase
+
+
+def _write(descriptor: int, text: str) -> None:
+    try:
+        os.write(descriptor, text.encode("utf-8", "replace") + b"\n")
+    except OSError:
+        return  # nobody reads what a service says: no reason to end it
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return  # gone already, or not ours to remove
+
+
+def main(memory: int) -> NoReturn:
+    try:
+        Supervisor(spawn.unpack(memory)).run()
+    except BaseException as error:
+        import traceback
+
+        traceback.print_exc()
+        _write(2, f"orchestrator: internal error: {error!r}; please report it")
+        for pid in descendants():
+            os.kill(pid, decide.KILL)
+        os._exit(BUG)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
