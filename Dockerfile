@@ -27,8 +27,10 @@ FROM python:3.11-slim
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-# A volume that is mounted empty takes over the owner of the directory it covers.
-RUN install --directory --owner=10001 --group=10001 --mode=0700 /srv/data /run/orchestrator
+# A volume that is mounted empty takes over owner and mode of the directory it covers. Group 0 may write too:
+# platforms that choose a user of their own keep that group.
+RUN install --directory --owner=10001 --group=0 --mode=0770 /srv/data \
+ && install --directory --owner=10001 --group=10001 --mode=0700 /run/orchestrator
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv /srv
 WORKDIR /srv

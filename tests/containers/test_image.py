@@ -4,7 +4,7 @@ import pytest
 
 pytestmark = [pytest.mark.containers, pytest.mark.xdist_group("image"), pytest.mark.timeout(900)]
 
-READ_ONLY = ("--read-only", "--tmpfs", "/tmp", "--tmpfs", "/srv/data:mode=1777", "--cap-drop", "ALL")
+READ_ONLY = ("--read-only", "--tmpfs", "/tmp", "--tmpfs", "/srv/data:uid=10001,gid=0", "--cap-drop", "ALL")
 
 
 def test_a_broken_spec_ends_with_78_and_its_last_words(start, tmp_path):
