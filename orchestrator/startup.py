@@ -12,7 +12,10 @@ the state is read again only when it has changed. Where it cannot be read, what 
 from __future__ import annotations
 
 import os
-from typing import Any
+
+TYPE_CHECKING = False  # importing `typing` for its constant would cost more than all the rest
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["degraded", "degraded_features", "report", "status"]
 

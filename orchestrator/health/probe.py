@@ -64,6 +64,13 @@ def run(argv: list[str]) -> tuple[int, str]:
     return int(not well), f"{name or 'ready'}: {' '.join(why.split())}"
 
 
+def ask(family: int, address: str | tuple[str, int], request: bytes, timeout: float) -> tuple[int, str]:
+    """The status of an HTTP answer, or 0 and why: what `orchestrator.health.asking.ask` says."""
+    from orchestrator.health import asking
+
+    return asking.ask(family, address, request, timeout)
+
+
 def environment() -> str | None:
     """The state directory that was named."""
     # `os` is not imported for this; where it is already, its environment is the one that can be changed.

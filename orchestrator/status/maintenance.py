@@ -276,7 +276,9 @@ body {{
   margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem;
   background: var(--paper); color: var(--ink); font: 1.0625rem/1.6 system-ui, sans-serif;
 }}
-main {{ max-width: 32rem; border-top: 0.25rem solid var(--accent); padding-top: 1.5rem; overflow-wrap: anywhere; }}
+main {{
+  max-width: 32rem; border-top: 0.25rem solid var(--accent); padding-top: 1.5rem; overflow-wrap: anywhere;
+}}
 h1 {{ font-size: 1.75rem; line-height: 1.25; margin: 0 0 1rem; }}
 p {{ margin: 0 0 1rem; }}
 .quiet {{ color: var(--quiet); font-size: 0.9375rem; border-top: 1px solid var(--line); padding-top: 1rem; }}

@@ -1,0 +1,79 @@
+"""What importing may cost: each entry point in a fresh interpreter, and what must not have come along.
+
+Add a line for a module whose lightness somebody pays for: the probe for the container's whole life, the supervisor
+for weeks, the app at each start.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import orchestrator
+
+HEAVY = {"pydantic", "yaml", "jsonschema", "asyncio", "uvicorn", "fastapi", "importlib.metadata"}
+PROBE = HEAVY | {
+    "re", "typing", "dataclasses", "argparse", "logging", "json", "socket", "select", "selectors", "urllib",
+    "enum", "subprocess", "ssl", "encodings.idna", "__future__",
+}  # fmt: skip
+UNWANTED = {
+    "orchestrator": PROBE | {"orchestrator.startup"},
+    "orchestrator.health.probe": PROBE,
+    "orchestrator.health.judging": PROBE,
+    "orchestrator.health.asking": PROBE,
+    "orchestrator.status.files": PROBE | {"_socket"},
+    "orchestrator.status.maintenance": HEAVY | {"argparse", "logging", "dataclasses", "subprocess", "urllib"},
+    "orchestrator.startup": HEAVY | {"re", "dataclasses", "json", "argparse", "logging", "socket"},
+    "orchestrator.status.state": HEAVY | {"json", "logging", "argparse", "socket"},
+    "orchestrator.integrations.fastapi": {"fastapi", "starlette", "pydantic", "yaml"},
+}
+ROOT = str(Path(orchestrator.__file__).parent.parent)
+
+
+def imported_by(statement):
+    """The modules that a statement brings along in an interpreter that has loaded nothing of its own."""
+    code = f"import sys; sys.path.insert(0, {ROOT!r}); {statement}; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(("module", "unwanted"), UNWANTED.items(), ids=UNWANTED)
+def test_importing_stays_light(module, unwanted):
+    loaded = imported_by(f"import {module}")
+    assert module in loaded
+    assert loaded & unwanted == set()
+
+
+def test_importing_the_package_imports_nothing_else():
+    assert imported_by("import orchestrator") - imported_by("pass") == {"orchestrator"}
+
+
+def test_a_whole_probe_stays_light(tmp_path):
+    (tmp_path / "probe").write_text("status ready\npid 0\nendpoint ready http 127.0.0.1 1 GET / 200 0.5 -\n")
+    statement = (
+        f"import posix; posix.environ[b'ORCHESTRATOR_STATE_DIR'] = {str(tmp_path).encode()!r}; "
+        "from orchestrator.health import probe; code = probe.main([]); assert code == 1"
+    )
+    loaded = imported_by(statement)
+    assert "orchestrator.health.asking" in loaded
+    assert loaded & PROBE == set()
+    assert "os" not in loaded
+
+
+def test_the_health_command_leaves_the_engine_alone(tmp_path):
+    code = (
+        "import sys, json; sys.argv[1:] = ['health', 'nothing']; from orchestrator.__main__ import main; "
+        "assert main() == 1; print(json.dumps(list(sys.modules)))"
+    )
+    environ = {"ORCHESTRATOR_STATE_DIR": str(tmp_path), "PYTHONPATH": ROOT}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60
+    )
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert {name for name in loaded if name.startswith("orchestrator.cli")} == set()
+    assert loaded & HEAVY == set()

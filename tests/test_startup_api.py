@@ -1,0 +1,70 @@
+"""`from orchestrator import startup`: what the app sees, with an engine's files and without."""
+
+import pytest
+
+from orchestrator import startup
+from orchestrator.status.state import StateDirectory
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    for name in ("ORCHESTRATOR_STATE_DIR", "ORCHESTRATOR_DEGRADED"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("ORCHESTRATOR_STATE_DIR", str(tmp_path))
+    return StateDirectory(str(tmp_path))
+
+
+def test_without_an_engine_all_is_well():
+    assert not startup.degraded("assistant")
+    assert startup.degraded_features() == ()
+    assert startup.status() is None
+    assert startup.report() is None
+
+
+def test_what_the_launch_said_holds_where_there_is_no_state(monkeypatch):
+    monkeypatch.setenv("ORCHESTRATOR_DEGRADED", "search, assistant,")
+    assert startup.degraded_features() == ("assistant", "search")
+    assert startup.degraded("search")
+    assert not startup.degraded("sear")
+
+
+def test_the_state_is_live_and_wins_over_the_launch(state, monkeypatch):
+    monkeypatch.setenv("ORCHESTRATOR_DEGRADED", "search")
+    state.write_state({"status": "degraded", "degraded": ["assistant"]})
+    assert startup.degraded_features() == ("assistant",)
+    assert startup.status() == "degraded"
+    state.set_status("ready", degraded=())
+    assert startup.degraded_features() == ()
+    assert startup.status() == "ready"
+
+
+def test_the_state_is_read_once_while_it_does_not_change(state, monkeypatch):
+    state.write_state({"status": "ready"})
+    reads = []
+    real = startup._read
+    monkeypatch.setattr(startup, "_read", lambda path: reads.append(path) or real(path))
+    for _ in range(3):
+        startup.status()
+    assert len(reads) == 1
+    state.set_status("stopping")
+    assert startup.status() == "stopping"
+    assert len(reads) == 2
+
+
+def test_the_report_is_the_one_of_the_last_start(state):
+    assert startup.report() is None
+    state.write_report({"schema": 1, "status": "ready"})
+    assert startup.report() == {"schema": 1, "status": "ready"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "\x00"])
+def test_a_broken_state_is_as_none(state, content, monkeypatch):
+    monkeypatch.setenv("ORCHESTRATOR_DEGRADED", "search")
+    with open(f"{state.path}/state.json", "w") as file:
+        file.write(content)
+    assert startup.status() is None
+    assert startup.degraded_features() == ("search",)
