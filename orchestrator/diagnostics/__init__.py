@@ -29,6 +29,11 @@ class Place:
     end_line: int = 0
     end_column: int = 0
 
+    @property
+    def last_line(self) -> int:
+        """The last line that any of it stands on; an end at column 1 is that of the line above."""
+        return max(self.line, self.end_line - (self.end_column <= 1))
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 

@@ -74,12 +74,16 @@ def _place(diagnostic: Diagnostic, options: Options) -> dict[str, str | int]:
         return {}
     known: dict[str, str | int] = {"file": printable(relative(place.file, options.cwd, options.root))}
     known["line"] = max(place.line, 1)
-    if place.end_line > place.line:
+    if place.last_line > place.line:
         # Columns are not taken together with several lines.
-        return {**known, "endLine": place.end_line}
+        return {**known, "endLine": place.last_line}
     if place.line and place.column:
         known |= {"endLine": place.line, "col": place.column}
-        known |= {"endColumn": place.end_column} if place.end_column > place.column else {}
+        known |= (
+            {"endColumn": place.end_column}
+            if place.end_line == place.line and place.end_column > place.column
+            else {}
+        )
     return known
 
 
@@ -100,8 +104,13 @@ def _row(diagnostic: Diagnostic, options: Options) -> str:
 
 
 def _cell(text: str) -> str:
-    # A foreign text in a table: no markup but the backticks that messages have, no further cells.
-    text = printable(text).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
-    for mark in "|[]!*_":
-        text = text.replace(mark, f"&#{ord(mark)};")
-    return text
+    """A message in a table: what stands between backticks as code, and no markup of its own."""
+    parts = printable(text).split("`")
+    # A backtick without a partner is a letter.
+    last = [] if len(parts) % 2 else [parts.pop()]
+    cells = [f"<code>{_plain(each)}</code>" if n % 2 else _plain(each) for n, each in enumerate(parts)]
+    return "".join([*cells, *("&#96;" + _plain(each) for each in last)])
+
+
+def _plain(text: str) -> str:
+    return "".join(f"&#{ord(each)};" if each in "&<>|[]!*_~#\\@" else each for each in text)

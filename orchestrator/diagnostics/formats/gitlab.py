@@ -42,5 +42,5 @@ def _location(diagnostic: Diagnostic, options: Options) -> dict[str, Any]:
     return {
         # The widget needs a path for every finding.
         "path": relative(place.file, options.cwd, options.root) or ".",
-        "lines": {"begin": begin, "end": max(place.end_line, begin)},
+        "lines": {"begin": begin, "end": max(place.last_line, begin)},
     }

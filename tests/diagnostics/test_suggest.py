@@ -1,0 +1,64 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.diagnostics.suggest import closest, did_you_mean
+
+KEYS = ["on_failure", "timeout", "deadline", "needs", "when", "wait_for", "unless", "user", "tcp", "tls"]
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("timout", "timeout"),
+        ("tiemout", "timeout"),
+        ("dedline", "deadline"),
+        ("onFailure", "on_failure"),
+        ("on-failure", "on_failure"),
+        ("ON_FAILURE", "on_failure"),
+        ("waitfor", "wait_for"),
+        ("need", "needs"),
+        ("tpc", "tcp"),
+        ("timeout", "timeout"),
+    ],
+)
+def test_the_word_that_was_meant_is_found(word, meant):
+    assert closest(word, KEYS) == meant
+
+
+@pytest.mark.parametrize("word", ["", "x", "volumes", "healthcheck", "zz"])
+def test_nothing_is_suggested_where_nothing_is_near(word):
+    assert closest(word, KEYS) is None
+
+
+def test_the_same_letters_win_over_a_near_word():
+    assert closest("max-age", ["maxage2", "max_age"]) == "max_age"
+
+
+def test_the_nearest_wins_and_then_the_first():
+    assert closest("abcdef", ["abcxyf", "abcdex"]) == "abcdex"
+    assert closest("abcdef", ["abcdex", "abcdey"]) == "abcdex"
+
+
+def test_the_hint_is_a_question_or_nothing():
+    assert did_you_mean("timout", KEYS) == "did you mean `timeout`?"
+    assert did_you_mean("volumes", KEYS) == ""
+
+
+@given(st.text(max_size=30), st.lists(st.text(max_size=30), max_size=6))
+def test_any_text_gives_a_candidate_or_none(word, candidates):
+    found = closest(word, candidates)
+
+    assert found is None or found in candidates
+
+
+@given(st.text("abcdefgh", min_size=6, max_size=20), st.data())
+def test_one_slip_in_a_long_word_is_always_forgiven(word, data):
+    at = data.draw(st.integers(0, len(word) - 1))
+    slips = [word[:at] + word[at + 1 :], word[:at] + "x" + word[at:], word[:at] + "x" + word[at + 1 :]]
+
+    assert {closest(slip, [word, "zzzzzzzzz"]) for slip in slips} == {word}
+
+
+def test_a_very_long_word_costs_next_to_nothing():
+    assert closest("x" * 100_000, ["timeout", "x" * 50]) is None
