@@ -87,6 +87,11 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
+def steps_of(text: str) -> list[str]:
+    """The steps of a JSON pointer."""
+    return [each.replace("~1", "/").replace("~0", "~") for each in text.split("/")[1:]]
+
+
 def words_for(value: object) -> str:
     """What a value is, in words: for messages that say what was found."""
     match value:

@@ -74,7 +74,8 @@ class Plain:
             return self._list(value, path)
         return value
 
-    def _list(self, nodes: list[Node], path: Path) -> list[Any]:
+    def _list(self, nodes: list[Node], path: Path) -> tuple[Any, ...]:
+        """A tuple: the models are frozen, and strict about it."""
         result: list[Any] = []
         for index, child in enumerate(nodes):
             elements = self._spread(child)
@@ -82,7 +83,7 @@ class Plain:
                 result.extend(elements)
             elif (made := self.of(child, (*path, index))) is not ABSENT:
                 result.append(made)
-        return result
+        return tuple(result)
 
     def _spread(self, node: Node) -> list[str] | None:
         """The elements when a list's element is only `${NAME}` of a variable of type list."""

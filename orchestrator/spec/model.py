@@ -6,12 +6,13 @@ A problem that a validator finds carries its own diagnostic code: `raise problem
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainValidator,
     ValidationError,
     ValidationInfo,
@@ -19,7 +20,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from orchestrator.document.plain import Interpolated
 from orchestrator.document.scalars import resolve
@@ -47,14 +48,43 @@ class Model(BaseModel):
     noun: ClassVar[str] = ""
     """What messages call it: `wait`, `directory`."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _short_form(cls, data: Any) -> Any:
+    def _decode(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(data, str) and cls.shorthand:
-            return {cls.shorthand: data}
-        if isinstance(data, dict) and any(isinstance(key, str) and key.startswith("x-") for key in data):
-            return {key: value for key, value in data.items() if not key.startswith("x-")}
-        return data
+            data = {cls.shorthand: data}
+        elif isinstance(data, dict) and any(isinstance(key, str) and key.startswith("x-") for key in data):
+            data = {key: value for key, value in data.items() if not key.startswith("x-")}
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise cls._explained(error, data) from None
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The keys as a user writes them."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def _explained(cls, error: ValidationError, data: Any) -> ValidationError:
+        """The same errors; those that need to know this model are told here, the others where they are shown."""
+        lines = []
+        for line in error.errors(include_url=False):
+            kind, loc = line["type"], line["loc"]
+            if kind == "extra_forbidden" and len(loc) == 1:
+                lines.append(_line(_unknown_key(cls, str(loc[0])), loc, line["input"]))
+            elif kind == "missing" and len(loc) == 1:
+                lines.append(_line(_missing_key(cls, str(loc[0])), loc, data))
+            elif kind in ("model_type", "model_attributes_type", "dict_type") and not loc:
+                lines.append(_line(_no_mapping(cls, data), loc, data))
+            elif kind.startswith("ORC"):
+                lines.append(_line(PydanticCustomError(kind, "{message}", line["ctx"]), loc, line["input"]))  # type: ignore[arg-type]
+            else:
+                details = InitErrorDetails(type=kind, loc=loc, input=line["input"])
+                if "ctx" in line:
+                    details["ctx"] = line["ctx"]
+                lines.append(details)
+        return ValidationError.from_exception_data(cls.__name__, lines)
 
     @field_validator("*", mode="wrap")
     @classmethod
@@ -64,6 +94,41 @@ class Model(BaseModel):
         if info.field_name in cls.fixed:
             raise problem("ORC219", f"`{info.field_name}` cannot hold `${{…}}`", "write the value itself")
         return _late(value, handler)
+
+
+def _line(error: PydanticCustomError, loc: tuple[int | str, ...], value: Any) -> InitErrorDetails:
+    return InitErrorDetails(type=error, loc=loc, input=value)
+
+
+def _unknown_key(model: type[Model], key: str) -> PydanticCustomError:
+    from orchestrator.diagnostics.suggest import closest
+
+    near = closest(key, model.keys())
+    hint = f"did you mean `{near}`?" if near else "the keys are " + ", ".join(f"`{each}`" for each in model.keys())
+    return problem("ORC104", f"unknown key `{key}` in {model.noun or _noun(model)}", hint)
+
+
+def _missing_key(model: type[Model], key: str) -> PydanticCustomError:
+    field = next((each for name, each in model.model_fields.items() if key in (name, each.alias)), None)
+    said = (field.description or "").rstrip(".") if field else ""
+    return problem("ORC101", f"missing key `{key}` in {model.noun or _noun(model)}", f"`{key}` is {said[:1].lower()}{said[1:]}" if said else "")
+
+
+def _no_mapping(model: type[Model], data: Any) -> PydanticCustomError:
+    noun = model.noun or _noun(model)
+    if model.shorthand and not isinstance(data, tuple | dict) and data is not None:
+        return problem("ORC102", f"expected a text or a mapping for {noun}, got {_shown(data)}", f'write it in quotes: "{data}"')
+    own = [key for key in model.keys() if key not in _COMMON] or model.keys()
+    return problem("ORC102", f"expected a mapping for {noun}, got {_shown(data)}", "the keys are " + ", ".join(f"`{each}`" for each in own))
+
+
+_COMMON = frozenset({"id", "why", "needs", "when", "timeout", "deadline", "retry", "on_failure"})
+"""Keys of every item: known, and left out where a message lists what is special."""
+
+
+def _noun(model: type[Model]) -> str:
+    """`RestartPolicy` is a restart policy."""
+    return "".join(f" {each.lower()}" if each.isupper() else each for each in model.__name__.lstrip("_")).strip()
 
 
 def _late(value: Interpolated, handler: Callable[[Any], Any]) -> Any:

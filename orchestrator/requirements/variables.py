@@ -1,0 +1,298 @@
+"""`variables`: the contract of each environment variable, and how its text is judged.
+
+Judging is pure: where the text comes from (environment, file, default, generated) is the engine's business.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+
+from orchestrator.document.plain import Interpolated
+from orchestrator.requirements._base import Requirement
+from orchestrator.spec.conditions import AnyCondition
+from orchestrator.spec.model import LazySchema, Model, described, problem
+from orchestrator.spec.types import NonEmpty, PathText, Pattern, Scalar, VariableName, parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Type = Literal[
+    "string", "integer", "number", "boolean", "port", "url", "path", "duration", "size", "list", "json", "email"
+]  # fmt: skip
+
+TRUE_WORDS = frozenset({"true", "yes", "on", "y", "t", "1"})
+FALSE_WORDS = frozenset({"false", "no", "off", "n", "f", "0"})
+
+
+class Choice(Model):
+    """One of several defaults: the first whose condition holds; without a condition it is the last resort."""
+
+    value: Scalar = described(..., "The value.")
+    when: AnyCondition | None = described(None, "When it is taken.")
+
+
+class Generate(Model):
+    """A secret that is made at the first start and kept."""
+
+    bytes: Annotated[int, Field(ge=8, le=1024)] = described(32, "How many random bytes; the text is their URL-safe base64.")
+    store: PathText = described(..., "The file that keeps it: mode 0600, written atomically under a lock.")
+    ephemeral: bool = described(False, "It need not outlive the container; otherwise the store must be on a mount.")
+
+
+def _default(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return _Scalar.model_validate({"value": value}).value
+    if value and all(isinstance(each, dict) for each in value):
+        return _Choices.model_validate({"choices": value}).choices
+    return _Texts.model_validate({"elements": value}).elements
+
+
+class _Scalar(Model):
+    value: Scalar
+
+
+class _Choices(Model):
+    choices: tuple[Choice, ...]
+
+
+class _Texts(Model):
+    elements: tuple[str, ...]
+
+
+Default = Annotated[Any, PlainValidator(_default), LazySchema("default")]
+_removed = WithJsonSchema({"anyOf": [{"type": "string"}, {"const": True}]})
+
+
+class Variable(Requirement):
+    """The contract of a variable."""
+
+    kind = "variable"
+    noun = "variable"
+    name: ClassVar[str] = ""
+
+    type: Type = described("string", "What its text must be. The server gets the text unchanged.")
+    required: bool = described(False, "The start fails when it is unset or empty.")
+    required_when: AnyCondition | None = described(None, "Required only when this condition holds.")
+    default: Default = described(None, "The value when it is unset: a value, or a list of {value, when}, the first that holds.")
+    allowed: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(None, "The only values it may have.", examples=[["debug", "info"]])
+    pattern: Pattern | None = described(None, "A regular expression that the whole text must match.")
+    min: int | float | str | None = described(None, "The least value: a number, for durations and sizes with a unit.")
+    max: int | float | str | None = described(None, "The greatest value.")
+    min_length: Annotated[int, Field(ge=0)] | None = described(None, "The least number of characters.")
+    forbidden: Annotated[tuple[str, ...], NonEmpty] | None = described(None, "Values it must not have, any case.", examples=[["changeme"]])
+    schemes: Annotated[tuple[str, ...], NonEmpty] | None = described(None, "For a URL: the schemes it may have.", examples=[["postgresql"]])
+    separator: Annotated[str, Field(min_length=1, max_length=3)] | None = described(None, "For a list: what separates elements; without it they are split like shell words.")  # fmt: skip
+    secret: bool = described(False, "Its value is never shown.")
+    from_file: bool = described(False, "It may be given in a file: NAME_FILE names it, or /run/secrets/<name in lower case>.")
+    generate: Generate | None = described(None, "Made at the first start when it is given nowhere, and kept.")
+    conflicts: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(None, "Variables that must not be set beside it.")
+    requires: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(None, "Variables that must be set when it is.")
+    renamed_to: VariableName | None = described(None, "Its new name; the old one still works and is warned about.")
+    removed: str | Literal[True] | None = described(None, "It has no effect any more: setting it is an error with this message.")
+    unset: bool = described(False, "It is not handed to the server.")
+
+    @property
+    def title(self) -> str:
+        return ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Variable:
+        for check in (self._range, self._only_for_type, self._default_fits, self._alone):
+            check()
+        return self
+
+    def _range(self) -> None:
+        low, high = self._bound("min", self.min), self._bound("max", self.max)
+        if low is not None and high is not None and low > high:
+            raise problem("ORC124", f"`min` {self.min} is greater than `max` {self.max}", "swap them")
+
+    def _bound(self, name: str, value: float | str | None) -> float | None:
+        if value is None or isinstance(value, Interpolated):
+            return None
+        if self.type not in ("integer", "number", "port", "duration", "size"):
+            raise problem("ORC113", f"`{name}` has no meaning for type `{self.type}`", "it needs type integer, number, port, duration or size")
+        if self.type == "duration":
+            return parse_duration(value)
+        if self.type == "size":
+            return float(parse_size(value))
+        if isinstance(value, str):
+            raise problem("ORC102", f"`{name}` must be a number for type `{self.type}`, got `{value}`", "write it without quotes")
+        return float(value)
+
+    def _only_for_type(self) -> None:
+        if self.schemes and self.type != "url":
+            raise problem("ORC113", f"`schemes` has no meaning for type `{self.type}`", "add `type: url`")
+        if self.separator and self.type != "list":
+            raise problem("ORC113", f"`separator` has no meaning for type `{self.type}`", "add `type: list`")
+
+    def _alone(self) -> None:
+        if self.required and self.default is not None:
+            raise problem("ORC113", "a variable with a default is never missing", "keep `required` or `default`, not both")
+        if self.renamed_to and self.removed:
+            raise problem("ORC113", "`renamed_to` and `removed` exclude each other", "keep one of them")
+        if self.generate and not self.secret:
+            raise problem("ORC113", "a generated value must be a secret", "add `secret: true`")
+
+    def _default_fits(self) -> None:
+        for value in self.default_values():
+            if isinstance(value, Interpolated):
+                continue
+            wrong = self.judge(as_text(value, self.separator))
+            if wrong is not None:
+                raise problem("ORC124", f"the default does not keep the contract: {wrong[1]}", wrong[2])
+
+    def default_values(self) -> tuple[Any, ...]:
+        """Every value the default may come to."""
+        if self.default is None:
+            return ()
+        if isinstance(self.default, tuple) and self.default and isinstance(self.default[0], Choice):
+            return tuple(each.value for each in self.default)
+        return (self.default,)
+
+    def judge(self, text: str) -> tuple[str, str, str] | None:
+        """None when the text keeps the contract, else the reason, what is wrong (without a secret's text), and a hint."""
+        shown = "the value" if self.secret else f"`{text[:80]}`"
+        wrong = self._judge_type(text, shown) or self._judge_rules(text, shown)
+        return wrong and (wrong[0], wrong[1], wrong[2])
+
+    def _judge_type(self, text: str, shown: str) -> tuple[str, str, str] | None:
+        try:
+            value = READERS[self.type](text)
+        except (ValueError, TypeError) as error:
+            return "invalid", f"{shown} is not {ARTICLES[self.type]}", str(error) if self.type == "json" and not self.secret else EXAMPLES[self.type]
+        return self._judge_range(value, shown)
+
+    def _judge_range(self, value: Any, shown: str) -> tuple[str, str, str] | None:
+        low, high = self._bound("min", self.min), self._bound("max", self.max)
+        if low is not None and value < low:
+            return "invalid", f"{shown} is less than {self.min}", f"{self.min} or more"
+        if high is not None and value > high:
+            return "invalid", f"{shown} is more than {self.max}", f"{self.max} or less"
+        if self.schemes and self.type == "url" and value not in self.schemes:
+            return "invalid", f"{shown} has the scheme `{value}`" if not self.secret else f"the value has the scheme `{value}`", f"one of {_listed(self.schemes)}"
+        return None
+
+    def _judge_rules(self, text: str, shown: str) -> tuple[str, str, str] | None:
+        if self.allowed is not None and text not in (allowed := [as_text(each) for each in self.allowed]):
+            return "invalid", f"{shown} is not allowed", f"one of {_listed(allowed)}"
+        if self.forbidden is not None and text.lower() in {each.lower() for each in self.forbidden}:
+            return "forbidden", f"{shown} is a forbidden value", "set a value of your own"
+        if self.pattern is not None and re.fullmatch(self.pattern, text) is None:
+            return "invalid", f"{shown} does not match `{self.pattern}`", "the pattern must match the whole text"
+        if self.min_length is not None and len(text) < self.min_length:
+            return "invalid", f"the value has {len(text)} characters, at least {self.min_length} are needed", ""
+        return None
+
+    def elements(self, text: str) -> list[str]:
+        """The elements of a variable of type list."""
+        if self.separator:
+            return [each.strip() for each in text.split(self.separator) if each.strip()]
+        import shlex
+
+        return shlex.split(text)
+
+
+def as_text(value: Any, separator: str | None = None) -> str:
+    """The text of a value as the environment holds it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        import shlex
+
+        return separator.join(value) if separator else shlex.join(value)
+    return str(value)
+
+
+def truth(text: str) -> bool | None:
+    """What a text means as a boolean; None when it is not one of the usual words."""
+    word = text.strip().lower()
+    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
+
+
+def _boolean(text: str) -> bool:
+    value = truth(text)
+    if value is None:
+        raise ValueError(text)
+    return value
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 <= int(text) <= 65535):
+        raise ValueError(text)
+    return int(text)
+
+
+def _url(text: str) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(text)
+    if not parts.scheme or not (parts.netloc or parts.path):
+        raise ValueError(text)
+    parts.port  # noqa: B018 - raises ValueError for a port that is none
+    return parts.scheme
+
+
+def _path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError(text)
+    return text
+
+
+def _list(text: str) -> str:
+    import shlex
+
+    shlex.split(text)
+    return text
+
+
+def _json(text: str) -> Any:
+    import json
+
+    return json.loads(text)
+
+
+def _email(text: str) -> str:
+    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text) is None and re.fullmatch(r"[^@\s]+@localhost", text) is None:
+        raise ValueError(text)
+    return text
+
+
+def _integer(text: str) -> int:
+    if re.fullmatch(r"[-+]?[0-9]{1,40}", text) is None:
+        raise ValueError(text)
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    import math
+
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "string": str, "integer": _integer, "number": _finite, "boolean": _boolean, "port": _port, "url": _url, "path": _path,
+    "duration": parse_duration, "size": parse_size, "list": _list, "json": _json, "email": _email,
+}  # fmt: skip
+ARTICLES = {
+    "string": "a text", "integer": "an integer", "number": "a number", "boolean": "a boolean", "port": "a port", "url": "a URL",
+    "path": "a path", "duration": "a duration", "size": "a size", "list": "a list", "json": "JSON", "email": "an e-mail address",
+}  # fmt: skip
+EXAMPLES = {
+    "string": "", "integer": "digits only, for example 4", "number": "for example 0.5",
+    "boolean": "true/false, yes/no, on/off, y/n, t/f or 1/0", "port": "0 to 65535, for example 8000",
+    "url": "for example https://host:443/path", "path": "for example /data", "duration": "for example 30s",
+    "size": "for example 200MB", "list": "quotes must be closed", "json": 'for example {"a": 1}', "email": "for example ops@example.org",
+}  # fmt: skip
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(f"`{each}`" for each in values)
+
+
+KIND = Variable

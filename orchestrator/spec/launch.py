@@ -1,0 +1,125 @@
+"""`launch`: the server that is started when every requirement holds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, model_validator
+
+from orchestrator.document.plain import Interpolated
+from orchestrator.spec.item import Actions
+from orchestrator.spec.model import LazySchema, Model, described, problem
+from orchestrator.spec.types import AnyPort, AppReference, Argv, Duration, Mode, NonEmpty, PathText, Scalar, Size
+
+Count = Annotated[int, Field(ge=1, le=1024)]
+
+
+class Computed(Model):
+    """A number of workers computed from what the container may use."""
+
+    per_cpu: Annotated[float, Field(gt=0, le=64)] | None = described(None, "Workers for each CPU of the quota.")
+    min: Count = described(1, "At least so many.")
+    max: Count | None = described(None, "At most so many.")
+    memory_each: Size | None = described(None, "The memory one worker needs: never more workers than fit in the limit.", examples=["150MB"])
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Computed:
+        if self.max is not None and self.min > self.max:
+            raise problem("ORC124", f"`min` {self.min} is greater than `max` {self.max}", "swap them")
+        return self
+
+
+def _workers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Computed.model_validate(value)
+    if value == "auto":
+        return "auto"
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 1 <= value <= 1024:
+            return value
+        raise problem("ORC105", f"workers are 1 to 1024, got `{value}`", "")
+    raise problem("ORC102", "`workers` is a number, `auto`, or {per_cpu, min, max, memory_each}", "for example 2")
+
+
+class Shutdown(Model):
+    """How the server is ended."""
+
+    drain: Duration = described(0.0, "How long readiness is off before the server is told to stop.", examples=["5s"])
+    grace: Duration = described(8.0, "How long it may take to end; then it is killed.", examples=["20s"])
+
+
+class RestartPolicy(Model):
+    """Whether a server that ended is started again."""
+
+    shorthand = "policy"
+
+    policy: Literal["never", "on-failure", "always"] = described("never", "When it is started again.")
+    attempts: Count = described(3, "At most so many times within `within`.")
+    within: Duration = described(300.0, "The time in which the attempts count.", examples=["5m"])
+
+
+class Arguments(Model):
+    """What words behind `run ROLE --` do."""
+
+    shorthand = "policy"
+
+    policy: Literal["append", "replace", "forbid"] = described("append", "Appended to the command, instead of it, or an error.")
+
+
+class Launch(Model):
+    """The server. uvicorn is the default."""
+
+    noun = "launch"
+    shorthand = "app"
+    fixed = frozenset({"server", "mode", "importer"})
+
+    app: AppReference | None = described(None, "The application, `module:attribute`.", examples=["app.main:app"])
+    factory: bool = described(False, "The attribute is a function that makes the application.")
+    server: Literal["uvicorn", "gunicorn", "granian", "hypercorn"] = described("uvicorn", "The server that serves it.")
+    command: Argv | None = described(None, "A command instead of a server and an app.")
+    arguments: Literal["append", "replace", "forbid"] | None = described(None, "What words behind `run ROLE --` do to the command.")
+    host: str = described("0.0.0.0", "The address to listen on.")
+    port: AnyPort | None = described(None, "The port to listen on; 0 takes a free one. 8000 where an app is launched and nothing is said.")
+    unix: PathText | None = described(None, "A socket path to listen on instead.")
+    workers: Annotated[Any, PlainValidator(_workers), LazySchema("workers")] = described(
+        None, "How many processes serve: a number, `auto`, or {per_cpu, min, max, memory_each}."
+    )
+    options: dict[str, Scalar | None | Annotated[tuple[Scalar, ...], NonEmpty]] | None = described(
+        None, "The server's own options, checked against its real list.", examples=[{"log_level": "info", "proxy_headers": True}]
+    )
+    mode: Literal["supervise", "exec"] = described("supervise", "`supervise`: a small supervisor stays; `exec`: the server takes the engine's place.")
+    importer: Literal["fork", "exec"] = described("fork", "How the importing process is started; `exec` for agents that must be first.")
+    preload: bool | None = described(None, "Import before the workers are forked; the default asks whether that is safe.")
+    user: str | None = described(None, "Who runs it when started as root; the spec's `user` by default.")
+    umask: Mode | None = described(None, "Its file mode creation mask.", examples=["0027"])
+    cwd: PathText | None = described(None, "Its working directory, first on the app's sys.path.")
+    restart: RestartPolicy | None = described(None, "Whether it is started again when it ends by itself.")
+    shutdown: Shutdown | None = described(None, "How it is ended.")
+    stop_signal: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] = described("SIGTERM", "The signal that asks it to end.")  # fmt: skip
+    on_failure: Actions | None = described(None, "What is done when it does not boot.")
+
+    @property
+    def identity(self) -> str:
+        return "launch"
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Launch:
+        if (self.app is None) == (self.command is None):
+            raise problem("ORC113", "`launch` has exactly one of `app` and `command`", "for example `app: package.module:app`")
+        if self.command is not None:
+            for name in ("factory", "options", "workers", "preload"):
+                if getattr(self, name):
+                    raise problem("ORC113", f"`{name}` has no meaning for a command", "write it as an argument of the command")
+        if self.unix is not None and self.port is not None and not isinstance(self.port, Interpolated):
+            raise problem("ORC113", "`unix` and `port` exclude each other", "keep one of them")
+        return self
+
+    @property
+    def listening_port(self) -> int | None:
+        """The port it listens on; None for a socket path, or a command that says none."""
+        if self.unix is not None:
+            return None
+        return self.port if self.port is not None or self.command is not None else 8000
+
+
+KIND = Launch

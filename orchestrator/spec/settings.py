@@ -1,0 +1,70 @@
+"""The smaller sections: `defaults`, `user`, `telemetry`, `lint`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator
+
+from orchestrator.spec.item import Retry
+from orchestrator.spec.model import LazySchema, Model, described, problem
+from orchestrator.spec.types import Duration, PathText
+
+
+class Defaults(Model):
+    """What holds for all items that say nothing themselves."""
+
+    deadline: Duration | None = described(None, "The deadline of waits; 60s where nothing is said.")
+    timeout: Duration | None = described(None, "How long one attempt may take; 2s where nothing is said.")
+    retry: Retry | None = described(None, "How attempts follow one another: from 50ms, doubling, to 5s, with full jitter.")
+
+
+UserId = Annotated[int, Field(ge=0, le=2**32 - 2)]
+
+
+class NamedUser(Model):
+    """A user whose ids are remapped, as images with PUID and PGID do."""
+
+    name: str = described(..., "The user's name in the image.", examples=["app"])
+    uid: UserId | None = described(None, "The uid it is to have.", examples=["${PUID}"])
+    gid: UserId | None = described(None, "The gid it is to have.", examples=["${PGID}"])
+
+
+def _user(value: Any) -> Any:
+    if isinstance(value, dict):
+        return NamedUser.model_validate(value)
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise problem("ORC102", f"expected a user, got the number `{value}`", f'write "{value}:{value}" in quotes')
+    raise problem("ORC102", "`user` is a name, `uid:gid`, or {name, uid, gid}", 'for example "10001:10001"')
+
+
+AnyUser = Annotated[Any, PlainValidator(_user), LazySchema("user")]
+
+
+class Log(Model):
+    """The engine's own log."""
+
+    format: Literal["auto", "text", "json"] = described("auto", "`auto` is text on a terminal and elsewhere; `json` is one object per line.")
+    level: Literal["debug", "info", "warning", "error"] = described("info", "The least level that is written.")
+
+
+class Telemetry(Model):
+    """What the engine tells about itself."""
+
+    log: Log | None = described(None, "The engine's own log.")
+    listen: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = described(None, "host:port of the operations listener; none by default.")
+    metrics: bool | None = described(None, "Whether the operations listener has /metrics.")
+    traces: str | None = described(None, "The OTLP endpoint for traces.")
+
+
+class Lint(Model):
+    """Settings of `orchestrator lint`."""
+
+    ignore: dict[Annotated[str, Field(pattern=r"^ORC[0-9]{3}$")], Annotated[str, Field(min_length=1)]] | None = described(
+        None, "Findings that are accepted: code → the reason."
+    )
+    compose_services: tuple[str, ...] | None = described(None, "The Compose services that run the orchestrator.")
+    passthrough: tuple[str, ...] | None = described(None, "Services that may bypass it.")
+    baseline: PathText | None = described(None, "A file with findings that are known and not yet mended.")

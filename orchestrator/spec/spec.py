@@ -1,0 +1,190 @@
+"""The spec as a whole: the sections of `startup.yaml`.
+
+A section's models are imported when a spec uses it: most specs use few, and reading one must be fast.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from pydantic import Field, PlainValidator
+
+from orchestrator.spec.item import Actions, Item
+from orchestrator.spec.kinds import REQUIREMENTS, WAITS
+from orchestrator.spec.model import LazySchema, Model, described, keyed, problem
+from orchestrator.spec.types import PathText
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ITEM_LISTS = ("packages", "modules", "directories", "files", "wait_for", "checks", "steps")
+"""The sections that are lists of items: overlays merge them by identity."""
+
+
+def _class_of(section: str) -> type[Model]:
+    if section == "steps":
+        from orchestrator.spec.steps import KIND as STEP
+
+        return STEP
+    return REQUIREMENTS.load(section)
+
+
+def decode_wait(value: Any) -> Any:
+    """A wait, by which kind it names."""
+    names = WAITS.names(plugins=isinstance(value, dict) and not any(key in WAITS.built_in for key in value))
+    return keyed(value, "wait", names, Item.keys() + ["name"], WAITS.load)
+
+
+def decoder(section: str) -> Callable[[Any], Any]:
+    """What decodes one item of a section."""
+    if section == "wait_for":
+        return decode_wait
+    if section == "checks":
+        from orchestrator.requirements.checks import decode_check
+
+        return cast("Callable[[Any], Any]", decode_check)
+    return _class_of(section).model_validate
+
+
+def identify(section: str, value: Any) -> str | None:
+    """What an overlay matches an item of a section by."""
+    if isinstance(value, str) and section not in ("wait_for", "checks", "steps"):
+        return cast("str | None", _class_of(section).identify(value))  # type: ignore[attr-defined]
+    if not isinstance(value, dict):
+        return value if isinstance(value, str) else None
+    for key in ("id", "name", "path", "requirement", "module", "from"):
+        if isinstance(value.get(key), str):
+            return str(value[key])
+    return None
+
+
+def _items(section: str) -> Any:
+    def decode(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, tuple):
+            raise problem("ORC102", f"`{section}` is a list", "put `- ` before each item")
+        return _list_of(section).model_validate({"items": value}).items  # type: ignore[attr-defined, no-any-return]
+
+    return Annotated[Any, PlainValidator(decode), LazySchema(f"items:{section}")]
+
+
+_LISTS: dict[str, type[Model]] = {}
+
+
+def _list_of(section: str) -> type[Model]:
+    """A model with the one field `items`: it gives every item its place in errors."""
+    if section not in _LISTS:
+        from pydantic import create_model
+
+        one = Annotated[Any, PlainValidator(decoder(section))]
+        _LISTS[section] = create_model(f"Items_{section}", __base__=Model, items=(tuple[one, ...], ...))  # type: ignore[call-overload, valid-type]
+    return _LISTS[section]
+
+
+def _part(section: str, module: str) -> Any:
+    """A section that is one mapping."""
+
+    def decode(value: Any) -> Any:
+        from importlib import import_module
+
+        return import_module(module).KIND.model_validate(value)
+
+    return Annotated[Any, PlainValidator(decode), LazySchema(f"part:{module}")]
+
+
+def _setting(name: str) -> Any:
+    def decode(value: Any) -> Any:
+        from orchestrator.spec import settings
+
+        return getattr(settings, name).model_validate(value)
+
+    return Annotated[Any, PlainValidator(decode), LazySchema(f"setting:{name}")]
+
+
+def _variables(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise problem("ORC102", "`variables` is a mapping of names to contracts", "for example {PORT: {type: port, default: 8000}}")
+    return _Variables.model_validate({"contracts": value}).contracts
+
+
+def _contract(value: Any) -> Any:
+    from orchestrator.requirements.variables import KIND as VARIABLE
+
+    return VARIABLE.model_validate({} if value is None else value)
+
+
+class _Variables(Model):
+    contracts: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\*?$")], Annotated[Any, PlainValidator(_contract)]
+    ]
+
+
+def _user(value: Any) -> Any:
+    from orchestrator.spec.settings import AnyUser
+
+    return _adapter(AnyUser)(value)
+
+
+def _adapter(annotation: Any) -> Callable[[Any], Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(annotation).validate_python
+
+
+def _version(value: Any) -> int:
+    if value == 1 and isinstance(value, int) and not isinstance(value, bool):
+        return 1
+    if isinstance(value, str) and value in ("1", "1.0"):
+        raise problem("ORC114", f'the version is the number 1, got the text "{value}"', "write `version: 1`")
+    raise problem("ORC114", f"this orchestrator reads version 1 of the spec, got `{value}`", "write `version: 1`")
+
+
+class Spec(Model):
+    """What a service needs to start, how it is started, and what is done when something fails."""
+
+    noun = "spec"
+    fixed = frozenset({"version", "extends", "service", "default_role"})
+
+    version: Annotated[Literal[1], PlainValidator(_version)] = described(..., "The version of the spec's language: 1.")
+    extends: PathText | None = described(None, "A base spec that this one is laid over; relative to this file.")
+    service: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = described(..., "The service's name.", examples=["shop-api"])
+    variables: Annotated[Any, PlainValidator(_variables), LazySchema("variables")] = described({}, "The contract of each environment variable.")  # fmt: skip
+    python: _part("python", "orchestrator.requirements.python") = described(None, "The Python that runs the service.", examples=[">=3.11"])  # type: ignore[valid-type]
+    packages: _items("packages") = described((), "Distributions that must be installed.")  # type: ignore[valid-type]
+    modules: _items("modules") = described((), "Modules that must be importable.")  # type: ignore[valid-type]
+    directories: _items("directories") = described((), "Directories that must exist and be usable.")  # type: ignore[valid-type]
+    files: _items("files") = described((), "Files that must exist and be right.")  # type: ignore[valid-type]
+    host: _part("host", "orchestrator.requirements.host") = described(None, "Properties of the machine or container.")  # type: ignore[valid-type]
+    wait_for: _items("wait_for") = described((), "Things that must answer.")  # type: ignore[valid-type]
+    checks: _items("checks") = described((), "Checks of your own.")  # type: ignore[valid-type]
+    steps: _items("steps") = described((), "What is done before the launch, in order.")  # type: ignore[valid-type]
+    launch: _part("launch", "orchestrator.spec.launch") = described(None, "The server.")  # type: ignore[valid-type]
+    roles: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], dict[str, Any]] | None = described(None, "Parts of a spec, laid over the top level when the role is chosen.")  # fmt: skip
+    default_role: str | None = described(None, "The role when none is said.")
+    unknown_role: str | None = described(None, "What an unknown word does: `stop` (default), `exec`, or a role that takes the words.")
+    health: _part("health", "orchestrator.spec.health") = described(None, "Endpoints that tell whether the server is well.")  # type: ignore[valid-type]
+    fallbacks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Actions] | None = described(None, "Named lists of fallback actions.")
+    on_failure: Actions | None = described(None, "What is done for all items that say nothing; `stop` when absent.")
+    defaults: _setting("Defaults") = described(None, "Times that hold for all items that say nothing.")  # type: ignore[valid-type]
+    user: Annotated[Any, PlainValidator(_user), LazySchema("user")] = described(None, "Who runs steps and server when started as root.")
+    rehearsal: dict[str, str] | None = described(None, "Item → the outcome that is expected when it fails.")
+    lint: _setting("Lint") = described(None, "Settings of `orchestrator lint`.")  # type: ignore[valid-type]
+    telemetry: _setting("Telemetry") = described(None, "Log, metrics and traces of the engine itself.")  # type: ignore[valid-type]
+
+    def located_items(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+        """Every item with its path in the document, in the order of the phases."""
+        for name, contract in self.variables.items():
+            yield ("variables", name), contract
+        if self.python is not None:
+            yield ("python",), self.python
+        for section in ("packages", "directories", "files", "modules", "wait_for", "checks", "steps"):
+            if section == "directories" and self.host is not None:
+                yield from ((("host", key), each) for key, each in self.host.items())
+            for index, item in enumerate(getattr(self, section)):
+                yield (section, index), item
+
+
+def identity(path: tuple[str | int, ...], item: Any) -> str:
+    """The id of an item: variables get theirs from their key."""
+    return f"variable:{path[1]}" if path[0] == "variables" else item.identity
+
+

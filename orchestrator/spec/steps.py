@@ -1,0 +1,104 @@
+"""`steps`: what is done, in order, before the launch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+
+from orchestrator.document.plain import Interpolated
+from orchestrator.spec.conditions import AnyCondition
+from orchestrator.spec.item import Item
+from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.types import Argv, Duration, PathText, VariableName
+
+
+def _shell(value: Any) -> str:
+    if isinstance(value, Interpolated):
+        raise problem("ORC219", "`shell` cannot hold `${…}`: a value could become code", 'hand it over in `environment` and write "$NAME"')
+    if not isinstance(value, str) or not value.strip():
+        raise problem("ORC102", "`shell` is a text for /bin/sh", "for example `shell: cat a | sort > b`")
+    return value
+
+
+def _not_reserved(name: str) -> str:
+    if name == "PATH" or name.startswith(("LD_", "PYTHON")):
+        raise problem("ORC126", f"a step cannot set `{name}`: it decides which code runs", "set it in the image")
+    return name
+
+
+OutputName = Annotated[VariableName, AfterValidator(_not_reserved)]
+
+
+def _outputs(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return _Names.model_validate({"names": value}).names
+    if isinstance(value, dict):
+        return _Stdout.model_validate({"streams": value}).streams
+    raise problem("ORC102", "`outputs` is a list of names, or {NAME: stdout}", "for example [SECRET_KEY]")
+
+
+ItemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Step(Item):
+    """Something that is done before the launch: a migration, collecting static files."""
+
+    kind = "step"
+    noun = "step"
+    fixed = frozenset({"id", "name", "needs", "lock"})
+
+    name: ItemName = described(..., "The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"])
+    run: Argv | None = described(None, "The command and its arguments; no shell.", examples=[["alembic", "upgrade", "head"]])
+    shell: Annotated[str, PlainValidator(_shell), WithJsonSchema({"type": "string"})] | None = described(
+        None, "A text for /bin/sh, where a shell is really needed. `${…}` is an error in it: hand values over in `environment`."
+    )
+    unless: AnyCondition | None = described(None, "The step is skipped when this condition holds: it is done already.")
+    creates: PathText | None = described(None, "The step is skipped when this path exists, and fails when it does not exist afterwards.")
+    grace: Duration | None = described(None, "How long it may take to end after TERM at its deadline; then KILL. 8s by default.")
+    user: str | None = described(None, "Who runs it when started as root; the spec's `user` by default.")
+    cwd: PathText | None = described(None, "The directory it runs in.")
+    environment: dict[VariableName, str | None] | None = described(None, "Variables for this step alone; null unsets one.")
+    outputs: Annotated[Any, PlainValidator(_outputs), WithJsonSchema({
+        "anyOf": [
+            {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            {"type": "object", "additionalProperties": {"const": "stdout"}, "minProperties": 1},
+        ]
+    })] = described(None, "Variables it sets for what follows, by NAME=value lines in the file $ORCHESTRATOR_OUTPUT; or {NAME: stdout}.")  # fmt: skip
+    lock: str | None = described(None, "Only one replica at a time: a path, or the name of a postgres wait. Needs `unless` or `creates`.")
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+    @classmethod
+    def identify(cls, data: Any) -> str | None:
+        if isinstance(data, dict):
+            for key in ("id", "name"):
+                if isinstance(data.get(key), str):
+                    return str(data[key])
+        return None
+
+    @model_validator(mode="after")
+    def _one_command(self) -> Step:
+        if (self.run is None) == (self.shell is None):
+            raise problem("ORC113", "a step has exactly one of `run` and `shell`", "for example `run: [alembic, upgrade, head]`")
+        if self.lock is not None and self.unless is None and self.creates is None:
+            raise problem("ORC113", "a lock alone does not make a step run once: every replica would run it in turn",
+                          "add `unless` or `creates`, which is asked again under the lock")  # fmt: skip
+        return self
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(self.outputs or ())
+
+
+class _Names(Model):
+    names: Annotated[tuple[OutputName, ...], Field(min_length=1)]
+
+
+class _Stdout(Model):
+    streams: Annotated[dict[OutputName, Literal["stdout"]], Field(min_length=1)]
+
+
+KIND = Step
