@@ -20,7 +20,7 @@ from orchestrator.diagnostics.suggest import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*orchestrator:\s*ignore\[(?P<codes>[^\]]*)\](?P<reason>.*)$")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*orchestrator:\s*ignore\[(?P<codes>[^\]]{0,200})\](?P<reason>.*)$")
 _CODE = re.compile(r"ORC\d{3}")
 SPEC_FAMILIES = ("ORC0", "ORC1", "ORC2")
 """What reading and validating a spec can find."""
@@ -41,8 +41,9 @@ def find(file: str, text: str) -> list[Suppression]:
     if "orchestrator:" not in text:
         return []
     lines = split(text)
-    found = ((number, _match(line)) for number, line in enumerate(lines, 1))
-    return [_suppression(file, lines, number, match) for number, match in found if match]
+    found = [(number, match) for number, line in enumerate(lines, 1) if (match := _match(line))]
+    concerned = _concerned(lines) if found else []
+    return [_suppression(file, number, match, concerned[number - 1]) for number, match in found]
 
 
 def apply(
@@ -54,16 +55,19 @@ def apply(
 
     A comment for a code outside the `families` that were looked for is not called useless.
     """
-    remaining = list(diagnostics)
+    here: dict[tuple[str, int], list[Diagnostic]] = {}
+    for each in diagnostics:
+        here.setdefault((each.place.file, each.place.line), []).append(each)
     findings = Findings()
     for file, text in sources.items():
-        for each in find(file, text):
-            for code in each.codes or ("",):
-                silenced = [found for found in remaining if _concerns(each, code, found)]
-                remaining = [found for found in remaining if found not in silenced]
-                if not silenced:
-                    _complain(findings, each, code, remaining, families)
-    return remaining + findings.found
+        for comment in find(file, text):
+            for code in comment.codes or ("",):
+                found = here.get((file, comment.line), [])
+                left = [each for each in found if not _silences(comment, code, each)]
+                if len(left) == len(found):
+                    _complain(findings, comment, code, left, families)
+                here[file, comment.line] = left
+    return [each for found in here.values() for each in found] + findings.found
 
 
 def may_be_silenced(diagnostic: Diagnostic) -> bool:
@@ -80,45 +84,41 @@ def _quoted(before: str) -> bool:
     return before.count('"') % 2 == 1 or re.search(r"(?:^|[\s\[{:,])'[^']*$", before) is not None
 
 
-def _suppression(file: str, lines: list[str], number: int, match: re.Match[str]) -> Suppression:
-    line = lines[number - 1]
-    alone = not line[: match.start()].strip()
+def _concerned(lines: list[str]) -> list[int]:
+    """For each line the one that a comment on it concerns: itself, or the next that is no comment."""
+    result = []
+    concerned = len(lines) + 1
+    for number in range(len(lines), 0, -1):
+        if not lines[number - 1].lstrip().startswith("#"):
+            concerned = number
+        result.append(concerned)
+    return result[::-1]
+
+
+def _suppression(file: str, number: int, match: re.Match[str], line: int) -> Suppression:
     codes = tuple(code.strip() for code in match["codes"].split(",") if code.strip())
-    place = Place(file, number, match.start() + 1, number, len(line.rstrip()) + 1)
-    return Suppression(codes, match["reason"].strip(), place, _below(lines, number) if alone else number)
+    place = Place(file, number, match.start() + 1, number, len(match.string.rstrip()) + 1)
+    return Suppression(codes, match["reason"].strip(), place, line)
 
 
-def _below(lines: list[str], number: int) -> int:
-    """The line that a comment standing alone concerns: the next one, past further comments."""
-    while number < len(lines) and lines[number].lstrip().startswith("#"):
-        number += 1
-    return number + 1
-
-
-def _concerns(suppression: Suppression, code: str, diagnostic: Diagnostic) -> bool:
-    place = diagnostic.place
-    return (
-        diagnostic.code == code
-        and (place.file, place.line) == (suppression.place.file, suppression.line)
-        and bool(suppression.reason)
-        and may_be_silenced(diagnostic)
-    )
+def _silences(suppression: Suppression, code: str, diagnostic: Diagnostic) -> bool:
+    return diagnostic.code == code and bool(suppression.reason) and may_be_silenced(diagnostic)
 
 
 def _complain(
     findings: Findings,
     suppression: Suppression,
     code: str,
-    remaining: list[Diagnostic],
+    here: list[Diagnostic],
     families: Collection[str],
 ) -> None:
-    said = _fault(suppression, code, remaining, families)
+    said = _fault(suppression, code, here, families)
     if said:
         findings.add("ORC223", said[0], suppression.place, hint=said[1])
 
 
 def _fault(
-    suppression: Suppression, code: str, remaining: list[Diagnostic], families: Collection[str]
+    suppression: Suppression, code: str, here: list[Diagnostic], families: Collection[str]
 ) -> tuple[str, str] | None:
     """What is wrong with a comment that silenced nothing, and the hint; None where it may yet be of use."""
     if not code:
@@ -128,8 +128,7 @@ def _fault(
     if not suppression.reason:
         hint = f"say why, on the same line: `# orchestrator: ignore[{code}] why`"
         return f"suppression of `{code}` has no reason, so it silences nothing", hint
-    here = (suppression.place.file, suppression.line)
-    if any(each.code == code and (each.place.file, each.place.line) == here for each in remaining):
+    if any(each.code == code for each in here):
         return (
             f"`{code}` is an error and cannot be silenced",
             "mend what it says; only lint's errors can be silenced",

@@ -123,3 +123,11 @@ def test_an_apostrophe_before_a_comment_is_no_quote():
 @given(st.text(max_size=200))
 def test_any_text_can_be_searched(text):
     assert isinstance(find("f", text + "# orchestrator: ignore[" + text), list)
+
+
+def test_a_spec_full_of_comments_is_searched_in_linear_time():
+    comment = "# orchestrator: ignore[ORC013] x\n"
+    unclosed = "a: 1 " + " # orchestrator: ignore[" * 50_000
+    found = [_finding("ORC013", line) for line in range(1, 20_001)]
+
+    assert len(apply(found, {"startup.yaml": comment * 20_000 + unclosed})) == 40_000
