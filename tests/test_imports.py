@@ -21,6 +21,7 @@ PROBE = HEAVY | {
 UNWANTED = {
     "orchestrator": PROBE | {"orchestrator.startup"},
     "orchestrator.health.probe": PROBE,
+    "orchestrator.health.command": PROBE,
     "orchestrator.health.judging": PROBE,
     "orchestrator.health.asking": PROBE,
     "orchestrator.status.files": PROBE | {"_socket"},

@@ -25,43 +25,25 @@ format can grow.
 import posix
 import sys
 
-USAGE = """usage: orchestrator health [NAME] [--url URL]
-
-Asks a health endpoint of the running service. 0: well; 1: not, or not known. One line says why.
-
-  NAME       the endpoint: ready (default), live, or one from `health.endpoints`
-  --url URL  ask this http or https URL instead; the service's status counts where an engine runs here
-"""
-
 
 def main(argv: list[str]) -> int:
     """Runs the command and gives its exit code: 0 or 1, nothing else, whatever happens."""
     try:
+        from orchestrator.health.command import run
+
         code, text = run(argv)
     except (Exception, KeyboardInterrupt) as error:
         code, text = 1, f"health: cannot tell: {type(error).__name__}: {error}"
-    return say(code, text)
+    try:
+        posix.write(1, text.encode("utf-8", "backslashreplace") + b"\n")
+    except OSError:
+        return code  # nobody reads: the exit code is the answer all the same
+    return code
 
 
-def run(argv: list[str]) -> tuple[int, str]:
-    name, url = "", ""
-    words = list(argv)
-    while words:
-        word = words.pop(0)
-        if word in {"-h", "--help"}:
-            return 0, USAGE.rstrip()
-        if word == "--url" and words:
-            url = words.pop(0)
-        elif word.startswith("--url="):
-            url = word[6:]
-        elif word.startswith("-") or not word or name:
-            return 1, f"health: cannot understand `{word}`: orchestrator health [NAME] [--url URL]"
-        else:
-            name = word
-    from orchestrator.health.judging import judge
-
-    well, why = judge(name or "ready", url, environment())
-    return int(not well), f"{name or 'ready'}: {' '.join(why.split())}"
+def leave(argv: list[str]) -> None:
+    """`main`, then the process ends at once: taking the interpreter apart is a seventh of a probe's cost."""
+    posix._exit(main(argv))  # noqa: SLF001 -- it is public in spirit: `os._exit`
 
 
 def ask(family: int, address: str | tuple[str, int], request: bytes, timeout: float) -> tuple[int, str]:
@@ -71,24 +53,7 @@ def ask(family: int, address: str | tuple[str, int], request: bytes, timeout: fl
     return asking.ask(family, address, request, timeout)
 
 
-def environment() -> str | None:
-    """The state directory that was named."""
-    # `os` is not imported for this; where it is already, its environment is the one that can be changed.
-    known = getattr(sys.modules.get("os"), "environb", posix.environ)
-    value = known.get(b"ORCHESTRATOR_STATE_DIR")
-    return value.decode("utf-8", "surrogateescape") if value else None
-
-
-def say(code: int, text: str) -> int:
-    try:
-        posix.write(1, text.encode("utf-8", "backslashreplace") + b"\n")
-    except OSError:
-        return code  # nobody reads: the exit code is the answer all the same
-    return code
-
-
 if __name__ == "__main__":
     # The byte code of a script is not kept, that of modules is: hence so little here, the rest imported.
     sys.path.insert(0, __file__.rpartition("/")[0] + "/../..")
-    # Leaving at once spares taking the interpreter apart, a tenth of all that a probe costs.
-    posix._exit(main(sys.argv[1:]))  # noqa: SLF001 -- it is public in spirit: `os._exit`
+    leave(sys.argv[1:])

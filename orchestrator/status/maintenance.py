@@ -49,7 +49,8 @@ class Config:
 def command(fd: int, config: Config, control: int = -1) -> list[str]:
     """The argv that serves maintenance on the socket `fd`, which must be inherited as must `control`.
 
-    The process ends when `control`, the reading end of a pipe that its parent holds, is at its end.
+    The process ends when `control`, the reading end of a pipe that its parent holds, is at its end. The two
+    numbers are the words -3 and -2: who keeps the list may put in others later without this module.
     """
     words = json.dumps(vars(config), separators=(",", ":"))
     return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(fd), str(control), words]

@@ -470,3 +470,10 @@ def test_words_of_the_probe_file_survive_the_journey(text):
 
     assert judging.decoded(_word(text)) == text
     assert " " not in _word(text)
+
+
+def test_leaving_ends_the_process_with_the_answer(directory):
+    code = "from orchestrator.health import probe; probe.leave(['--help']); print('still here')"
+    code, text = health(directory, command=[sys.executable, "-c", code])
+    assert code == 0
+    assert "still here" not in text

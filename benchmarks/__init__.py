@@ -1,0 +1,1 @@
+"""Measures what the project promises against its rivals, side by side and in turns. Not part of the tests."""
