@@ -1,4 +1,4 @@
-"""The health probe against `curl -f`, asking the same server: one of them runs every few seconds for years."""
+"""The health probe against `curl -f`, asking the same server: it runs every few seconds for years."""
 
 import os
 import shutil

@@ -144,12 +144,14 @@ def _slow(received: bytes) -> str:
     return "did not finish its status line" if received else "did not answer"
 
 
+def loopback(host: str) -> str:
+    """Where a server that listens on all addresses is asked."""
+    return {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
 def locate(host: str, port: int, end: float, timeout: float) -> list[Address]:
     """The addresses of a host. Numbers need no look-up; that of a name is left alone at the deadline."""
-    if host in {"", "*", "0.0.0.0"}:
-        host = "127.0.0.1"
-    elif host == "::":
-        host = "::1"
+    host = loopback(host)
     if ":" in host:
         return [(_socket.AF_INET6, (host, port))]
     if host.replace(".", "").isdigit():

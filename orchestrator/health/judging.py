@@ -146,7 +146,7 @@ def ask_endpoint(name: str, known: Known) -> Finding:
         return True, "judged by the engine"
     host, port, method, target, statuses, timeout, header = words[:7]
     if header == "-":
-        header = "localhost" if kind == "unix" else asking.place((host, int(port)))
+        header = "localhost" if kind == "unix" else asking.place((asking.loopback(host), int(port)))
     request = asking.request(method, target, header, known.headers.get(name, ()))
     started = time.monotonic()
     if kind == "unix":

@@ -127,9 +127,12 @@ def _fields(endpoint):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "*", "localhost"])
 def test_all_addresses_are_asked_at_the_loopback_one(directory, host):
-    with server(answering(OK)) as (_, port):
+    seen = []
+    with server(answering(OK, seen)) as (_, port):
         write(directory, "ready", Endpoint("ready", host=host, port=port))
         assert health(directory)[0] == 0
+    name = "localhost" if host == "localhost" else "127.0.0.1"
+    assert f"\r\nHost: {name}:{port}\r\n".encode() in seen[0]
 
 
 def test_ipv6_is_asked_too(directory):
