@@ -1,7 +1,7 @@
-"""The process that imports the service and then is it: what runs in the child. Knows nothing of engine or supervisor.
+"""The process that imports the service and then is it; knows nothing of engine or supervisor.
 
-It tells each import through a pipe as a line of JSON, waits for the word to go, and serves. Forked from the engine, or
-started as a script by `spawn.execute`.
+It tells each import through a pipe as a line of JSON, waits for the word to go, and serves.
+It is forked from the engine, or started as a script by `spawn.execute`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Report = Callable[..., None]
 
-KILL = 9
+KILL, INTERRUPT = 9, 2
 NOT_IMPORTED, NOT_BOOTED = 3, 5
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 MOST_FRAMES = 12
@@ -104,7 +104,7 @@ class Child:
             )
 
     def _may_go(self) -> bool:
-        """Waits for the word, which brings the last changes of the environment. No word: the engine is gone."""
+        """Waits for the word, which brings the last changes of the environment. None: the engine is gone."""
         order = b""
         while not order.endswith(b"\n"):
             received = os.read(self.control, 65536)
@@ -127,7 +127,7 @@ class Child:
             except SystemExit as error:
                 code = exit_code_of(error)
             except KeyboardInterrupt:
-                signals.die_by(int(signals.signal.SIGINT))
+                signals.die_by(INTERRUPT)
                 return 130
             except BaseException as error:
                 self._failed("launch", NOT_BOOTED, reason="startup", **_said(error))
@@ -146,16 +146,17 @@ class Child:
             self.reports = -1
 
     def _command(self) -> int:
-        """Becomes the command. The pipe closes at the exec, so an end of file without a failure is success."""
+        """Becomes the command. Told before, for nothing can be told after; a failure is told as well."""
         argv = self.plan.command
         self._report("exec", argv=argv[0])
+        code = 0
         try:
             become_command(argv)
         except OSError as error:
             code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
             message = f"cannot run {argv[0]}: {error.strerror}"
             self._failed("launch", code, reason="command", message=message)
-            return code
+        return code
 
     def _failed(self, item: str, code: int, **facts: Any) -> None:
         # What the list asks for weighs more than the app, which probably failed of it.
@@ -186,7 +187,7 @@ def become_command(argv: list[str]) -> None:
     signals.reset_for_commands()
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execvpe(argv[0], argv, dict(os.environ))  # noqa: S606
+    os.execvpe(argv[0], argv, dict(os.environ))
 
 
 def explained(error: BaseException, module: str, attribute: str) -> dict[str, Any]:
@@ -206,7 +207,7 @@ def explained(error: BaseException, module: str, attribute: str) -> dict[str, An
 
 
 def _is_itself(missing: str, module: str) -> bool:
-    """Whether the wanted module (or a package it is in) is what is missing, rather than something it imports."""
+    """Whether the wanted module (or a package it is in) is missing, rather than something it imports."""
     return module == missing or module.startswith(missing + ".")
 
 

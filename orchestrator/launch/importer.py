@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 class Importer:
     """The child that imports, and on `go` is the server.
 
-    Events, in their order: `importing` (id, module, deadline), then `imported` (id, module, ms) or `failed` (id, reason,
-    message and more), for each module and at last for the app, whose id is `launch`; `ready` (ms) when all were
-    imported; after `go`, `serving`, or `exec` for a command; and `ended` (code: negative for a signal) once, last.
+    Events, in their order: `importing` (id, module, deadline), then `imported` (id, module, ms) or
+    `failed` (id, reason, message and more), for each module and at last for the app, whose id is `launch`;
+    `ready` (ms) when all were imported; after `go`, `serving`, or `exec` for a command;
+    `ended` (code, negative for a signal) once, last.
     Reasons: missing, attribute, exception, exit, crash, hang, startup, command.
     """
 
@@ -52,7 +53,6 @@ class Importer:
         self._buffer = b""
         self._current: Event | None = None
         self._due: float | None = None
-        self._went = False
         os.set_blocking(reports, False)
         self._exit = os.pidfd_open(pid)
         self._poll = select.epoll()
@@ -64,7 +64,7 @@ class Importer:
         return self._poll.fileno() if not self._poll.closed else -1
 
     def deadline(self) -> float | None:
-        """When (`time.monotonic`) to call `read_events` at the latest: what is imported now may take no longer."""
+        """When (`time.monotonic`) to call `read_events` at the latest: the import may take no longer."""
         return self._due
 
     def read_events(self) -> list[Event]:
@@ -75,9 +75,8 @@ class Importer:
         return events + self._end()
 
     def go(self, environ_update: dict[str, str | None] | None = None) -> None:
-        """Lets it serve, with the last changes of its environment (None takes a variable out). Tells by events."""
+        """Lets it serve, with the last changes of its environment; None takes a variable out."""
         order = json.dumps({"go": environ_update or {}}).encode() + b"\n"
-        self._went = True
         with contextlib.suppress(BrokenPipeError):  # it has ended, and the events say how
             while order:
                 order = order[os.write(self._control, order) :]
@@ -123,7 +122,7 @@ class Importer:
         return event
 
     def _hung(self) -> Event:
-        """Over the deadline. Nothing but a kill ends a hanging import, and only the rest of this process is lost."""
+        """Over the deadline. Nothing but a kill ends a hanging import; that process alone is lost."""
         assert self._current is not None
         event = self._lost("hang", f"its import did not end within {self._current['deadline']:g} s")
         self._kill()
@@ -166,7 +165,7 @@ def _ending(code: int) -> tuple[str, str]:
 
 
 def start(plan: LaunchPlan, listener: socket.socket | None, *, fork: bool = True) -> Importer:
-    """Starts the importing process: a fork where that is right, else an interpreter of its own; see `Importer.why`.
+    """Starts the importing process: a fork where that is right, else a new interpreter; see `Importer.why`.
 
     To be called from the main thread, for the child ends with the thread that started it.
     """
@@ -205,14 +204,14 @@ def _forked(plan: LaunchPlan, listener: int) -> tuple[int, int, int]:
 
 
 def _in_the_child(plan: LaunchPlan, listener: int, orders: int, told: int, parent: int) -> None:
-    """Never returns: the engine's frames below are the parent's alone, and keep what they hold from being closed."""
+    """Never returns: the frames below are the engine's, and what they hold must not be closed."""
     code = 1
     try:
         signals.reset()
         signals.release()
         os.setpgid(0, 0)
         bind_to_parent(parent)
-        # First what is dead, then what is open: a file collected later would close a number the server uses by then.
+        # Dead objects first: a file collected later would close a number that the server uses by then.
         gc.collect()
         gc.freeze()
         _close_all_but({0, 1, 2, listener, orders, told})

@@ -58,7 +58,7 @@ class LaunchPlan:
         return cls(**data)
 
     def why_exec(self, current: dict[str, str]) -> str:
-        """Why a process that runs in the environment `current` cannot become the server by a mere fork; or nothing."""
+        """Why a process with the environment `current` cannot become the server by a fork, or nothing."""
         if self.importer == "exec":
             return "`importer: exec` asks for it"
         if self.uid is not None or self.gid is not None:

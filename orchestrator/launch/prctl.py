@@ -23,7 +23,7 @@ def adopt_orphans() -> bool:
 
 
 def end_with_parent(signal_number: int) -> bool:
-    """This process is sent the signal when the thread that started it ends. Lost at a switch of the user."""
+    """Has this process sent the signal when the thread that started it ends. Lost at a switch of the user."""
     return _prctl(SET_PDEATHSIG, signal_number)
 
 

@@ -1,4 +1,4 @@
-"""Reaps orphans without stealing a child's status: peeks, and takes only strangers; knows nothing of services."""
+"""Reaps orphans without stealing a child's status: it peeks, and takes strangers only."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FLAGS = os.WEXITED | os.WNOHANG | os.WNOWAIT
 class Reaper:
     """Collects adopted processes that ended. `known` says whether a process is somebody's own child.
 
-    With threads that start children, a child may end before its owner has noted its number; hence `patience`: seconds
-    for which an ended stranger is left alone, in case that somebody waits for it.
+    With threads that start children, a child may end before its owner has noted its number; hence `patience`:
+    seconds for which an ended stranger is left alone, in case that somebody waits for it.
     """
 
     __slots__ = ("_known", "_patience", "_seen")

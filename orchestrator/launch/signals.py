@@ -1,4 +1,4 @@
-"""Signal handlers that only take a note, and the descriptor that wakes whoever waits; shared by engine and supervisor.
+"""Signal handlers that only take a note, and the descriptor that wakes whoever waits.
 
 Builtins alone: the module `signal` brings `enum`, and the supervisor lives for weeks.
 """
@@ -14,21 +14,13 @@ if TYPE_CHECKING:
 else:
     import _signal as signal
 
-FATAL = (
-    signal.SIGKILL,
-    signal.SIGSTOP,
-    signal.SIGSEGV,
-    signal.SIGBUS,
-    signal.SIGFPE,
-    signal.SIGILL,
-    signal.SIGABRT,
-)
 STOPS = (int(signal.SIGTERM), int(signal.SIGINT))
 """What asks for the end; a second one forces it."""
 PASSED_ON = tuple(
     int(each) for each in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGQUIT)
 )
-NOTED = (*STOPS, *PASSED_ON, int(signal.SIGCHLD))
+CHILD = int(signal.SIGCHLD)
+NOTED = (*STOPS, *PASSED_ON, CHILD)
 
 
 class Notes:
@@ -114,7 +106,7 @@ def reset_for_commands() -> None:
 
 
 def die_by(number: int) -> None:
-    """Ends this process by a signal, so that whoever waits sees the truth. Returns where the kernel forbids it (PID 1)."""
+    """Ends this process by a signal, so that who waits sees it. Returns where that is forbidden: PID 1."""
     signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os.kill(os.getpid(), number)

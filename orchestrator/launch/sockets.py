@@ -8,6 +8,8 @@ import socket
 import stat
 from dataclasses import dataclass
 
+from orchestrator.launch.spawn import SOCKET_MODE
+
 LISTENING = "0A"
 ATTEMPTS = 20
 
@@ -23,7 +25,7 @@ class BindError:
 
 
 def bind(host: str, port: int, unix: str | None = None) -> socket.socket | BindError:
-    """A socket that owns the address and does not listen: whoever connects is refused until the server serves."""
+    """A socket that owns the address and does not listen: who connects is refused until the server serves."""
     return _bind_unix(unix) if unix else _bind_tcp(host, port)
 
 
@@ -48,7 +50,7 @@ def _bind_tcp(host: str, port: int) -> socket.socket | BindError:
 
 
 def _claimed(family: int, address: tuple[object, ...]) -> socket.socket:
-    """Bound with SO_REUSEADDR, to pass connections that linger; then without, or a rival that sets it could bind too."""
+    """Bound with SO_REUSEADDR, for connections linger; then without, or a rival that sets it could bind too."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -61,7 +63,7 @@ def _claimed(family: int, address: tuple[object, ...]) -> socket.socket:
 
 
 def _any_port(family: int, address: tuple[object, ...]) -> socket.socket:
-    """Port 0. The kernel gives back a port it chose when the socket stops listening, so the choice is bound by name."""
+    """Port 0. A port the kernel chose is lost with the end of listening, so it is bound by number."""
     for attempt in range(ATTEMPTS):
         with _claimed(family, address) as chosen:
             port = chosen.getsockname()[1]
@@ -101,8 +103,7 @@ def _bind_unix(path: str) -> socket.socket | BindError:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(path)
-            # As uvicorn does: the proxy in front is often another user; the directory says who may enter.
-            os.chmod(path, 0o666)
+            os.chmod(path, SOCKET_MODE)
         except BaseException:
             listener.close()
             raise

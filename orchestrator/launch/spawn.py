@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
 CANNOT_START = 127
+SOCKET_MODE = 0o666
+"""As uvicorn does: the proxy in front is often another user; the directory says who may enter."""
 
 
 def start(plan: Plan, listener: int, *, at_once: bool) -> tuple[int, int, int]:
-    """Starts the child in an interpreter of its own: its pid, the pipe that commands it, the pipe that it reports to.
+    """Starts the child in an interpreter of its own: its pid, the pipe that commands it, its reports.
 
     A child that serves at once takes no commands, and says on stderr what hinders it.
     """
@@ -46,7 +48,7 @@ def start(plan: Plan, listener: int, *, at_once: bool) -> tuple[int, int, int]:
 
 
 def group(pid: int) -> None:
-    """Puts a child in a process group of its own; both sides do it, so that neither need wait for the other."""
+    """Puts a child in a process group of its own; both sides do it, so that neither waits for the other."""
     try:
         os.setpgid(pid, pid)
     except (PermissionError, ProcessLookupError):
@@ -70,7 +72,7 @@ def execute(plan: Plan, listener: int, *, control: int, reports: int, at_once: b
     memory = package(orders)
     assume(plan)
     # -P: neither this package's folder nor the working directory stands before the user's modules.
-    os.execve(sys.executable, [sys.executable, "-P", CHILD, str(memory)], plan["environ"])  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-P", CHILD, str(memory)], plan["environ"])
 
 
 def package(data: Plan) -> int:
@@ -120,8 +122,8 @@ def give_streams(uid: int) -> None:
             continue  # closed, or on a read-only device: it still works as it is
 
 
-def run(argv: list[str], keep: int) -> int:
-    """Starts a helper of our own that inherits one descriptor."""
+def run(argv: list[str], keep: tuple[int, ...]) -> int:
+    """Starts a process of our own that inherits the named descriptors."""
     mask = signals.block()
     pid = os.fork()
     if pid == 0:
@@ -129,8 +131,9 @@ def run(argv: list[str], keep: int) -> int:
             signals.reset()
             signals.release()
             os.setpgid(0, 0)
-            os.set_inheritable(keep, True)
-            os.execv(argv[0], argv)  # noqa: S606
+            for descriptor in keep:
+                os.set_inheritable(descriptor, True)
+            os.execv(argv[0], argv)
         except BaseException as error:
             os.write(2, f"orchestrator: cannot start {argv[0]}: {error}\n".encode())
         finally:

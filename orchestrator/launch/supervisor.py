@@ -1,6 +1,6 @@
 """The process that stays: the engine's pid, little memory, one loop. It does what `decide` decides.
 
-`become` is called by the engine and execs this file, which then knows the plan alone: no spec, no requirements.
+`become` is called by the engine and execs this file, which knows the plan alone: no spec, no requirements.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import time
 
 if __name__ == "__main__":
-    # The interpreter runs without site-packages; behind everything else, so that nothing of Python's is shadowed.
+    # The interpreter runs without site-packages. Last, so that nothing of Python's is shadowed.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 import _socket
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from orchestrator.launch.plan import LaunchPlan
+    from orchestrator.status.maintenance import Config
 
 BUG = 1
 TERMINATION_LOG = "/dev/termination-log"
@@ -39,12 +40,12 @@ def become(
     *,
     listener: socket.socket | None,
     server_pid: int,
-    maintenance: list[str] | None = None,
+    maintenance: Config | None = None,
     status: str = "ready",
 ) -> NoReturn:
-    """Replaces the engine by the supervisor: same pid, same children, little else. Returns only by an OSError.
+    """Replaces the engine by the supervisor: same pid, same children, little else. Or raises OSError.
 
-    `maintenance` is the argv that serves maintenance on the descriptor `listener.fileno()`.
+    `maintenance` is what is said when a fallback serves it.
     """
     from orchestrator.launch import prctl
 
@@ -57,20 +58,25 @@ def become(
         descriptor = listener.fileno() if listener is not None else -1
         if listener is not None:
             listener.set_inheritable(True)
-        memory = spawn.package(
-            {
-                "plan": plan.data(),
-                "listener": descriptor,
-                "server": server_pid,
-                "maintenance": maintenance or [],
-                "status": status,
-            }
-        )
+        given = {"plan": plan.data(), "listener": descriptor, "server": server_pid, "status": status}
+        memory = spawn.package(given | _maintenance(descriptor, maintenance))
         environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
         here = os.path.abspath(__file__)
-        os.execve(sys.executable, [sys.executable, "-I", "-S", "-E", here, str(memory)], environ)  # noqa: S606
+        os.execve(sys.executable, [sys.executable, "-I", "-S", "-E", here, str(memory)], environ)
     finally:
         signals.release(mask)
+
+
+def _maintenance(listener: int, config: Config | None) -> dict[str, Any]:
+    """How to serve maintenance, and the pipe whose end of file ends it: the supervisor was killed."""
+    if config is None or listener < 0:
+        return {"maintenance": [], "lifeline": []}
+    from orchestrator.status.maintenance import command
+
+    reader, writer = os.pipe()
+    for descriptor in (reader, writer):
+        os.set_inheritable(descriptor, True)
+    return {"maintenance": command(listener, config, reader), "lifeline": [reader, writer]}
 
 
 class Supervisor:
@@ -81,6 +87,7 @@ class Supervisor:
         self.listener: int = given["listener"]
         self.server: int = given["server"]
         self.maintenance_argv: list[str] = given["maintenance"]
+        self.lifeline: list[int] = given["lifeline"]
         self.maintenance = 0
         self.pipes: list[int] = []
         self.reports = -1
@@ -90,7 +97,7 @@ class Supervisor:
         self.supervision = decide.Supervision(self.plan, time.monotonic(), given["status"])
 
     def run(self) -> NoReturn:
-        for descriptor in (self.listener, self.notes.fileno()):
+        for descriptor in (self.listener, *self.lifeline):
             if descriptor >= 0:
                 os.set_inheritable(descriptor, False)
         self.notes.install()
@@ -101,7 +108,7 @@ class Supervisor:
             self._check_empty()
             self._wait()
             for number in self.notes.take():
-                if number != signals.signal.SIGCHLD:
+                if number != signals.CHILD:
                     self._on("signal", number)
             self._hear()
             self._collect()
@@ -127,7 +134,7 @@ class Supervisor:
     # What is heard
 
     def _collect(self) -> None:
-        """Every child that ended. This process has one thread and starts its children here, so none is mistaken."""
+        """Every child that ended. There is one thread, and it starts the children: none is mistaken."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -215,6 +222,8 @@ class Supervisor:
         if self.plan["unix"]:
             self._bind_again(self.plan["unix"])
             return
+        # Shared with the server that was: the next one expects it as it was given to the first.
+        os.set_blocking(self.listener, True)
         listener = _socket.socket(fileno=self.listener)
         try:
             listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 0)
@@ -225,12 +234,12 @@ class Supervisor:
             listener.detach()
 
     def _bind_again(self, path: str) -> None:
-        """A unix socket that was shut down stays so; a new one under the same path refuses until it listens."""
+        """A unix socket that was shut down stays so; a new one under its path refuses until it listens."""
         _unlink(path)
         fresh = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             fresh.bind(path)
-            os.chmod(path, 0o666)
+            os.chmod(path, spawn.SOCKET_MODE)
             os.dup2(fresh.fileno(), self.listener, inheritable=False)
         except OSError as error:
             self._do_say("error", f"cannot bind {path} again: {error}")
@@ -256,7 +265,7 @@ class Supervisor:
 
     def _do_maintain(self) -> None:
         if self.maintenance_argv and self.listener >= 0:
-            self.maintenance = spawn.run(self.maintenance_argv, self.listener)
+            self.maintenance = spawn.run(self.maintenance_argv, (self.listener, self.lifeline[0]))
         else:
             self._on("maintenance_ended", BUG)
 

@@ -1,4 +1,4 @@
-"""`server: uvicorn`, in this very process, on the socket that was bound long before; knows nothing of who asks for it."""
+"""`server: uvicorn`, in this very process, on the socket that was bound long before."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _launched(
                 await begin()
                 ready_to_listen(listener)
 
-            self.lifespan.startup = begin_and_prepare  # type: ignore[method-assign]
+            self.lifespan.startup = begin_and_prepare
             await super().startup(sockets)
             serving()
 
