@@ -12,7 +12,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 import yaml
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
 _direct = build_opener(ProxyHandler({}))
 
 
@@ -37,6 +37,8 @@ class Service:
             "ORCHESTRATOR_STATE_DIR": str(self.state),
             "PYTHONDONTWRITEBYTECODE": "1",
             "NO_COLOR": "1",
+            # What steps call `python` is the one that runs the tests.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}",
         }
 
     @property
@@ -60,10 +62,10 @@ class Service:
             timeout=30,
         )
 
-    def start(self):
-        with self.output.open("w") as output:
+    def start(self, *options):
+        with self.output.open("a") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator", "run"],
+                [sys.executable, "-m", "orchestrator", *options, "run"],
                 cwd=self.root,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -92,6 +94,16 @@ class Service:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {seconds} s:\n{self.stderr}") from None
 
+    def end(self):
+        """Whatever state it is in; for the end of a test."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         return self.ends()
@@ -103,14 +115,30 @@ class Service:
         return next(each for each in self.report()["items"] if each["id"] == item)["status"]
 
 
+def copy(source, target):
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "logs", "state"))
+    else:
+        shutil.copy(source, target)
+
+
 @pytest.fixture
 def arkalia(tmp_path):
-    service = Service(EXAMPLES / "arkalia", tmp_path)
+    service = Service(ROOT / "examples/arkalia", tmp_path, "helloria", "modules", "startup.yaml")
     yield service
-    if service.process and service.process.poll() is None:
-        service.process.send_signal(signal.SIGTERM)
-        try:
-            service.process.wait(20)
-        except subprocess.TimeoutExpired:
-            service.process.kill()
-            service.process.wait()
+    service.end()
+
+
+@pytest.fixture
+def bookmarks(tmp_path):
+    service = Service(ROOT, tmp_path / "bookmarks", "app", "startup.yaml", "startup.production.yaml")
+    yield service
+    service.end()
+
+
+@pytest.fixture
+def digest(tmp_path, bookmarks):
+    service = Service(ROOT, tmp_path / "digest", "app", "digest.yaml")
+    service.environment["API_URL"] = f"http://127.0.0.1:{bookmarks.port}"
+    yield service
+    service.end()
