@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from orchestrator.engine.outcome import Outcome, ok
 from orchestrator.spec.item import Item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
 
 
 class Requirement(Item):
@@ -44,3 +44,24 @@ class Requirement(Item):
         """The requirements this one stands for: `from: requirements.txt` is many. Itself by default."""
         del context
         return (self,)
+
+
+def judged(wrong: Sequence[Outcome], summary: str, **data: Any) -> Outcome:
+    """One outcome from all that is wrong with an item; nothing wrong is ok with the summary.
+
+    The first failure gives code, reason and hint; what the others advise stands in the details.
+    """
+    if not wrong:
+        return ok(summary, **data)
+    first = wrong[0]
+    hints = [f"{each.summary}: {each.hint}" for each in wrong[1:] if each.hint and each.hint != first.hint]
+    return Outcome(
+        ok=False,
+        summary="; ".join(each.summary for each in wrong),
+        code=first.code,
+        reason=first.reason,
+        hint=first.hint,
+        details="\n".join([*(each.details for each in wrong if each.details), *hints]),
+        final=all(each.final for each in wrong),
+        data={key: value for each in reversed(wrong) for key, value in each.data.items()} | data,
+    )

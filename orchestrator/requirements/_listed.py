@@ -1,0 +1,154 @@
+"""The requirements that a file lists: requirements.txt with its includes, or pyproject.toml. Checks nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COMMENT = re.compile(r"(^|\s+)#.*$")
+_INCLUDE = re.compile(r"(?:-r|--requirement)(?:\s+|=|(?=\S))(?P<file>.+)\Z")
+_OPTION = re.compile(r"\s+--?[A-Za-z].*$")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_PLACE = re.compile(r"\A(?:[a-z+]+://|\.{0,2}/|[A-Za-z0-9_.-]+/)|\.(?:whl|zip|tar\.gz)(?:\s|#|\Z)")
+
+
+@dataclass
+class Listed:
+    """What was read: requirements with their places, and what is wrong."""
+
+    requirements: list[tuple[str, str]] = field(default_factory=list)
+    """A PEP 508 text and `file:line` (or the file)."""
+    problems: list[tuple[str, str, str]] = field(default_factory=list)
+    """A diagnostic code, what is wrong, and the remedy."""
+
+
+def read(path: str, shown: str) -> Listed:
+    """The requirements of a file; `shown` is what messages call it."""
+    listed = Listed()
+    if path.endswith(".toml"):
+        _project(path, shown, listed)
+    else:
+        _requirements(path, shown, listed, frozenset())
+    return listed
+
+
+def _requirements(path: str, shown: str, listed: Listed, above: frozenset[str]) -> None:
+    text = _text(path, shown, listed)
+    if text is None:
+        return
+    for number, line in _lines(text):
+        include = _INCLUDE.match(line)
+        if include is not None:
+            _include(path, shown, include["file"].strip().strip("\"'"), listed, above | {path})
+        elif not line.startswith("-") and not _PLACE.search(line):
+            _requirement(_OPTION.sub("", line), f"{shown}:{number}", listed)
+
+
+def _include(path: str, shown: str, name: str, listed: Listed, above: frozenset[str]) -> None:
+    if "://" in name:
+        return  # nothing is fetched
+    target = os.path.normpath(os.path.join(os.path.dirname(path), name))
+    if target not in above:
+        _requirements(target, os.path.normpath(os.path.join(os.path.dirname(shown), name)), listed, above)
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines without comments, continued ones put together, with the number each began at."""
+    begun, parts = 0, [""]
+    for number, line in enumerate(text.splitlines(), 1):
+        begun = begun or number
+        comment = line.lstrip().startswith("#")
+        if line.endswith("\\") and not comment:
+            parts.append(line[:-1])
+            continue
+        parts.append("" if comment else line)
+        whole = _COMMENT.sub("", "".join(parts)).strip()
+        if whole:
+            yield begun, whole
+        begun, parts = 0, [""]
+    if whole := _COMMENT.sub("", "".join(parts)).strip():
+        yield begun, whole
+
+
+def _requirement(text: str, place: str, listed: Listed) -> None:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    text = _VARIABLE.sub(lambda found: os.environ.get(found.group(1), found.group()), text).strip()
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        said = str(error).splitlines()[0]
+        listed.problems.append(
+            ("ORC110", f"{place}: cannot read the requirement: {said}", "write it as in `name>=1.2`")
+        )
+    else:
+        listed.requirements.append((text, place))
+
+
+def _project(path: str, shown: str, listed: Listed) -> None:
+    text = _text(path, shown, listed)
+    if text is None:
+        return
+    import tomllib
+
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        listed.problems.append(("ORC443", f"{shown} is not TOML: {error}", "mend the file"))
+        return
+    if "lock-version" in data and isinstance(data.get("packages"), list):
+        for each in data["packages"]:
+            _requirement(_locked(each), shown, listed)
+        return
+    project = data.get("project")
+    if not isinstance(project, dict) or "dependencies" not in project:
+        listed.problems.append(_no_dependencies(shown, data))
+        return
+    for each in project["dependencies"]:
+        _requirement(str(each), shown, listed)
+
+
+def _locked(package: dict[str, Any]) -> str:
+    """A package of a pylock.toml (PEP 751)."""
+    pinned = (
+        f"{package.get('name', '')}=={package['version']}"
+        if "version" in package
+        else str(package.get("name", ""))
+    )
+    return f"{pinned} ; {package['marker']}" if "marker" in package else pinned
+
+
+def _no_dependencies(shown: str, data: dict[str, Any]) -> tuple[str, str, str]:
+    project = data.get("project")
+    if isinstance(project, dict) and "dependencies" in project.get("dynamic", ()):
+        hint = (
+            "its dependencies are dynamic: name the file that has them, for example {from: requirements.txt}"
+        )
+    elif "poetry" in data.get("tool", {}):
+        hint = "it has [tool.poetry.dependencies] only: poetry export -o requirements.txt, and name that file"
+    else:
+        hint = "add `dependencies = [...]` to its [project] table, or name the file that lists them"
+    return "ORC443", f"{shown} has no [project] dependencies", hint
+
+
+def _text(path: str, shown: str, listed: Listed) -> str | None:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read()
+    except FileNotFoundError:
+        name = os.path.basename(path)
+        listed.problems.append(
+            ("ORC441", f"{shown} does not exist", f"COPY {name} into the image before the start, at {path}")
+        )
+    except UnicodeDecodeError as error:
+        listed.problems.append(
+            ("ORC443", f"{shown} is not UTF-8 text: byte {error.start}", "save it as UTF-8")
+        )
+    except OSError as error:
+        listed.problems.append(("ORC441", f"{shown} cannot be read: {error.strerror}", f"ls -l {path}"))
+    return None

@@ -1,0 +1,337 @@
+"""`modules`: modules that must be there, or must import.
+
+Finding one runs none of its code. Importing happens in the process that will serve; `judge` turns what that
+process tells into outcomes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from orchestrator.engine.outcome import failed, ok
+from orchestrator.requirements import _installed
+from orchestrator.requirements._base import Requirement
+from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
+from orchestrator.spec.model import described, problem
+from orchestrator.spec.types import Duration, ImportName, PathText  # noqa: TC001 -- pydantic reads them
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+
+_FROM = re.compile(
+    r"cannot import name '(?P<name>[^']+)' from (?P<partial>partially initialized module )?'(?P<module>[^']+)'"
+)
+_DOTTED = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
+
+
+class Module(Requirement):
+    """A module that must be found, and by default imported."""
+
+    kind = "module"
+    noun = "module"
+    shorthand = "module"
+    identity_field = "module"
+    use = "module"
+    fixed = Requirement.fixed | {"module", "depth"}
+
+    module: ImportName = described(..., "The import name.", examples=["helloria.core"])
+    depth: Literal["resolvable", "importable"] = described(
+        "importable",
+        "`importable` imports it in the process that will serve; `resolvable` only finds it and runs no code.",
+    )
+    attribute: Annotated[str, Field(pattern=_DOTTED)] | None = described(
+        None, "Something that the module must have once it is imported, such as `app` or `Settings.load`."
+    )
+    max_import_time: Duration | None = described(
+        None, "How long its import may take; a longer one is ended and has failed.", examples=["5s"]
+    )
+    inside: PathText | None = described(
+        None,
+        "A path the module must come from: catches a file that hides an installed package.",
+        examples=["/app"],
+    )
+
+    @model_validator(mode="after")
+    def _found_or_imported(self) -> Module:
+        for name in ("attribute", "max_import_time"):
+            if self.depth == "resolvable" and getattr(self, name) is not None:
+                raise problem(
+                    "ORC113",
+                    f"`{name}` is known only once the module is imported, and `depth: resolvable` imports nothing",
+                    f"take `{name}` out, or write `depth: importable`",
+                )
+        return self
+
+    def attempt(self, context: Context) -> Outcome:
+        """Finds the module without running any code. What importing it comes to is judged by `judge`."""
+        path = _installed.search_path(context)
+        found = find(self.module, path)
+        if isinstance(found, Missing):
+            return _missing(self.module, found, path, context)
+        return self._wrong_place(found, path, context) or ok(f"found {found.origin}", origin=found.origin)
+
+    def _wrong_place(self, found: Found, path: list[str], context: Context) -> Outcome | None:
+        if self.inside is not None:
+            return self._outside(found, context)
+        top, dot, _ = self.module.partition(".")
+        return None if dot else _hides(top, found, path)
+
+    def _outside(self, found: Found, context: Context) -> Outcome | None:
+        assert self.inside is not None
+        wanted = os.path.realpath(context.path(self.inside))
+        places = [found.origin] if found.is_file else found.locations
+        if any(_below(os.path.realpath(each), wanted) for each in places):
+            return None
+        return failed(
+            "ORC426",
+            "elsewhere",
+            f"{self.module} comes from {found.origin}, not from inside {self.inside}",
+            _move_away(found.origin)
+            if _below(found.origin, context.cwd)
+            else f"put {wanted} in front: PYTHONPATH",
+            final=True,
+            origin=found.origin,
+        )
+
+
+def judge(module: Module, event: dict[str, Any], context: Context | None = None) -> Outcome:
+    """The outcome of an import, from the importer's event: `imported`, or `failed` with its reason.
+
+    With a context, a module that is not there is searched for, to say what is; and `inside` is checked.
+    """
+    if event["event"] == "imported":
+        return _judge_imported(module, event, context)
+    return _JUDGES.get(event["reason"], _judge_exception)(module, event, context)
+
+
+def _judge_imported(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+    took = float(event.get("ms", 0)) / 1000
+    if module.max_import_time is not None and took > module.max_import_time:
+        return failed(
+            "ORC424",
+            "timeout",
+            f"{module.module} took {took:.1f} s to import, at most {module.max_import_time:g} s are allowed",
+            f"python -X importtime -c 'import {module.module}' shows where the time goes",
+            final=True,
+            ms=event["ms"],
+        )
+    if module.inside is not None and context is not None:
+        found = find(module.module, _installed.search_path(context))
+        outside = module._outside(found, context) if isinstance(found, Found) else None  # noqa: SLF001
+        if outside is not None:
+            return outside
+    return ok(f"imported in {float(event.get('ms', 0)):.0f} ms", ms=event.get("ms", 0))
+
+
+def _judge_missing(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+    name = str(event.get("missing", ""))
+    if event.get("itself"):
+        if context is not None and not (found := module.attempt(context)).ok:
+            return found
+        return failed(
+            "ORC421",
+            "missing",
+            f"there is no module {module.module}: {event['message']}",
+            _copy(name),
+            final=True,
+        )
+    where = _shown(str(event.get("at", "")), context) or module.module
+    return failed(
+        "ORC422",
+        "missing",
+        f"{where} imports `{name}`, which is not installed",
+        _bring(name, context),
+        details=str(event.get("traceback", "")),
+        final=True,
+        missing=name,
+    )
+
+
+def _judge_exception(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+    kind, message = str(event.get("type", "")), str(event.get("message", ""))
+    where = _shown(str(event.get("at", "")), context)
+    first = message.splitlines()[0] if message else ""
+    said = f"{kind}: {first}" if first else kind
+    own = kind == "ImportError"
+    return failed(
+        "ORC422" if own else "ORC423",
+        "import" if own else "exception",
+        f"{where or module.module} raises {said}",
+        _remedy(kind, message, where),
+        details=str(event.get("traceback", "")),
+        final=True,
+    )
+
+
+def _judge_attribute(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+    del context
+    wanted = module.attribute or ""
+    return failed(
+        "ORC427",
+        "attribute",
+        str(event.get("message") or f"`{module.module}` has no `{wanted}`"),
+        f"define `{wanted}` in {module.module}, or correct `attribute`",
+        details=str(event.get("traceback", "")),
+        final=True,
+    )
+
+
+def _judge_hang(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+    del context
+    limit = f"within {module.max_import_time:g} s" if module.max_import_time else "in time"
+    return failed(
+        "ORC424",
+        "timeout",
+        f"the import of {module.module} did not end {limit}",
+        "move what waits at import (a connection, a download, a lock) into a function",
+        details=str(event.get("message", "")),
+        final=True,
+    )
+
+
+def _judge_end(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+    crash = event["reason"] == "crash"
+    where = _shown(str(event.get("at", "")), context)
+    at = f" ({where})" if where else ""
+    return failed(
+        "ORC425",
+        "crash" if crash else "exit",
+        f"{module.module}: {event['message']}{at}",
+        f"python -X faulthandler -c 'import {module.module}' shows the line that crashes"
+        if crash
+        else 'a module must not end the process: put the call behind `if __name__ == "__main__":`',
+        details=str(event.get("traceback", "")),
+        final=True,
+    )
+
+
+_JUDGES = {
+    "missing": _judge_missing,
+    "attribute": _judge_attribute,
+    "hang": _judge_hang,
+    "crash": _judge_end,
+    "exit": _judge_end,
+}
+
+
+def _missing(module: str, missing: Missing, path: list[str], context: Context) -> Outcome:
+    parent, _, last = missing.name.rpartition(".")
+    candidates = siblings(missing.parent.locations if missing.parent else [context.cwd])
+    if missing.parent is None:
+        summary = f"{module} is not there: no `{last}` in {_few(path)}"
+    elif not missing.parent.locations:
+        summary = f"{module} is not there: `{parent}` is a module and no package ({missing.parent.origin})"
+    else:
+        summary = f"{module} is not there: no `{last}` in {', '.join(missing.parent.locations)}"
+    return failed(
+        "ORC421", "missing", summary, _where_from(module, missing, candidates, path, context), final=True
+    )
+
+
+def _where_from(
+    module: str, missing: Missing, candidates: list[str], path: list[str], context: Context
+) -> str:
+    from orchestrator.diagnostics.suggest import closest
+
+    parent, _, last = missing.name.rpartition(".")
+    near = closest(last, candidates)
+    if near:
+        meant = f"{parent}.{near}" if parent else near
+        return f"did you mean `{meant}{module[len(missing.name) :]}`?"
+    if locked := _unreadable(last, missing.parent.locations if missing.parent else path):
+        return f"{locked} is there and cannot be read: chmod a+rX {locked}"
+    if missing.parent is None:
+        return _bring(last, context)
+    if not missing.parent.locations or not any(
+        _below(each, context.cwd) for each in missing.parent.locations
+    ):
+        return f"the installed `{parent}` has no such module: check its version"
+    if _below(missing.parent.locations[0], context.cwd):
+        return _copy(missing.name)
+    return ""
+
+
+def _unreadable(name: str, places: tuple[str, ...] | list[str]) -> str:
+    for place in places:
+        for each in (os.path.join(place, name), os.path.join(place, name + ".py")):
+            if os.path.exists(each) and not os.access(each, os.R_OK):
+                return each
+    return ""
+
+
+def _hides(name: str, found: Found, path: list[str]) -> Outcome | None:
+    """A single local file that hides a package of the standard library or an installed one."""
+    if not found.is_file or found.locations or _installed_place(found.origin):
+        return None
+    for other in elsewhere(name, path, found):
+        standard = name in sys.stdlib_module_names
+        if standard or (other.locations and _installed_place(other.origin)):
+            what = "the standard library's" if standard else "the installed package"
+            return failed(
+                "ORC426",
+                "elsewhere",
+                f"{found.origin} hides {what} {name} ({other.origin})",
+                _move_away(found.origin),
+                final=True,
+                origin=found.origin,
+            )
+    return None
+
+
+def _installed_place(path: str) -> bool:
+    return "/site-packages/" in path or "/dist-packages/" in path or _below(path, sys.base_prefix + "/lib")
+
+
+def _move_away(path: str) -> str:
+    return f"rename {path}: it hides what was meant"
+
+
+def _bring(name: str, context: Context | None) -> str:
+    """What makes a missing top-level module be there; which of the two is for the reader to know."""
+    top = name.partition(".")[0]
+    if context is not None and os.path.isdir(os.path.join(context.cwd, top)):
+        return _copy(name)
+    return f"if `{top}` comes with a package: pip install it, and list it under `packages`; if it is yours: {_copy(top)}"
+
+
+def _copy(name: str) -> str:
+    """The line of a Dockerfile that brings a module of the project."""
+    place = name.replace(".", "/")
+    return f"COPY {place}.py or COPY {place}/ in the Dockerfile, and not in .dockerignore"
+
+
+def _remedy(kind: str, message: str, where: str) -> str:
+    found = _FROM.search(message) if kind == "ImportError" else None
+    if found is None:
+        return (
+            f"mend {where}; the traceback is in the details" if where else "the traceback is in the details"
+        )
+    if found["partial"]:
+        return f"`{found['module']}` is imported in a circle: import it inside the function that needs it"
+    return (
+        f"`{found['module']}` has no `{found['name']}`: check its version, and that no file of yours hides it"
+    )
+
+
+def _shown(place: str, context: Context | None) -> str:
+    """`file:line`, from the working directory where the file is below it."""
+    here = (context.cwd if context is not None else os.getcwd()).rstrip("/") + "/"
+    return place.removeprefix(here)
+
+
+def _few(path: list[str]) -> str:
+    shown = ", ".join(path[:3])
+    return f"{shown} and {len(path) - 3} more places" if len(path) > 3 else shown
+
+
+def _below(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+KIND = Module

@@ -1,0 +1,364 @@
+"""`packages`: distributions that must be installed, by their metadata. Imports none of them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, model_validator
+
+from orchestrator.engine.outcome import failed, ok
+from orchestrator.requirements import _installed
+from orchestrator.requirements._base import Requirement, judged
+from orchestrator.spec.model import described, problem
+from orchestrator.spec.types import PathText  # noqa: TC001 -- pydantic reads it
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from packaging.requirements import Requirement as Parsed
+
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+
+_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_PLAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
+_ONE_EQUALS = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*=\s*([0-9][^=]*)\Z")
+_CREDENTIALS = re.compile(r"//[^/@]*@")
+_MOST = 20
+
+
+def _pep_508(value: str) -> str:
+    if _PLAIN.match(value):  # the commonest form costs no import
+        return value
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(value)
+    except InvalidRequirement:
+        raise problem("ORC110", f"expected a requirement, got `{value}`", _spelling(value)) from None
+    return value
+
+
+def _spelling(value: str) -> str:
+    """How the requirement was probably meant."""
+    file = value.removeprefix("-r").strip()
+    if file.endswith((".txt", ".toml")):
+        return f"to take a whole file write {{from: {file}}}"
+    if one := _ONE_EQUALS.match(value):
+        return f"write `{one.group(1)}=={one.group(2)}`"
+    return 'for example "fastapi>=0.110" or "uvicorn[standard]" (PEP 508)'
+
+
+class Package(Requirement):
+    """A distribution that must be installed, in a version that fits, with what its extras bring."""
+
+    kind = "package"
+    noun = "package"
+    shorthand = "requirement"
+    identity_field = "requirement"
+    fixed = Requirement.fixed | {"requirement", "consistent"}
+
+    requirement: Annotated[str, AfterValidator(_pep_508)] | None = described(
+        None,
+        "A requirement (PEP 508): name, extras, versions, marker.",
+        examples=["fastapi>=0.110", "uvicorn[standard]"],
+    )
+    from_: PathText | None = described(
+        None,
+        "A requirements.txt, pyproject.toml or pylock.toml: all that it lists, but for `-e`, options and URLs.",
+        alias="from",
+        examples=["requirements.txt"],
+    )
+    consistent: Literal[True] | None = described(
+        None, "Asks that everything that is installed satisfies what everything else requires."
+    )
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Package:
+        given = [name for name in ("requirement", "from_", "consistent") if getattr(self, name) is not None]
+        if len(given) == 1:
+            return self
+        listed = " and ".join(f"`{each.rstrip('_')}`" for each in given) or "none"
+        raise problem(
+            "ORC111",
+            f"a package has exactly one of `requirement`, `from`, `consistent`, found {listed}",
+            "split it in several" if given else "for example `- fastapi>=0.110`",
+        )
+
+    @property
+    def title(self) -> str:
+        if self.requirement is not None:
+            return _named(self.requirement)
+        return "consistent" if self.consistent else str(self.from_)
+
+    @classmethod
+    def identify(cls, data: Any) -> str | None:
+        """A package is matched by its name alone: an overlay may ask for another version."""
+        if isinstance(data, dict):
+            given = data.get("id") or data.get("requirement") or data.get("from")
+            if given is None and data.get("consistent"):
+                return "consistent"
+            return _named(given) if isinstance(given, str) and "requirement" in data else given
+        return _named(data) if isinstance(data, str) else None
+
+    def expand(self, context: Context) -> Iterable[Requirement]:
+        """What the file lists, and itself where the file is wrong or empty."""
+        if self.from_ is None or self.requirement is not None:
+            return (self,)
+        listed = self._listed(context)
+        made = [
+            self.model_copy(update={"requirement": each, "id": None}) for each in _merged(listed.requirements)
+        ]
+        return [self, *made] if listed.problems or not made else made
+
+    def attempt(self, context: Context) -> Outcome:
+        path = _installed.search_path(context)
+        if self.consistent:
+            return _consistent(path)
+        if self.requirement is None:
+            return self._file(context)
+        from packaging.requirements import Requirement as Parse
+
+        wanted = Parse(self.requirement)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            return ok(f"{wanted.name} is not needed here: {wanted.marker}", applies=False)
+        found = _installed.find(wanted.name, path)
+        if not found:
+            return self._missing(wanted, path)
+        wrong = [*self._version(wanted, found), *self._origin(wanted, found[0])] or [
+            *self._extras(wanted, found[0], path)
+        ]
+        return judged(wrong, _summary(found[0]), found=found[0].version, path=found[0].path)
+
+    def _listed(self, context: Context) -> Any:
+        from orchestrator.requirements._listed import read
+
+        assert self.from_ is not None
+        return read(context.path(self.from_), self.from_)
+
+    def _file(self, context: Context) -> Outcome:
+        listed = self._listed(context)
+        wrong = [
+            failed(code, "missing" if code == "ORC441" else "invalid", said, hint, final=True)
+            for code, said, hint in listed.problems
+        ]
+        return judged(wrong, f"{self.from_} lists {len(listed.requirements)} packages")
+
+    def _missing(self, wanted: Parsed, path: Sequence[str]) -> Outcome:
+        return failed(
+            "ORC412",
+            "missing",
+            f"{_bare(wanted)} is not installed",
+            _otherwise(wanted.name, path) + self._remedy(_bare(wanted)),
+            package=wanted.name,
+        )
+
+    def _remedy(self, requirement: str) -> str:
+        command = f"pip install {shlex.quote(requirement)}"
+        if self.from_ is None:
+            return f"{command}; for an image: add `{requirement}` to the file that RUN pip install -r reads"
+        if self.from_.endswith(".txt"):
+            return f"{command}; {self.from_} lists it: RUN pip install -r {self.from_}"
+        return f"{command}; {self.from_} lists it"
+
+    def _version(self, wanted: Parsed, found: list[_installed.Distribution]) -> Iterator[Outcome]:
+        for each in found:
+            if not each.version:
+                yield failed(
+                    "ORC412",
+                    "missing",
+                    f"{wanted.name} is half installed: {each.path} has no version",
+                    f"pip install --force-reinstall {shlex.quote(_bare(wanted))}",
+                    package=wanted.name,
+                )
+            elif not _fits(wanted.specifier, each.version):
+                yield failed(
+                    "ORC413",
+                    "version",
+                    f"needs {wanted.name}{wanted.specifier}, found {each.version} in {each.place}",
+                    self._remedy(_bare(wanted)),
+                    package=wanted.name,
+                    found=each.version,
+                )
+
+    def _origin(self, wanted: Parsed, found: _installed.Distribution) -> Iterator[Outcome]:
+        """A direct URL is compared where the installer recorded one."""
+        recorded = str(found.origin.get("url", ""))
+        if wanted.url and recorded and not _same_place(wanted.url, recorded):
+            yield failed(
+                "ORC413",
+                "version",
+                f"needs {wanted.name} from {_hidden(wanted.url)}, it comes from {_hidden(recorded)}",
+                f"pip install --force-reinstall {shlex.quote(wanted.name + ' @ ' + _hidden(wanted.url))}",
+                package=wanted.name,
+            )
+
+    def _extras(
+        self, wanted: Parsed, found: _installed.Distribution, path: Sequence[str]
+    ) -> Iterator[Outcome]:
+        known = {_installed.normalise(each) for each in found.extras}
+        for extra in sorted(wanted.extras):
+            if _installed.normalise(extra) not in known:
+                listed = ", ".join(sorted(found.extras)) or "none"
+                yield failed(
+                    "ORC414",
+                    "extra",
+                    f"{found.name} {found.version} has no extra `{extra}`; its extras are {listed}",
+                    _near(extra, found.extras) or f"take `{extra}` out, or ask for a version that has it",
+                    package=wanted.name,
+                    final=True,
+                )
+                continue
+            lacking = list(_lacking(found, extra, path, set()))
+            if lacking:
+                yield failed(
+                    "ORC414",
+                    "extra",
+                    f"{found.name}[{extra}] lacks {', '.join(lacking)}",
+                    self._remedy(_bare(wanted)),
+                    package=wanted.name,
+                )
+
+
+def _named(requirement: str) -> str:
+    """The normalised name a requirement begins with."""
+    found = _NAME.match(requirement)
+    return _installed.normalise(found.group(1)) if found else requirement
+
+
+def _bare(wanted: Parsed) -> str:
+    """The requirement without its marker, as it is installed."""
+    extras = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""
+    return (
+        f"{wanted.name}{extras} @ {_hidden(wanted.url)}"
+        if wanted.url
+        else f"{wanted.name}{extras}{wanted.specifier}"
+    )
+
+
+def _hidden(url: str) -> str:
+    """The address without a password."""
+    return _CREDENTIALS.sub("//", url)
+
+
+def _same_place(wanted: str, recorded: str) -> bool:
+    """Whether two addresses are the same but for credentials, the tool in front, the revision behind."""
+    plain = [_hidden(each).partition("#")[0].removeprefix("git+").rstrip("/") for each in (wanted, recorded)]
+    short = [re.sub(r"@[^/@]*\Z", "", each) for each in plain]
+    return plain[0] == plain[1] or short[0] == short[1]
+
+
+def _summary(found: _installed.Distribution) -> str:
+    editable = f" (editable, {found.editable})" if found.editable else ""
+    return f"{found.name} {found.version}{editable}"
+
+
+def _otherwise(name: str, path: Sequence[str]) -> str:
+    """What is installed and was probably meant: what brings a module of that name, or a name that is near."""
+    brings = _installed.provider(name, path)
+    if brings:
+        return f"`{name}` is a module of `{brings}`, which is installed: write `{brings}`; otherwise "
+    near = _near(_installed.normalise(name), _installed.names(path))
+    return f"{near[:-1]}, which is installed? otherwise " if near else ""
+
+
+def _near(word: str, candidates: Iterable[str]) -> str:
+    from orchestrator.diagnostics.suggest import did_you_mean
+
+    return did_you_mean(word, candidates)
+
+
+def _fits(specifier: Any, version: str) -> bool:
+    from packaging.version import InvalidVersion
+
+    try:
+        return bool(specifier.contains(version, prereleases=True))
+    except InvalidVersion:
+        return not str(specifier)
+
+
+def _merged(listed: list[tuple[str, str]]) -> list[str]:
+    """One requirement for each distribution: a file may name it several times, for different platforms."""
+    from packaging.requirements import Requirement as Parse
+
+    made: dict[str, Parsed] = {}
+    for text, _ in listed:
+        each = Parse(text)
+        before = made.get(_installed.normalise(each.name))
+        if before is None or not _applies(before):
+            made[_installed.normalise(each.name)] = each
+        elif _applies(each):
+            before.specifier &= each.specifier
+            before.extras |= each.extras
+    return [str(each) for each in made.values()]
+
+
+def _applies(wanted: Parsed, extra: str = "") -> bool:
+    return wanted.marker is None or bool(wanted.marker.evaluate({"extra": extra}))
+
+
+def _required(found: _installed.Distribution) -> Iterator[Parsed]:
+    """What a distribution requires. Very old metadata has another grammar, and cannot be checked."""
+    from packaging.requirements import InvalidRequirement
+    from packaging.requirements import Requirement as Parse
+
+    for text in found.requires:
+        try:
+            yield Parse(text)
+        except InvalidRequirement:
+            continue
+
+
+def _lacking(
+    found: _installed.Distribution, extra: str, path: Sequence[str], seen: set[tuple[str, str]]
+) -> Iterator[str]:
+    """What an extra requires and is not there, also through the extras that it asks of others."""
+    if (key := (_installed.normalise(found.name), extra)) in seen:
+        return
+    seen.add(key)
+    for each in _required(found):
+        if each.marker is None or _applies(each) or not _applies(each, extra):
+            continue
+        there = _installed.find(each.name, path)
+        if not there:
+            yield _bare(each)
+        elif not _fits(each.specifier, there[0].version):
+            yield f"{_bare(each)} (found {there[0].version})"
+        else:
+            for inner in sorted(each.extras):
+                yield from _lacking(there[0], inner, path, seen)
+
+
+def _consistent(path: Sequence[str]) -> Outcome:
+    """Whether everything installed satisfies everything else, as `pip check` asks."""
+    wrong: list[str] = []
+    remedies: list[str] = []
+    installed = _installed.names(path)
+    for name in installed:
+        found = _installed.find(name, path)
+        versions = sorted({each.version for each in found if each.version})
+        if len(versions) > 1:
+            wrong.append(f"{found[0].name} is installed twice in {found[0].place}: {' and '.join(versions)}")
+            remedies.append(f"pip install --force-reinstall {shlex.quote(found[0].name)}")
+        for each in filter(_applies, _required(found[0])):
+            there = _installed.find(each.name, path)
+            if not there or not _fits(each.specifier, there[0].version):
+                has = f"{there[0].version} is installed" if there else "it is not installed"
+                wrong.append(f"{found[0].name} {found[0].version} requires {_bare(each)}, but {has}")
+                remedies.append(f"pip install {shlex.quote(_bare(each))}")
+    if not wrong:
+        return ok(f"{len(installed)} distributions satisfy one another")
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    return failed(
+        "ORC415",
+        "inconsistent",
+        wrong[0] + more,
+        remedies[0],
+        details="\n".join(wrong[:_MOST]),
+        problems=len(wrong),
+    )
+
+
+KIND = Package
