@@ -34,7 +34,7 @@ KILL, INTERRUPT = 9, 2
 NOT_IMPORTED, NOT_BOOTED = 3, 5
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 MOST_FRAMES = 12
-MACHINERY = ("<frozen importlib", os.path.dirname(os.path.abspath(__file__)) + os.sep)
+MACHINERY = ("<frozen importlib", importlib.__file__, os.path.dirname(os.path.abspath(__file__)) + os.sep)
 
 
 class Child:
@@ -146,9 +146,9 @@ class Child:
             self.reports = -1
 
     def _command(self) -> int:
-        """Becomes the command. Told before, for nothing can be told after; a failure is told as well."""
+        """Becomes the command. The pipe ends with the exec; when no failure was told before, it has worked."""
         argv = self.plan.command
-        self._report("exec", argv=argv[0])
+        self._report("executing", argv=argv[0])
         code = 0
         try:
             become_command(argv)
@@ -187,7 +187,10 @@ def become_command(argv: list[str]) -> None:
     signals.reset_for_commands()
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execvpe(argv[0], argv, dict(os.environ))
+    try:
+        os.execvpe(argv[0], argv, dict(os.environ))
+    finally:
+        signals.ignore_pipes()
 
 
 def explained(error: BaseException, module: str, attribute: str) -> dict[str, Any]:

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 def exec_server(plan: LaunchPlan, listener: socket.socket | None) -> NoReturn:
     """Replaces this process by the server, which imports and serves at once, or by the command.
 
-    Given up: restarts, the watch, drain, maintenance, the state after the start, and reaping as PID 1.
+    Raises OSError when the user, the directory or the command is not to be had; the process may be the server's
+    user by then, and can only end. Given up: restarts, the watch, the drain, maintenance, the state
+    after the start, and the reaping of orphans.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     if plan.command:
+        prctl.load()
         spawn.assume(plan.data())
         if plan.uid is not None:
             prctl.no_new_privileges()

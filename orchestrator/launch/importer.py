@@ -33,7 +33,7 @@ class Importer:
 
     Events, in their order: `importing` (id, module, deadline), then `imported` (id, module, ms) or
     `failed` (id, reason, message and more), for each module and at last for the app, whose id is `launch`;
-    `ready` (ms) when all were imported; after `go`, `serving`, or `exec` for a command;
+    `ready` (ms) when all were imported; after `go`, `serving`, or `executing` and `exec` for a command;
     `ended` (code, negative for a signal) once, last.
     Reasons: missing, attribute, exception, exit, crash, hang, startup, command.
     """
@@ -55,6 +55,7 @@ class Importer:
         self._due: float | None = None
         os.set_blocking(reports, False)
         self._exit = os.pidfd_open(pid)
+        self._executing = self._silent = False
         self._poll = select.epoll()
         self._poll.register(reports, select.EPOLLIN)
         self._poll.register(self._exit, select.EPOLLIN)
@@ -72,6 +73,8 @@ class Importer:
         events = [event for line in self._lines() if (event := self._heard(line))]
         if self._due is not None and time.monotonic() >= self._due:
             events.append(self._hung())
+        if self._executing and self._silent:
+            events.append(self._executed())
         return events + self._end()
 
     def go(self, environ_update: dict[str, str | None] | None = None) -> None:
@@ -105,6 +108,7 @@ class Importer:
             while chunk := os.read(self._reports, 65536):
                 chunks.append(chunk)
             # The end of file would wake the poll for ever; the end of the process is awaited on its own.
+            self._silent = True
             with contextlib.suppress(FileNotFoundError):
                 self._poll.unregister(self._reports)
         return b"".join(chunks)
@@ -118,8 +122,14 @@ class Importer:
         elif kind in {"imported", "failed"}:
             self._current = self._due = None
         self.ready = self.ready or kind == "ready"
-        self.serving = self.serving or kind in {"serving", "exec"}
+        self.serving = self.serving or kind == "serving"
+        self._executing = kind == "executing"
         return event
+
+    def _executed(self) -> Event:
+        """The pipe closed and no failure was told: the exec has closed it."""
+        self._executing, self.serving = False, True
+        return {"event": "exec"}
 
     def _hung(self) -> Event:
         """Over the deadline. Nothing but a kill ends a hanging import; that process alone is lost."""

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
+
 SET_PDEATHSIG = 1
 SET_CHILD_SUBREAPER = 36
 SET_NO_NEW_PRIVS = 38
 
 
-def _prctl(option: int, value: int) -> bool:
+def load() -> bool:
+    """Whether the calls can be made; to be asked before a switch of the user, who may not read Python's libraries."""
     try:
         # Here, because it costs a megabyte and the supervisor has no use for it.
         import ctypes
+    except ImportError:
+        return False
+    return hasattr(ctypes, "CDLL")
 
+
+def _prctl(option: int, value: int) -> bool:
+    if not load():
+        return False
+    import ctypes
+
+    try:
         return int(ctypes.CDLL(None).prctl(option, value, 0, 0, 0)) == 0
-    except (ImportError, OSError, AttributeError):
+    except (OSError, AttributeError):
         return False
 
 
@@ -27,5 +40,7 @@ def end_with_parent(signal_number: int) -> bool:
     return _prctl(SET_PDEATHSIG, signal_number)
 
 
-def no_new_privileges() -> bool:
-    return _prctl(SET_NO_NEW_PRIVS, 1)
+def no_new_privileges() -> None:
+    """What is run from now on cannot become root by a set-uid program. Said where it is not to be had."""
+    if not _prctl(SET_NO_NEW_PRIVS, 1):
+        os.write(2, b"orchestrator: cannot set no_new_privs: set-uid programs work for the service\n")

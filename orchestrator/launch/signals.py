@@ -54,6 +54,14 @@ class Notes:
         taken, self._noted[:] = self._noted[:], []
         return taken
 
+    def hand_over(self) -> tuple[list[int], int]:
+        """For an exec: what has arrived, and the descriptor at which later signals stand, a byte for each.
+
+        With every signal blocked in this thread, another may still be given one; its byte is there at once.
+        """
+        os.set_inheritable(self._reader, True)
+        return self.take(), self._reader
+
     def restore(self) -> None:
         """Puts back what was there before."""
         for number, handler in self._before.items():
@@ -103,6 +111,22 @@ def reset_for_commands() -> None:
     reset()
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+
+
+def arrived(noted: list[int], descriptor: int) -> list[int]:
+    """The other side of `hand_over`: each signal once, and of those that ask for the end the first."""
+    try:
+        noted = [*noted, *os.read(descriptor, 65536)]
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(descriptor)
+    stops = [each for each in noted if each in STOPS][:1]
+    return stops + [each for each in dict.fromkeys(noted) if each in PASSED_ON]
+
+
+def ignore_pipes() -> None:
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
 def die_by(number: int) -> None:

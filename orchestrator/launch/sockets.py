@@ -50,7 +50,7 @@ def _bind_tcp(host: str, port: int) -> socket.socket | BindError:
 
 
 def _claimed(family: int, address: tuple[object, ...]) -> socket.socket:
-    """Bound with SO_REUSEADDR, for connections linger; then without, or a rival that sets it could bind too."""
+    """Bound with SO_REUSEADDR, for connections linger; then without, or a rival with it could bind too."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

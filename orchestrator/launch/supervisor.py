@@ -40,12 +40,13 @@ def become(
     *,
     listener: socket.socket | None,
     server_pid: int,
+    notes: signals.Notes,
     maintenance: Config | None = None,
     status: str = "ready",
 ) -> NoReturn:
     """Replaces the engine by the supervisor: same pid, same children, little else. Or raises OSError.
 
-    `maintenance` is what is said when a fallback serves it.
+    `maintenance` is what is said when a fallback serves it. `notes` may hold signals that nobody has read yet.
     """
     from orchestrator.launch import prctl
 
@@ -59,7 +60,8 @@ def become(
         if listener is not None:
             listener.set_inheritable(True)
         given = {"plan": plan.data(), "listener": descriptor, "server": server_pid, "status": status}
-        memory = spawn.package(given | _maintenance(descriptor, maintenance))
+        noted = dict(zip(("noted", "wakeup"), notes.hand_over(), strict=True))
+        memory = spawn.package(given | noted | _maintenance(descriptor, maintenance))
         environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
         here = os.path.abspath(__file__)
         os.execve(sys.executable, [sys.executable, "-I", "-S", "-E", here, str(memory)], environ)
@@ -91,8 +93,11 @@ class Supervisor:
         self.maintenance = 0
         self.pipes: list[int] = []
         self.reports = -1
+        self.heard = b""
         self.prober: tuple[int, str, int, float] | None = None
         self.last_words = ""
+        self.noted: list[int] = given["noted"]
+        self.wakeup: int = given["wakeup"]
         self.notes = signals.Notes()
         self.supervision = decide.Supervision(self.plan, time.monotonic(), given["status"])
 
@@ -103,6 +108,8 @@ class Supervisor:
         self.notes.install()
         # What the engine held back arrives now, and so does the end of a child that ended before.
         signals.release()
+        for number in signals.arrived(self.noted, self.wakeup):
+            self._on("signal", number)
         self._collect()
         while True:
             self._check_empty()
@@ -157,23 +164,25 @@ class Supervisor:
             self._probed(code)
 
     def _hear(self) -> None:
-        """A restarted server tells when it serves; a command tells nothing but that it was started."""
+        """A restarted server tells when it serves; of a command, the pipe's end tells that it was started."""
         if self.reports < 0:
             return
         try:
-            heard = os.read(self.reports, 65536)
+            while chunk := os.read(self.reports, 65536):
+                self.heard += chunk
         except BlockingIOError:
-            return
-        if b'"event": "serving"' in heard or b'"event": "exec"' in heard:
+            chunk = b"more may come"
+        executed = not chunk and b'"executing"' in self.heard and b'"failed"' not in self.heard
+        if executed or b'"event": "serving"' in self.heard:
             self._close_pipes()
             self._on("serving")
-        elif not heard:
+        elif not chunk:
             self._close_pipes()
 
     def _close_pipes(self) -> None:
         for descriptor in self.pipes:
             os.close(descriptor)
-        self.pipes, self.reports = [], -1
+        self.pipes, self.reports, self.heard = [], -1, b""
 
     def _check_empty(self) -> None:
         if self.supervision.state not in {decide.SWEEPING, decide.KILLING}:

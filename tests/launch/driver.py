@@ -70,7 +70,7 @@ def main(path):
     child.close()
     say(event="becoming")
     config = Config(**maintenance) if maintenance else None
-    supervisor.become(plan, listener=listener, server_pid=child.pid, maintenance=config)
+    supervisor.become(plan, listener=listener, server_pid=child.pid, notes=notes, maintenance=config)
     return None
 
 

@@ -62,8 +62,8 @@ class Launched:
         path.write_text(
             json.dumps({"service": "test", "host": "127.0.0.1", "port": 0, "cwd": str(directory), **plan})
         )
-        self.out = open(directory / "out", "wb+")
-        self.err = open(directory / "err", "wb+")
+        self.out = open(directory / "out", "wb+")  # noqa: SIM115 -- closed by `end`
+        self.err = open(directory / "err", "wb+")  # noqa: SIM115 -- the same
         self.process = subprocess.Popen(
             [*prefix, sys.executable, DRIVER, str(path)],
             stdout=self.out,

@@ -186,7 +186,7 @@ HISTORIES = {
     "the restarted server never serves": (
         plan(restart={**ON_FAILURE, "attempts": 1}, health=WATCH),
         [(1, DIED), (1, EMPTY), (1.5, TICK), (61.5, TICK), (62, ("exited", -15)), (62, EMPTY)],
-        [status("starting"), REFUSE, SWEEP, SPAWN, ("send", 15), REFUSE, SWEEP, SPAWN][:5] + [REFUSE, SWEEP],
+        [*[status("starting"), REFUSE, SWEEP, SPAWN, ("send", 15), REFUSE, SWEEP, SPAWN][:5], REFUSE, SWEEP],
     ),
     "asked while it waits to restart": (
         plan(restart=ALWAYS),

@@ -41,3 +41,16 @@ def test_a_command_has_the_engines_pid(launch):
     assert service.wait() == 0
     assert f"pid {service.process.pid}\n" in (service.directory / "out").read_text()
     assert os.path.exists(service.directory)
+
+
+def test_a_command_dies_of_a_closed_pipe_as_in_a_shell(launch):
+    assert launch(command=["sh", "-c", "kill -PIPE $$; sleep 60"], mode="exec").wait() == -signal.SIGPIPE
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch users")
+def test_the_user_is_switched_for_good(launch):
+    command = ["sh", "-c", "id -u; id -g; id -G; grep -E 'NoNewPrivs|Uid' /proc/self/status"]
+    service = launch(command=command, mode="exec", uid=65534, gid=65533, groups=[65532], cwd="/")
+    assert service.wait() == 0
+    said = (service.directory / "out").read_text().split("\n")[-6:]
+    assert said == ["65534", "65533", "65533 65532", "Uid:\t65534\t65534\t65534\t65534", "NoNewPrivs:\t1", ""]

@@ -39,12 +39,35 @@ def test_what_was_there_before_is_put_back():
     assert heard == ["mine"]
 
 
-def test_blocked_signals_arrive_when_released(notes):
-    mask = signals.block()
+BLOCKED = """
+import os
+from orchestrator.launch import signals
+notes = signals.Notes()
+notes.install()
+mask = signals.block()
+os.kill(os.getpid(), 15)
+assert notes.take() == []
+signals.release(mask)
+assert notes.take() == [15]
+"""
+
+
+def test_blocked_signals_arrive_when_released():
+    # Alone: here other threads may be given the signal.
+    assert subprocess.run([sys.executable, "-c", BLOCKED]).returncode == 0
+
+
+def test_what_nobody_has_read_is_handed_over_once():
+    notes = signals.Notes()
+    notes.install()
     os.kill(os.getpid(), signal.SIGTERM)
-    assert notes.take() == []
-    signals.release(mask)
-    assert notes.take() == [signal.SIGTERM]
+    os.kill(os.getpid(), signal.SIGHUP)
+    noted, descriptor = notes.hand_over()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        os.kill(os.getpid(), number)
+    copy = os.dup(descriptor)
+    assert signals.arrived(noted, copy) == [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
+    notes.restore()
 
 
 def test_death_by_a_signal_is_seen_by_the_parent():

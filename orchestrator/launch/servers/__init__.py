@@ -1,8 +1,8 @@
 """One file for each server that can be launched; the file's name is the word under `launch.server`.
 
 A server's module has `options()` (its own settings and their defaults), `OWNED` (settings that the launch
-decides, and why), `prepare(plan)` (imports ahead of time) and `serve(app, plan, listener, serving)`, which gives
-an exit code.
+decides, and why), `prepare(plan)` (imports ahead of time) and `serve(app, plan, listener, serving)`, which
+gives an exit code.
 """
 
 from __future__ import annotations
