@@ -140,13 +140,13 @@ class Child:
 
     def _serving(self) -> None:
         """Told by the server when it accepts connections: from now on it has no pipe of ours."""
-        self._report("serving", ms=0)
+        self._report("serving")
         if self.reports >= 0:
             os.close(self.reports)
             self.reports = -1
 
     def _command(self) -> int:
-        """Becomes the command. The pipe ends with the exec; when no failure was told before, it has worked."""
+        """Becomes the command. The pipe ends with the exec; unless a failure was told, it has worked."""
         argv = self.plan.command
         self._report("executing", argv=argv[0])
         code = 0

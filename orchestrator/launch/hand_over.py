@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def exec_server(plan: LaunchPlan, listener: socket.socket | None) -> NoReturn:
     """Replaces this process by the server, which imports and serves at once, or by the command.
 
-    Raises OSError when the user, the directory or the command is not to be had; the process may be the server's
-    user by then, and can only end. Given up: restarts, the watch, the drain, maintenance, the state
-    after the start, and the reaping of orphans.
+    Raises OSError when the user, the directory or the command is not to be had; this may be the server's user by
+    then, who can only end. Given up: restarts, the watch, the drain, maintenance, the state after the start, and
+    the reaping of orphans.
     """
     sys.stdout.flush()
     sys.stderr.flush()

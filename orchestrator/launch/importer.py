@@ -35,7 +35,7 @@ class Importer:
     `failed` (id, reason, message and more), for each module and at last for the app, whose id is `launch`;
     `ready` (ms) when all were imported; after `go`, `serving`, or `executing` and `exec` for a command;
     `ended` (code, negative for a signal) once, last.
-    Reasons: missing, attribute, exception, exit, crash, hang, startup, command.
+    Reasons: missing, attribute, exception, exit, crash, hang, startup, command, start.
     """
 
     def __init__(self, pid: int, control: int, reports: int, form: str, why: str) -> None:
@@ -225,12 +225,15 @@ def _in_the_child(plan: LaunchPlan, listener: int, orders: int, told: int, paren
         gc.collect()
         gc.freeze()
         _close_all_but({0, 1, 2, listener, orders, told})
+        code = spawn.CANNOT_START
         spawn.assume(plan.data())
         os.environ.clear()
         os.environ.update(plan.environ)
         code = Child(plan, listener, orders, told, at_once=False).run()
+    except OSError as error:
+        os.write(told, spawn.failure(error))
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        sys.excepthook(*sys.exc_info())  # a bug of ours: said, and the engine sees the code
     finally:
         _leave(code)
 

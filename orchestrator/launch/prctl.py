@@ -10,7 +10,7 @@ SET_NO_NEW_PRIVS = 38
 
 
 def load() -> bool:
-    """Whether the calls can be made; to be asked before a switch of the user, who may not read Python's libraries."""
+    """Whether the calls can be made. Before a switch of the user, who may be kept from Python's files."""
     try:
         # Here, because it costs a megabyte and the supervisor has no use for it.
         import ctypes

@@ -8,6 +8,7 @@ import stat
 import sys
 
 from orchestrator.launch import signals
+from orchestrator.status.files import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def start(plan: Plan, listener: int, *, at_once: bool) -> tuple[int, int, int]:
             os.setpgid(0, 0)
             execute(plan, listener, control=orders, reports=told, at_once=at_once)
         except BaseException as error:
+            os.write(told, failure(error))
             os.write(2, f"orchestrator: cannot start the server: {error}\n".encode())
         finally:
             os._exit(CANNOT_START)
@@ -45,6 +47,12 @@ def start(plan: Plan, listener: int, *, at_once: bool) -> tuple[int, int, int]:
     os.close(told)
     group(pid)
     return pid, control, reports
+
+
+def failure(error: BaseException) -> bytes:
+    """The report of a child that could not even begin: no such directory, no such user."""
+    message = quoted(f"cannot start the server: {error}")
+    return f'{{"event": "failed", "id": "launch", "reason": "start", "message": {message}}}\n'.encode()
 
 
 def group(pid: int) -> None:

@@ -46,7 +46,7 @@ def become(
 ) -> NoReturn:
     """Replaces the engine by the supervisor: same pid, same children, little else. Or raises OSError.
 
-    `maintenance` is what is said when a fallback serves it. `notes` may hold signals that nobody has read yet.
+    `maintenance` is what is said when a fallback serves it; `notes` may hold signals that nobody has read.
     """
     from orchestrator.launch import prctl
 

@@ -185,3 +185,13 @@ def test_a_command_that_is_not_there_is_told(launch):
         "cannot run no-such-command: No such file or directory",
     )
     assert service.event("ended")["code"] == 127
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_a_directory_that_is_not_there_is_told(launch, fork):
+    service = launch(cwd="/no/such/place", fork=fork)
+    event = service.event("failed")
+    assert (event["id"], event["reason"]) == ("launch", "start")
+    assert "/no/such/place" in event["message"]
+    assert service.wait() == 5
+    assert "Traceback" not in service.errors()

@@ -141,9 +141,11 @@ def test_a_failed_lifespan_is_told_and_ends_with_3(launch):
 def test_a_restarted_service_answers_again(launch):
     service = launch(restart={"policy": "on-failure", "attempts": 2, "within": 60}).supervised()
     first = service.json()["pid"]
+    descriptors = len(os.listdir(f"/proc/{service.process.pid}/fd"))
     os.kill(first, signal.SIGKILL)
     second = eventually(service.answers, 15)["pid"]
     assert second != first
+    assert eventually(lambda: len(os.listdir(f"/proc/{service.process.pid}/fd")) == descriptors, 2)
     os.kill(second, signal.SIGKILL)
     third = eventually(service.answers, 15)["pid"]
     os.kill(third, signal.SIGKILL)
@@ -338,3 +340,39 @@ def test_maintenance_ends_with_a_killed_supervisor(launch):
     service.signal(signal.SIGKILL)
     service.wait()
     eventually(lambda: not alive(pid), 5)
+
+
+def test_the_state_directory_is_kept_up_to_date(launch, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    (state / "probe").write_text("status ready\nreason \nupdated 0\n")
+    service = launch(state_dir=str(state), drain=1.0).supervised()
+    service.signal(signal.SIGTERM)
+    eventually(lambda: "status stopping" in (state / "probe").read_text())
+    assert service.wait(10) == 0
+    assert "status stopped" in (state / "probe").read_text()
+    assert '"message": "stopping: asked by signal 15"' in (state / "events.jsonl").read_text()
+
+
+def test_a_lost_state_directory_ends_nothing(launch, tmp_path):
+    service = launch(
+        state_dir=str(tmp_path / "gone"), restart={"policy": "always", "attempts": None, "within": 60}
+    )
+    service.supervised()
+    os.kill(service.event("started")["pid"], signal.SIGKILL)
+    eventually(service.answers, 15)
+    assert service.errors().count("cannot write the state directory") == 1
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
+
+
+def test_a_command_is_restarted_too(launch):
+    command = ["sh", "-c", "echo began; sleep 600"]
+    service = launch(
+        command=command, restart={"policy": "on-failure", "attempts": 1, "within": 60}
+    ).supervised()
+    os.kill(service.event("started")["pid"], signal.SIGKILL)
+    eventually(lambda: "ready again" in service.errors(), 10)
+    eventually(lambda: (service.directory / "out").read_text().count("began") == 2)
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
