@@ -12,6 +12,7 @@ from orchestrator.spec.model import described
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
+    from orchestrator.waits._failure import Deadline
 
 ItemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
@@ -23,6 +24,8 @@ class Wait(Item):
     noun = "wait"
     extra: ClassVar[str] = ""
     """The extra of this distribution that brings the driver, if the kind needs one."""
+    example: ClassVar[dict[str, Any]] = {}
+    """A wait of this kind as it stands under `wait_for`."""
 
     name: ItemName = described(..., "The wait's name: `db` makes the id `wait:db`.", examples=["db"])
 
@@ -48,4 +51,33 @@ class Wait(Item):
         The reason of a failure is one of refused, timeout, dns, unreachable, tls, auth, protocol, unexpected;
         what trying again cannot mend is `final`.
         """
+        raise NotImplementedError
+
+
+class Asking(Wait):
+    """A wait that is asked under one deadline, and in which a `Failure` may be raised at any depth."""
+
+    @property
+    def word(self) -> str:
+        """The kind as users write it, which is also the field that holds what is asked."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def target(self) -> str:
+        value = getattr(self, self.word)
+        if isinstance(value, str):
+            from orchestrator.waits._address import references
+
+            return references(value)  # still `${…}`: what stands around it may be a password
+        return str(value.shown())
+
+    def attempt(self, context: Context) -> Outcome:
+        from orchestrator.waits._failure import Deadline, Failure
+
+        try:
+            return self.ask(context, Deadline(context.timeout))
+        except Failure as failure:
+            return failure.outcome
+
+    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+        """One attempt. A `Failure` that it raises becomes the outcome."""
         raise NotImplementedError

@@ -1,0 +1,75 @@
+"""Asks a health endpoint once, for the engine after the launch. Knows nothing of state files or watching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.context import Context
+from orchestrator.waits import _http
+from orchestrator.waits._failure import Deadline, Failure
+from orchestrator.waits._stream import Trust
+from orchestrator.waits.http import judge, load_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.spec.expect import Expect
+
+CODE = "ORC706"
+_EVERYWHERE = {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Who listens on all addresses is asked on loopback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and how the launched service is asked."""
+
+    path: str = "/"
+    port: int = 8000
+    host: str = "127.0.0.1"
+    scheme: str = "http"
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    host_header: str = ""
+    expect: Expect | None = None
+    unix: str = ""
+    """The path of a socket, if the service listens on one."""
+    verify: bool = False
+    """Whether the certificate is verified: none can be right for the loopback address."""
+
+    @property
+    def where(self) -> str:
+        place = f"unix:{self.unix}:" if self.unix else self._authority
+        return f"{self.scheme}://{place}{self.path.partition('?')[0]}"
+
+    @property
+    def _authority(self) -> str:
+        return _http.authority(_EVERYWHERE.get(self.host, self.host), self.port, tls=self.scheme == "https")
+
+
+def ask(endpoint: Endpoint, timeout: float, context: Context | None = None) -> Outcome:
+    """One attempt, within `timeout` seconds in all. A failure has the health checks' code and a typed reason."""
+    context = context or Context(environ={})
+    deadline = Deadline(timeout)
+    try:
+        schema = load_schema(endpoint.expect, context)
+        answer = _http.fetch(_request(endpoint), deadline, context.environ)
+        return judge(endpoint.where, endpoint.expect, answer, schema)
+    except Failure as failure:
+        return replace(failure.outcome, code=CODE)
+
+
+def _request(endpoint: Endpoint) -> _http.Request:
+    return _http.Request(
+        _EVERYWHERE.get(endpoint.host, endpoint.host),
+        endpoint.port,
+        endpoint.scheme == "https",
+        _http.encoded(endpoint.path),
+        endpoint.method,
+        endpoint.headers,
+        endpoint.host_header or ("localhost" if endpoint.unix else ""),
+        endpoint.unix,
+        Trust(verify=endpoint.verify),
+    )

@@ -1,0 +1,211 @@
+"""Addresses as a spec writes them: a URL, or its parts. Secrets stay out of every text that is made here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import model_validator
+
+from orchestrator.document.plain import Interpolated
+from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.types import PathText, Port
+from orchestrator.waits._stream import Trust, shown
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
+)
+_HOST_PORT = re.compile(
+    r"(?:tcp://)?(?:\[(?P<six>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})\Z"
+)
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What an address says, decoded."""
+
+    host: str
+    port: int
+    scheme: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    path: str = ""
+    """As it is written in the URL, with its slash."""
+    query: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def where(self) -> str:
+        return shown(self.host, self.port)
+
+
+def pending(value: object) -> bool:
+    """Whether a value is still `${…}`."""
+    return value.__class__ is Interpolated
+
+
+def references(written: str) -> str:
+    """The `${…}` of a text, without what stands around them: that may hold a password."""
+    return " ".join(f"${{{name}}}" for name in re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)", written))
+
+
+def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
+    """Reads a URL. Messages never show it, because most URLs of databases hold a password."""
+    from urllib.parse import parse_qsl, unquote
+
+    found = _URL.match(url)
+    example = f"for example {schemes[0]}://host"
+    if found is None or found.end() != len(url.partition("#")[0]):
+        raise problem("ORC117", "expected a URL", example)
+    scheme = found["scheme"].lower()
+    if scheme.partition("+")[0] not in schemes:
+        raise problem("ORC117", f"expected a URL with {_listed(schemes)}, got `{scheme}://`", example)
+    if _BLANKS.search(url):
+        raise problem("ORC117", "the URL has blanks or control characters", "write %20 for a blank")
+    userinfo, _, hostport = found["authority"].rpartition("@")
+    user, _, password = userinfo.partition(":")
+    host, port = _split(hostport, default_port)
+    if _BLANKS.search(unquote(host)):
+        raise problem("ORC117", "the URL's host has blanks or control characters", example)
+    query = dict(parse_qsl(found["query"] or "", keep_blank_values=True))
+    return Server(unquote(host), port, scheme, unquote(user), unquote(password), found["path"], query)
+
+
+def _listed(schemes: tuple[str, ...]) -> str:
+    return " or ".join(f"`{each}://`" for each in schemes)
+
+
+def _split(hostport: str, default_port: int) -> tuple[str, int]:
+    if hostport.startswith("["):
+        host, _, rest = hostport[1:].partition("]")
+        port = rest.removeprefix(":")
+    else:
+        host, _, port = hostport.partition(":")
+    if port and not (port.isdecimal() and port.isascii() and 0 < int(port[:6]) < 65536):
+        raise problem(
+            "ORC117",
+            "the URL's port is not a number from 1 to 65535",
+            "in a password write %2F, %3F, %23, %40 for `/`, `?`, `#`, `@`; or write it apart, as `password`",
+        )
+    return host, int(port or default_port)
+
+
+class HostPort(Model):
+    """A host and a port: `db:5432`, or its parts."""
+
+    noun = "address"
+    shorthand = "address"
+
+    address: str | None = described(None, "Both in one text.", examples=["db:5432", "[::1]:5432"])
+    host: str | None = described(None, "A name or an address.", examples=["db"])
+    port: Port | None = described(None, "The port.", examples=[5432])
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.address is None and (self.host is None or self.port is None):
+            raise problem("ORC101", "an address needs a host and a port", "for example `db:5432`")
+        if self.address is not None and (self.host is not None or self.port is not None):
+            raise problem("ORC113", "an address is one text or its parts, not both", "")
+        if not any(pending(each) for each in (self.address, self.host, self.port)):
+            self.server()
+        return self
+
+    def server(self) -> Server:
+        if self.address is None:
+            assert self.host is not None
+            assert self.port is not None
+            return Server(_host(self.host), self.port)
+        found = _HOST_PORT.match(self.address)
+        port = int(found["port"]) if found else 0
+        if found is None or not 0 < port < 65536:
+            raise problem(
+                "ORC117", f"expected host:port, got `{self.address}`", "for example `db:5432` or `[::1]:5432`"
+            )
+        return Server(found["six"] or found["host"], port)
+
+    def shown(self) -> str:
+        written = (self.address, self.host, self.port)
+        if any(pending(each) for each in written):
+            return references(" ".join(str(each) for each in written))
+        return self.server().where
+
+
+def _host(host: str) -> str:
+    if not host or _BLANKS.search(host) or "/" in host or (":" in host and host.count(":") == 1):
+        raise problem("ORC117", f"`{host}` cannot be a host", "a name or an address, without a port")
+    return host.removeprefix("[").removesuffix("]")
+
+
+class Tls(Model):
+    """How the other side of a TLS connection is verified."""
+
+    verify: bool = described(
+        True, "Whether the certificate must be valid, trusted, and for the host that is asked."
+    )
+    ca: PathText | None = described(
+        None, "A file with the authorities that are trusted instead of the system's."
+    )
+    certificate: PathText | None = described(None, "A file with the certificate that is shown to the server.")
+    key: PathText | None = described(None, "The certificate's private key, where it is not in the same file.")
+    server_name: str | None = described(
+        None, "Whom the certificate must be for, if not the host that is asked."
+    )
+
+    def trust(self, context: Context) -> Trust:
+        ca, certificate, key = (
+            context.path(each) if each else "" for each in (self.ca, self.certificate, self.key)
+        )
+        return Trust(self.server_name or "", self.verify, ca, certificate, key)
+
+
+class Url(Tls):
+    """A URL, or its parts."""
+
+    noun = "address"
+    shorthand = "url"
+    schemes: ClassVar[tuple[str, ...]] = ()
+    default_port: ClassVar[int] = 0
+    parts: ClassVar[tuple[str, ...]] = ("host", "port", "user", "password")
+    """The fields that make an address without a URL."""
+
+    url: str | None = described(None, "The URL. A password in it is never shown.", repr=False)
+    host: str | None = described(None, "A name or an address.")
+    port: Port | None = described(None, "The port.")
+    user: str | None = described(None, "The user, as it is: nothing needs escaping.")
+    password: str | None = described(None, "The password, as it is. Never shown.", repr=False)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        given = [each for each in self.parts if getattr(self, each) is not None]
+        if self.url is not None and given:
+            raise problem(
+                "ORC113", f"`url` and `{given[0]}` are both given", "an address is a URL or its parts"
+            )
+        if self.url is None and self.host is None:
+            raise problem(
+                "ORC101", "an address needs `url` or `host`", f"for example `{self.schemes[0]}://host`"
+            )
+        if not self.pending:
+            self.server()
+        return self
+
+    @property
+    def pending(self) -> bool:
+        return any(pending(getattr(self, each)) for each in ("url", *self.parts))
+
+    def server(self) -> Server:
+        if self.url is not None:
+            return parse_url(self.url, self.schemes, self.default_port)
+        assert self.host is not None
+        host = self.host if self.host.startswith("/") else _host(self.host)
+        return Server(host, self.port or self.default_port, "", self.user or "", self.password or "")
+
+    def shown(self) -> str:
+        """In words and without secrets: `db:5432`."""
+        if self.pending:
+            return references(" ".join(str(getattr(self, each)) for each in ("url", "host", "port")))
+        return self.server().where

@@ -1,0 +1,64 @@
+"""Why something did not answer, as waits say it to themselves: raised deep down, an outcome at the top."""
+
+from __future__ import annotations
+
+import time
+
+from orchestrator.engine.outcome import Outcome, failed
+
+CODES = {
+    "refused": "ORC501",
+    "timeout": "ORC502",
+    "dns": "ORC503",
+    "unreachable": "ORC504",
+    "tls": "ORC505",
+    "auth": "ORC506",
+    "protocol": "ORC507",
+    "unexpected": "ORC508",
+    "driver": "ORC509",
+}
+"""The typed reasons, each with its code."""
+_FINAL = frozenset({"tls", "auth", "driver"})
+
+
+class Failure(Exception):  # noqa: N818 -- a finding, not an error of ours
+    """Ends an attempt. What trying again cannot mend is final; `tls`, `auth` and `driver` are unless said."""
+
+    def __init__(
+        self, reason: str, summary: str, hint: str = "", *, details: str = "", final: bool | None = None
+    ) -> None:
+        super().__init__(summary)
+        self.reason = reason
+        self.summary = summary
+        self.hint = hint
+        self.details = details
+        self.final = reason in _FINAL if final is None else final
+
+    @property
+    def outcome(self) -> Outcome:
+        return failed(
+            CODES[self.reason], self.reason, self.summary, self.hint, details=self.details, final=self.final
+        )
+
+
+class Deadline:
+    """The end of one attempt: every single step gets what is left, so that drips cannot stretch it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left; zero or less when it is over."""
+        return self.end - time.monotonic()
+
+    def remaining(self, summary: str, hint: str = "") -> float:
+        """Seconds left for a step; raises the failure `summary within N s` when there are none."""
+        left = self.left
+        if left <= 0:
+            raise self.over(summary, hint)
+        return left
+
+    def over(self, summary: str, hint: str = "") -> Failure:
+        return Failure("timeout", f"{summary} within {self.seconds:g} s", hint)

@@ -1,0 +1,34 @@
+"""`unix`: a socket in the file system that accepts connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from orchestrator.engine.outcome import ok
+from orchestrator.spec.model import described
+from orchestrator.spec.types import PathText
+from orchestrator.waits._base import Asking
+from orchestrator.waits._stream import connect_unix
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.waits._failure import Deadline
+
+
+class Unix(Asking):
+    """Waits until a unix socket accepts connections."""
+
+    example: ClassVar = {"name": "app", "unix": "/run/app/app.sock"}
+
+    unix: PathText = described(..., "The path of the socket.", examples=["/run/app/app.sock"])
+
+    def target(self) -> str:
+        return str(self.unix)
+
+    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+        with connect_unix(context.path(self.unix), deadline):
+            return ok(f"{self.unix} accepts connections")
+
+
+KIND = Unix
