@@ -54,14 +54,15 @@ class Importer:
         self._current: Event | None = None
         self._due: float | None = None
         os.set_blocking(reports, False)
-        self._exit = os.pidfd_open(pid)
+        self._exit = _watched(pid)
         self._executing = self._silent = False
         self._poll = select.epoll()
         self._poll.register(reports, select.EPOLLIN)
-        self._poll.register(self._exit, select.EPOLLIN)
+        if self._exit >= 0:
+            self._poll.register(self._exit, select.EPOLLIN)
 
     def fileno(self) -> int:
-        """Readable when there is something to `read_events`: a report, or the end."""
+        """Readable when there is something to `read_events`: a report, or the end. Read them at SIGCHLD, too."""
         return self._poll.fileno() if not self._poll.closed else -1
 
     def deadline(self) -> float | None:
@@ -96,7 +97,8 @@ class Importer:
         if not self._poll.closed:
             self._poll.close()
             for descriptor in (self._control, self._reports, self._exit):
-                os.close(descriptor)
+                if descriptor >= 0:
+                    os.close(descriptor)
 
     def _lines(self) -> list[bytes]:
         *whole, self._buffer = (self._buffer + self._received()).split(b"\n")
@@ -150,7 +152,8 @@ class Importer:
         self.code = os.waitstatus_to_exitcode(status)
         # Its last words may have come between the reading and the end.
         last = [event for line in self._lines() if (event := self._heard(line))]
-        self._poll.unregister(self._exit)
+        if self._exit >= 0:
+            self._poll.unregister(self._exit)
         if self._current is not None:
             last.append(self._lost(*_ending(self.code)))
         return [*last, {"event": "ended", "code": self.code}]
@@ -166,6 +169,14 @@ class Importer:
             os.kill(self.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+def _watched(pid: int) -> int:
+    """A descriptor that is readable when the process has ended; on kernels before 5.3 there is SIGCHLD alone."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
 
 
 def _ending(code: int) -> tuple[str, str]:

@@ -59,6 +59,14 @@ def peek() -> int | None:
     return found.si_pid if found else None
 
 
+def childless() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, FLAGS)
+    except ChildProcessError:
+        return True
+    return False
+
+
 def _take(pid: int) -> int:
     try:
         return int(os.waitpid(pid, os.WNOHANG)[0] == pid)
@@ -72,6 +80,8 @@ def ended_children() -> list[int]:
 
 def descendants(without: tuple[int, ...] = ()) -> list[int]:
     """Every living process below this one, except the named ones and what is below them."""
+    if childless():
+        return []  # at most ends, and spares a walk over every process of the machine
     below: dict[int, list[int]] = {}
     for pid, parent, state in processes():
         if state not in "ZX":
