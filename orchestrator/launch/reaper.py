@@ -81,7 +81,7 @@ def ended_children() -> list[int]:
 def descendants(without: tuple[int, ...] = ()) -> list[int]:
     """Every living process below this one, except the named ones and what is below them."""
     if childless():
-        return []  # at most ends, and spares a walk over every process of the machine
+        return []  # the usual case at the end: spares a walk over every process there is
     below: dict[int, list[int]] = {}
     for pid, parent, state in processes():
         if state not in "ZX":

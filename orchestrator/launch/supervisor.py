@@ -105,6 +105,8 @@ class Supervisor:
         for descriptor in (self.listener, *self.lifeline):
             if descriptor >= 0:
                 os.set_inheritable(descriptor, False)
+        # Raises for a server that is no child of ours, or was collected: its end would never be heard of.
+        os.waitid(os.P_PID, self.server, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         self.notes.install()
         # What the engine held back arrives now, and so does the end of a child that ended before.
         signals.release()
@@ -260,11 +262,7 @@ class Supervisor:
             os.kill(self.server, number)  # not collected, so the number is still its own
 
     def _do_sweep(self, number: int) -> None:
-        for pid in descendants():
-            try:
-                os.kill(pid, number)
-            except (ProcessLookupError, PermissionError):
-                continue  # ended, or became another user by a set-uid program
+        sweep(number)
 
     def _do_spawn(self) -> None:
         listener = -1 if self.plan["command"] else self.listener
@@ -336,6 +334,15 @@ def probe(endpoint: dict[str, Any]) -> tuple[int, str]:
     return int(not well), f"status {status} {phrase}" if status else phrase
 
 
+def sweep(number: int) -> None:
+    """A signal to everything below this process."""
+    for pid in descendants():
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            continue  # ended, or became another user by a set-uid program
+
+
 def _write(descriptor: int, text: str) -> None:
     try:
         os.write(descriptor, text.encode("utf-8", "replace") + b"\n")
@@ -358,8 +365,7 @@ def main(memory: int) -> NoReturn:
 
         traceback.print_exc()
         _write(2, f"orchestrator: internal error: {error!r}; please report it")
-        for pid in descendants():
-            os.kill(pid, decide.KILL)
+        sweep(decide.KILL)
         os._exit(BUG)
 
 
