@@ -130,3 +130,8 @@ def test_a_port_that_is_none_is_refused_with_its_name_and_value(arkalia, value):
     assert arkalia.ends() == 3, arkalia.stderr
     assert "PORT" in arkalia.stderr
     assert value in arkalia.stderr
+
+
+def test_the_contract_has_no_findings(arkalia):
+    done = arkalia.command("validate", "--fail-on", "note")
+    assert done.returncode == 0, done.stdout + done.stderr
