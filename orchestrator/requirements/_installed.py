@@ -37,7 +37,7 @@ def invalidate() -> None:
 
 
 def search_path(context: Context) -> list[str]:
-    """Where the service will look for modules: its working directory, its PYTHONPATH, the engine's own path."""
+    """Where the service will look for modules: its directory, its PYTHONPATH, the engine's own path."""
     own = [each for each in context.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
     places = [context.cwd, *(context.path(each) for each in own), *(each for each in sys.path if each)]
     return list(dict.fromkeys(places))

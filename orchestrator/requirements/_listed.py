@@ -1,4 +1,4 @@
-"""The requirements that a file lists: requirements.txt with its includes, or pyproject.toml. Checks nothing."""
+"""The requirements that a file lists: requirements.txt and its includes, pyproject.toml. Checks nothing."""
 
 from __future__ import annotations
 

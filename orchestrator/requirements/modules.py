@@ -21,11 +21,14 @@ from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Duration, ImportName, PathText  # noqa: TC001 -- pydantic reads them
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
 
 _FROM = re.compile(
-    r"cannot import name '(?P<name>[^']+)' from (?P<partial>partially initialized module )?'(?P<module>[^']+)'"
+    r"cannot import name '(?P<name>[^']+)' from "
+    r"(?P<partial>partially initialized module )?'(?P<module>[^']+)'"
 )
 _DOTTED = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
 
@@ -43,7 +46,7 @@ class Module(Requirement):
     module: ImportName = described(..., "The import name.", examples=["helloria.core"])
     depth: Literal["resolvable", "importable"] = described(
         "importable",
-        "`importable` imports it in the process that will serve; `resolvable` only finds it and runs no code.",
+        "`importable` imports it in the process that will serve; `resolvable` finds it and runs no code.",
     )
     attribute: Annotated[str, Field(pattern=_DOTTED)] | None = described(
         None, "Something that the module must have once it is imported, such as `app` or `Settings.load`."
@@ -63,7 +66,7 @@ class Module(Requirement):
             if self.depth == "resolvable" and getattr(self, name) is not None:
                 raise problem(
                     "ORC113",
-                    f"`{name}` is known only once the module is imported, and `depth: resolvable` imports nothing",
+                    f"`{name}` is known once the module is imported; `depth: resolvable` imports nothing",
                     f"take `{name}` out, or write `depth: importable`",
                 )
         return self
@@ -221,43 +224,48 @@ _JUDGES = {
 
 
 def _missing(module: str, missing: Missing, path: list[str], context: Context) -> Outcome:
-    parent, _, last = missing.name.rpartition(".")
-    candidates = siblings(missing.parent.locations if missing.parent else [context.cwd])
-    if missing.parent is None:
-        summary = f"{module} is not there: no `{last}` in {_few(path)}"
-    elif not missing.parent.locations:
-        summary = f"{module} is not there: `{parent}` is a module and no package ({missing.parent.origin})"
+    top, _, last = missing.name.rpartition(".")
+    parent = missing.parent
+    candidates = siblings(parent.locations if parent else [context.cwd])
+    if parent is None:
+        where = f"no `{last}` in {context.cwd}, nor among what is installed"
+    elif not parent.locations:
+        where = f"`{top}` is a module and no package ({parent.origin})"
     else:
-        summary = f"{module} is not there: no `{last}` in {', '.join(missing.parent.locations)}"
-    return failed(
-        "ORC421", "missing", summary, _where_from(module, missing, candidates, path, context), final=True
-    )
+        where = f"no `{last}` in {', '.join(parent.locations)}"
+    hint = _meant(module, missing, candidates) or _locked(last, parent.locations if parent else path)
+    summary = f"{module} is not there: {where}"
+    return failed("ORC421", "missing", summary, hint or _how_to_bring(missing, context), final=True)
 
 
-def _where_from(
-    module: str, missing: Missing, candidates: list[str], path: list[str], context: Context
-) -> str:
+def _meant(module: str, missing: Missing, candidates: list[str]) -> str:
     from orchestrator.diagnostics.suggest import closest
 
     parent, _, last = missing.name.rpartition(".")
     near = closest(last, candidates)
-    if near:
-        meant = f"{parent}.{near}" if parent else near
-        return f"did you mean `{meant}{module[len(missing.name) :]}`?"
-    if locked := _unreadable(last, missing.parent.locations if missing.parent else path):
-        return f"{locked} is there and cannot be read: chmod a+rX {locked}"
-    if missing.parent is None:
+    if near is None:
+        return ""
+    return f"did you mean `{parent + '.' if parent else ''}{near}{module[len(missing.name) :]}`?"
+
+
+def _locked(name: str, places: Sequence[str]) -> str:
+    found = _unreadable(name, places)
+    return f"{found} is there and cannot be read: chmod -R a+rX {found}" if found else ""
+
+
+def _how_to_bring(missing: Missing, context: Context) -> str:
+    parent, last = missing.parent, missing.name.rpartition(".")[2]
+    if parent is None:
         return _bring(last, context)
-    if not missing.parent.locations or not any(
-        _below(each, context.cwd) for each in missing.parent.locations
-    ):
-        return f"the installed `{parent}` has no such module: check its version"
-    if _below(missing.parent.locations[0], context.cwd):
-        return _copy(missing.name)
-    return ""
+    place = parent.locations[0] if parent.locations else parent.origin
+    if _installed_place(place) or not _below(place, context.cwd):
+        return f"the installed `{missing.name.partition('.')[0]}` has no such module: check its version"
+    if not parent.locations:
+        return f"correct the name, or make {place} a package: a directory with `__init__.py`"
+    return _copy(missing.name)
 
 
-def _unreadable(name: str, places: tuple[str, ...] | list[str]) -> str:
+def _unreadable(name: str, places: Sequence[str]) -> str:
     for place in places:
         for each in (os.path.join(place, name), os.path.join(place, name + ".py")):
             if os.path.exists(each) and not os.access(each, os.R_OK):
@@ -293,17 +301,18 @@ def _move_away(path: str) -> str:
 
 
 def _bring(name: str, context: Context | None) -> str:
-    """What makes a missing top-level module be there; which of the two is for the reader to know."""
+    """What makes a missing top-level module be there; which of the two it is, the reader knows."""
     top = name.partition(".")[0]
     if context is not None and os.path.isdir(os.path.join(context.cwd, top)):
         return _copy(name)
-    return f"if `{top}` comes with a package: pip install it, and list it under `packages`; if it is yours: {_copy(top)}"
+    return f"if a package brings `{top}`: pip install that, and list it under `packages`; if it is yours: {_copy(top)}"
 
 
 def _copy(name: str) -> str:
     """The line of a Dockerfile that brings a module of the project."""
     place = name.replace(".", "/")
-    return f"COPY {place}.py or COPY {place}/ in the Dockerfile, and not in .dockerignore"
+    folder = f"{place.rpartition('/')[0]}/" if "/" in place else ""
+    return f"COPY {place}.py ./{folder} (a package: COPY {place}/ ./{place}/), and no line of .dockerignore against it"
 
 
 def _remedy(kind: str, message: str, where: str) -> str:
@@ -323,11 +332,6 @@ def _shown(place: str, context: Context | None) -> str:
     """`file:line`, from the working directory where the file is below it."""
     here = (context.cwd if context is not None else os.getcwd()).rstrip("/") + "/"
     return place.removeprefix(here)
-
-
-def _few(path: list[str]) -> str:
-    shown = ", ".join(path[:3])
-    return f"{shown} and {len(path) - 3} more places" if len(path) > 3 else shown
 
 
 def _below(path: str, directory: str) -> bool:

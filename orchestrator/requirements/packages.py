@@ -67,7 +67,7 @@ class Package(Requirement):
     )
     from_: PathText | None = described(
         None,
-        "A requirements.txt, pyproject.toml or pylock.toml: all that it lists, but for `-e`, options and URLs.",
+        "A requirements.txt, pyproject.toml or pylock.toml: all it lists, but for `-e`, options and URLs.",
         alias="from",
         examples=["requirements.txt"],
     )

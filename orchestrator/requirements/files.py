@@ -1,0 +1,491 @@
+"""`files`: files that must be there and be right; copied or rendered from a pristine source where asked."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from orchestrator.engine.outcome import failed
+from orchestrator.requirements import _users
+from orchestrator.requirements._base import Requirement, judged
+from orchestrator.requirements._places import Owner, SymlinkError, guarded, link_target, reach
+from orchestrator.requirements._remedies import refusal, volume
+from orchestrator.requirements.directories import in_words
+from orchestrator.spec.model import described, problem
+from orchestrator.spec.types import (
+    Duration,
+    Mode,
+    NonEmpty,
+    PathText,
+    Size,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+
+_LARGEST = 64 * 2**20
+_KINDS: dict[str, Callable[[int], bool]] = {
+    "file": stat.S_ISREG,
+    "symlink": stat.S_ISLNK,
+    "socket": stat.S_ISSOCK,
+    "fifo": stat.S_ISFIFO,
+    "device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
+}
+_CONTENT = ("min_size", "max_size", "format", "schema_", "sha256", "contains")
+
+
+class File(Requirement):
+    """A file that must exist and be right."""
+
+    kind = "file"
+    noun = "file"
+    shorthand = "path"
+    identity_field = "path"
+    use = "path"
+
+    path: PathText = described(
+        ..., "The path; a relative one is from the working directory.", examples=["config/settings.toml"]
+    )
+    type: Literal["file", "symlink", "socket", "fifo", "device"] = described("file", "What it must be.")
+    mode: Mode | None = described(None, "The mode it must have, in octal and in quotes.", examples=["0640"])
+    owner: str | int | None = described(None, "The user it must belong to: a name or a number.")
+    group: str | int | None = described(None, "The group it must belong to: a name or a number.")
+    fix: Literal["none", "self"] = described(
+        "self", "Whether owner, group and mode are mended where they differ."
+    )
+    min_size: Size | None = described(None, "The least size it must have.", examples=["1B"])
+    max_size: Size | None = described(None, "The greatest size it may have.", examples=["10MB"])
+    format: Literal["json", "yaml", "toml", "ini", "env", "pem"] | None = described(
+        None, "The format it must be readable in; a mistake is shown with line and column."
+    )
+    schema_: PathText | None = described(
+        None,
+        "A file with a JSON Schema that its data must satisfy; nothing that it refers to is fetched.",
+        alias="schema",
+        examples=["config/settings.schema.json"],
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = described(
+        None, "The SHA-256 digest of its content, as `sha256sum` prints it."
+    )
+    contains: str | Annotated[tuple[str, ...], NonEmpty] | None = described(
+        None, "A text that must be found in it, or a list of texts that must all be."
+    )
+    max_age: Duration | None = described(None, "How long ago it may have been changed.", examples=["1d"])
+    private: bool = described(False, "Neither its group nor others may read or write it.")
+    copy_from: PathText | None = described(
+        None,
+        "A pristine file that is copied here when nothing is here yet: atomically, for the service's user.",
+        examples=["/usr/share/app/settings.toml"],
+    )
+    template: PathText | None = described(
+        None,
+        "A file that is rendered here at each start: `${NAME}` becomes the value of a declared variable, `$$` a dollar. "
+        "The result has mode 0600 unless `mode` is given.",
+        examples=["config/nginx.conf.template"],
+    )
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> File:
+        if self.copy_from is not None and self.template is not None:
+            raise problem("ORC113", "`copy_from` and `template` exclude each other", "keep one of them")
+        for source in ("copy_from", "template"):
+            if getattr(self, source) == self.path:
+                raise problem("ORC124", f"`{source}` is the file itself", "name a pristine source elsewhere")
+        if (
+            isinstance(self.min_size, int)
+            and isinstance(self.max_size, int)
+            and self.min_size > self.max_size
+        ):
+            raise problem("ORC124", "`min_size` is greater than `max_size`", "swap them")
+        if self.private and isinstance(self.mode, int) and self.mode & 0o077:
+            raise problem(
+                "ORC124", f"mode {self.mode:04o} is not private", 'write "0600", or take out `private`'
+            )
+        self._has_content()
+        return self
+
+    def _has_content(self) -> None:
+        if self.type != "file":
+            asked = [
+                each.rstrip("_")
+                for each in (*_CONTENT, "copy_from", "template")
+                if getattr(self, each) is not None
+            ]
+            if asked:
+                raise problem(
+                    "ORC113", f"`{asked[0]}` has no meaning for type `{self.type}`", "take one of them out"
+                )
+        if self.schema_ is not None and self.format not in (None, "json", "yaml", "toml", "ini", "env"):
+            raise problem(
+                "ORC113", f"a schema has no meaning for format `{self.format}`", "take `schema` out"
+            )
+
+    def attempt(self, context: Context) -> Outcome:
+        path = context.path(self.path)
+        try:
+            done = self._brought(path, context)
+            if done is not None and not isinstance(done, str):
+                return done
+            status = os.lstat(path) if self.type == "symlink" else os.stat(path)
+        except _users.NoSuchUser as error:
+            return failed("ORC442", "owner", str(error), error.hint, final=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return self._absent(path, context)
+        except OSError as error:
+            return refusal(error, path, context.user, "cannot use", "ORC442")
+        return judged(list(self._wrong(path, status, context)), f"{path}{done or ''}", path=path)
+
+    def _brought(self, path: str, context: Context) -> Outcome | str | None:
+        """Copies or renders it where asked: what was done in words, or what prevented it."""
+        if self.template is not None:
+            return self._rendered(path, self.template, context)
+        if self.copy_from is not None and not os.path.lexists(path):
+            return self._copied(path, self.copy_from, context)
+        return None
+
+    def _copied(self, path: str, source: str, context: Context) -> Outcome | str:
+        try:
+            with open(context.path(source), "rb") as file:
+                content, mode = file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        except OSError as error:
+            return _no_source(source, error)
+        return self._put(path, content, 0o600 if self.private else mode, context, "copied", replace=False)
+
+    def _rendered(self, path: str, source: str, context: Context) -> Outcome | str:
+        from orchestrator.requirements._template import TemplateError, render
+
+        try:
+            with open(context.path(source), encoding="utf-8", newline="") as file:
+                text = file.read()
+            content = render(text, context).encode()
+        except OSError as error:
+            return _no_source(source, error)
+        except UnicodeDecodeError as error:
+            return failed(
+                "ORC443",
+                "format",
+                f"{source} is not UTF-8 text: byte {error.start}",
+                "save it as UTF-8",
+                final=True,
+            )
+        except TemplateError as error:
+            return failed(
+                "ORC443", "template", f"{source}:{error.line}: {error.message}", error.hint, final=True
+            )
+        if self._is_current(path, content):
+            return " (rendered, unchanged)"
+        return self._put(path, content, 0o600, context, "rendered", replace=True)
+
+    def _is_current(self, path: str, content: bytes) -> bool:
+        try:
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                return False
+            with open(path, "rb") as file:
+                return file.read() == content
+        except OSError:
+            return False
+
+    def _put(
+        self, path: str, content: bytes, mode: int, context: Context, word: str, *, replace: bool
+    ) -> Outcome | str:
+        from orchestrator.requirements._writing import write
+
+        folder, name = os.path.split(path)
+        try:
+            directory, _ = reach(folder)
+            try:
+                _refuse_link(name, path, directory)
+                wanted = mode if self.mode is None else self.mode
+                write(directory, name, content, self._new_owner(context), wanted, replace=replace)
+            finally:
+                os.close(directory)
+        except FileNotFoundError as error:
+            hint = f"list {folder} under `directories`: it is made before files are"
+            return failed(
+                "ORC441", "missing", f"{path} cannot be {word}: there is no {error.filename or folder}", hint
+            )
+        except OSError as error:
+            error.filename = error.filename if isinstance(error, SymlinkError) else folder
+            return refusal(error, path, context.user, "cannot write", "ORC441")
+        return f" ({word})"
+
+    def _new_owner(self, context: Context) -> Owner:
+        named = self._named_owner()
+        if not guarded():
+            return named
+        uid = context.user.uid if named.uid is None else named.uid
+        return Owner(uid, context.user.gid if named.gid is None else named.gid)
+
+    def _named_owner(self) -> Owner:
+        uid = _users.uid_of(self.owner) if self.owner is not None else None
+        return Owner(uid, _users.gid_of(self.group) if self.group is not None else None)
+
+    def _absent(self, path: str, context: Context) -> Outcome:
+        target = link_target(path)
+        if target is not None:
+            said = f"{path} is a symlink to {target}, which does not exist"
+            return failed("ORC441", "missing", said, f"make {target}, or mend the link", path=path)
+        return failed(
+            "ORC441",
+            "missing",
+            f"{path} does not exist{_above(path)}",
+            _near(path) or _bring(path, context),
+            path=path,
+        )
+
+    def _wrong(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+        if not _KINDS[self.type](status.st_mode):
+            found = next((name for name, test in _KINDS.items() if test(status.st_mode)), "directory")
+            yield failed(
+                "ORC442",
+                "type",
+                f"{path} is a {found}, expected a {self.type}",
+                f"move {path} away",
+                final=True,
+            )
+            return
+        yield from self._rights(path, status, context)
+        if self.type != "file":
+            return
+        yield from self._age_and_size(path, status)
+        yield from self._readable(path, context)
+        yield from self._content(path, status, context)
+
+    def _rights(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+        owner = self._named_owner()
+        if self.fix == "self" and self.type != "symlink" and self._differs(status, owner):
+            try:
+                status = _mend(path, owner, self.mode)
+            except PermissionError:
+                pass  # what differs is said next, in its own words
+            except OSError as error:
+                yield refusal(error, path, context.user, "cannot change owner and mode of", "ORC442")
+                return
+        yield from self._rights_wrong(path, status, owner)
+
+    def _differs(self, status: os.stat_result, owner: Owner) -> bool:
+        return owner.differs(status) or self.mode not in (None, stat.S_IMODE(status.st_mode))
+
+    def _rights_wrong(self, path: str, status: os.stat_result, owner: Owner) -> Iterator[Outcome]:
+        where = (
+            f"on the source of the mount {volume(path)}" if volume(path) else "in the Dockerfile, before USER"
+        )
+        mode = stat.S_IMODE(status.st_mode)
+        if owner.differs(status):
+            wanted = ":".join("" if each is None else str(each) for each in owner).rstrip(":")
+            said = f"{path} belongs to {status.st_uid}:{status.st_gid}, expected {wanted}"
+            yield failed("ORC442", "owner", said, f"chown {wanted} {path} {where}")
+        if self.mode is not None and self.mode != mode and self.type != "symlink":
+            said = f"{path} has mode {mode:04o}, expected {self.mode:04o}"
+            yield failed("ORC442", "mode", said, f"chmod {self.mode:04o} {path} {where}")
+        if self.private and mode & 0o077:
+            said = f"{path} has mode {mode:04o}: others than its owner may use it"
+            yield failed("ORC442", "private", said, f"chmod {mode & 0o700:04o} {path} {where}")
+
+    def _age_and_size(self, path: str, status: os.stat_result) -> Iterator[Outcome]:
+        age = time.time() - status.st_mtime
+        if self.max_age is not None and age > self.max_age:
+            said = f"{path} was changed {age:.0f} s ago, at most {self.max_age:g} s are allowed"
+            yield failed(
+                "ORC444", "age", said, "what writes it has stopped, or runs too seldom", age=round(age)
+            )
+        if self.min_size is not None and status.st_size < self.min_size:
+            said = f"{path} has {in_words(status.st_size)}, at least {in_words(self.min_size)} are expected"
+            yield failed("ORC444", "size", said, f"ls -l {path}; was it cut off, or is it a placeholder?")
+        if self.max_size is not None and status.st_size > self.max_size:
+            said = f"{path} has {in_words(status.st_size)}, at most {in_words(self.max_size)} are allowed"
+            yield failed("ORC444", "size", said, f"ls -l {path}; make it smaller, or allow more")
+
+    def _readable(self, path: str, context: Context) -> Iterator[Outcome]:
+        number = _users.as_user(context.user, lambda: os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
+        if number:
+            error = OSError(number, os.strerror(number), path)
+            found = refusal(error, path, context.user, "cannot read", "ORC442")
+            closed = _users.closed_to(path, context.user)
+            hint = (
+                f"chmod a+x {closed}" if closed else f"chown {context.user.uid} {path}, or chmod a+r {path}"
+            )
+            yield failed(found.code, "unreadable", found.summary, hint)
+
+    def _content(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+        if self.sha256 is None and self.contains is None and self.format is None and self.schema_ is None:
+            return
+        if status.st_size > _LARGEST and (self.contains or self.format or self.schema_):
+            said = f"{path} has {in_words(status.st_size)}: too large to be read for its content"
+            yield failed("ORC444", "size", said, f"only files up to {in_words(_LARGEST)} are", final=True)
+            return
+        try:
+            yield from self._digest(path)
+            yield from self._text(path, context)
+        except PermissionError:
+            return  # said already
+
+    def _digest(self, path: str) -> Iterator[Outcome]:
+        if self.sha256 is None:
+            return
+        import hashlib
+
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != self.sha256:
+            said = f"{path} has the digest sha256 {found}, expected {self.sha256}"
+            yield failed(
+                "ORC444", "digest", said, "it is another version, or damaged: fetch it again", final=True
+            )
+
+    def _text(self, path: str, context: Context) -> Iterator[Outcome]:
+        if self.contains is None and self.format is None and self.schema_ is None:
+            return
+        try:
+            with open(path, encoding="utf-8-sig") as file:
+                text = file.read()
+        except UnicodeDecodeError as error:
+            yield failed(
+                "ORC443",
+                "format",
+                f"{path} is not UTF-8 text: byte {error.start}",
+                "save it as UTF-8",
+                final=True,
+            )
+            return
+        for wanted in (self.contains,) if isinstance(self.contains, str) else self.contains or ():
+            if wanted not in text:
+                yield failed(
+                    "ORC444",
+                    "content",
+                    f"{path} does not contain `{wanted}`",
+                    "add it, or correct `contains`",
+                )
+        yield from self._data(path, text, context)
+
+    def _data(self, path: str, text: str, context: Context) -> Iterator[Outcome]:
+        from orchestrator.requirements._formats import FormatError, parse
+
+        form = self.format or (_format_of(path) if self.schema_ else None)
+        if form is None:
+            return
+        try:
+            data = parse(text, form)
+        except FormatError as error:
+            place = (
+                f":{error.line}:{error.column}" if error.column else f":{error.line}" if error.line else ""
+            )
+            said = f"{path}{place}: cannot read it as {form}: {error.message}"
+            yield failed(
+                "ORC443",
+                "format",
+                said,
+                f"mend it{f' in line {error.line}' if error.line else ''}",
+                final=True,
+            )
+            return
+        if self.schema_ is not None:
+            yield from self._by_schema(path, data, self.schema_, context)
+
+    def _by_schema(self, path: str, data: Any, schema: str, context: Context) -> Iterator[Outcome]:
+        from orchestrator.requirements._formats import FormatError, parse, schema_problems
+
+        try:
+            with open(context.path(schema), encoding="utf-8") as file:
+                text = file.read()
+            problems = schema_problems(data, parse(text, _format_of(schema)))
+        except OSError as error:
+            yield _no_source(schema, error)
+            return
+        except (FormatError, UnicodeDecodeError) as error:
+            yield failed("ORC443", "schema", f"{schema}: {error}", "mend the schema", final=True)
+            return
+        if problems:
+            yield failed(
+                "ORC444",
+                "schema",
+                f"{path} does not satisfy {schema}: {problems[0]}",
+                f"mend {path}",
+                details="\n".join(problems),
+                final=True,
+            )
+
+
+def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
+    """Owner and mode of one file, through a descriptor; as root not through a symlink."""
+    folder, name = os.path.split(path)
+    directory, _ = reach(folder)
+    try:
+        _refuse_link(name, path, directory)
+        link = os.O_NOFOLLOW if guarded() else 0
+        file = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | link, dir_fd=directory)
+    finally:
+        os.close(directory)
+    try:
+        status = os.fstat(file)
+        if guarded() and status.st_nlink > 1:
+            return status  # another name of it may be anybody's: left alone, and said
+        if owner.differs(status):
+            os.fchown(file, *owner.numbers)
+        if mode is not None:
+            os.fchmod(file, mode)
+        return os.fstat(file)
+    finally:
+        os.close(file)
+
+
+def _refuse_link(name: str, path: str, directory: int) -> None:
+    target = link_target(name, directory) if guarded() else None
+    if target is not None:
+        raise SymlinkError(path, target)
+
+
+def _no_source(source: str, error: OSError) -> Outcome:
+    missing = isinstance(error, FileNotFoundError)
+    said = f"{source} does not exist" if missing else f"{source} cannot be read: {error.strerror}"
+    hint = (
+        f"COPY {source} in the Dockerfile, and no line of .dockerignore against it"
+        if missing
+        else f"ls -l {source}"
+    )
+    return failed("ORC441", "missing" if missing else "unreadable", said, hint)
+
+
+def _format_of(path: str) -> str:
+    ending = os.path.splitext(path)[1].lstrip(".").lower()
+    return {"yml": "yaml", "cfg": "ini", "conf": "ini"}.get(
+        ending, ending if ending in ("yaml", "toml", "ini", "env") else "json"
+    )
+
+
+def _above(path: str) -> str:
+    """Which directory above it is missing, when it is not the file alone."""
+    missing = ""
+    parent = os.path.dirname(path)
+    while parent != "/" and not os.path.lexists(parent):
+        missing, parent = parent, os.path.dirname(parent)
+    return f": there is no {missing}" if missing else ""
+
+
+def _near(path: str) -> str:
+    from orchestrator.diagnostics.suggest import closest
+
+    folder, name = os.path.split(path)
+    try:
+        near = closest(name, os.listdir(folder))
+    except OSError:
+        return ""
+    return f"did you mean {os.path.join(folder, near)}?" if near else ""
+
+
+def _bring(path: str, context: Context) -> str:
+    here = context.cwd.rstrip("/") + "/"
+    if path.startswith(here):
+        name = path.removeprefix(here)
+        return f"COPY {name} ./{name} in the Dockerfile, and no line of .dockerignore against it; or mount it at {path}"
+    return f"mount it: docker run -v SOURCE:{path}:ro, or COPY it to {path}"
+
+
+KIND = File
