@@ -1,0 +1,235 @@
+"""`checks`: checks of your own. A command, a Python function in a child, or a condition."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from pydantic import AfterValidator, Field
+
+from orchestrator.engine.outcome import failed, ok
+from orchestrator.requirements._base import Requirement
+from orchestrator.spec.conditions import AnyCondition  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.kinds import REQUIREMENTS
+from orchestrator.spec.model import described, keyed, problem
+from orchestrator.spec.types import AppReference, Argv  # noqa: TC001 -- pydantic reads them
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.engine.processes import Result
+
+_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_call.py")
+_DETAILS = 8000
+
+
+class Check(Requirement):
+    """A check of your own. It is tried once unless it has a `deadline`."""
+
+    kind = "check"
+    noun = "check"
+    identity_field = "name"
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = described(
+        ..., "The check's name: `ledger` makes the id `check:ledger`.", examples=["ledger"]
+    )
+
+    @classmethod
+    def identify(cls, data: Any) -> str | None:
+        return super().identify(data) if isinstance(data, dict) else None
+
+
+def _some_command(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value[0]:
+        raise problem("ORC115", "the command has an empty name", "for example [python, -m, app.check]")
+    return value
+
+
+class Run(Check):
+    """A command that must end with 0. It runs as the service's user, and without a shell."""
+
+    run: Annotated[Argv, AfterValidator(_some_command)] = described(
+        ..., "The command and its arguments.", examples=[["python", "-m", "app.selfcheck"]]
+    )
+
+    def attempt(self, context: Context) -> Outcome:
+        from orchestrator.engine.processes import capture
+
+        result = capture(self.run, context, context.timeout)
+        return (
+            ok(_last(result.output) or "ended with 0")
+            if _well(result)
+            else _command_failed(self.run, result, context)
+        )
+
+
+class PythonCheck(Check):
+    """A Python function, called in a child as the service's user.
+
+    None and True mean that the check holds; False, a text (which is shown) or an exception that it does not.
+    """
+
+    python: AppReference = described(
+        ..., "The function, as `package.module:function`.", examples=["app.checks:ledger_is_balanced"]
+    )
+
+    def attempt(self, context: Context) -> Outcome:
+        from orchestrator.engine.processes import capture
+
+        token = f"orchestrator-{os.urandom(8).hex()}:"
+        argv = [sys.executable, "-P", _SCRIPT, token, self.python]
+        result = capture(argv, context, context.timeout)
+        output, found, answer = result.output.rpartition(f"\n{token}")
+        if not found:
+            return _no_answer(self.python, result, context)
+        import json
+
+        # What follows the line was printed at the interpreter's end.
+        return _judged(self.python, json.loads(answer.splitlines()[0]), output, context)
+
+
+class Holds(Check):
+    """A condition that must hold. Its `why` is the message."""
+
+    holds: AnyCondition = described(
+        ..., "The condition.", examples=[{"variable": "REGION", "in": ["eu", "us"]}]
+    )
+
+    def attempt(self, context: Context) -> Outcome:
+        from orchestrator.engine.conditions import CannotTell, holds
+
+        try:
+            yes, found = holds(self.holds, context)
+        except CannotTell as error:
+            return failed(
+                "ORC471",
+                "cannot-tell",
+                f"cannot tell whether it holds: {error}",
+                "mend what the condition asks",
+            )
+        if yes:
+            return ok(found)
+        said = f"{self.why}: {found}" if self.why else f"the condition does not hold: {found}"
+        return failed("ORC471", "condition", said, "change what the condition asks for, or the condition")
+
+
+KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds}
+
+
+def decode_check(value: Any) -> Requirement:
+    """A check by which of its keys is there; a plug-in's requirement is a key too."""
+    known = isinstance(value, dict) and any(key in KINDS for key in value)
+    plugins = () if known or not isinstance(value, dict) else tuple(REQUIREMENTS.plugins)
+    return cast("Requirement", keyed(value, "check", (*KINDS, *plugins), Check.keys(), _load))
+
+
+def _load(name: str) -> type[Any]:
+    return KINDS[name] if name in KINDS else REQUIREMENTS.load(name)
+
+
+def _well(result: Result) -> bool:
+    return not result.problem and result.code == 0
+
+
+def _command_failed(argv: tuple[str, ...], result: Result, context: Context) -> Outcome:
+    import shlex
+
+    reason = (
+        "timeout"
+        if result.timed_out
+        else "not-started"
+        if result.problem
+        else "signal"
+        if result.code < 0
+        else "exit"
+    )
+    last = _last(result.output)
+    summary = f"`{argv[0]}` {result.ended}, expected 0" if reason == "exit" else f"`{argv[0]}` {result.ended}"
+    if reason == "not-started":
+        summary, hint = result.ended, _not_started_hint(argv, context)
+    elif reason == "timeout":
+        hint = "give it a longer `timeout`, or make it faster"
+    else:
+        hint = f"run it by hand: {shlex.join(argv)}"
+    data: dict[str, Any] = {"exit_code": result.code} if reason == "exit" else {}
+    return failed(
+        "ORC471",
+        reason,
+        f"{summary}: {last}" if last else summary,
+        hint,
+        details=result.output[-_DETAILS:],
+        **data,
+    )
+
+
+def _not_started_hint(argv: tuple[str, ...], context: Context) -> str:
+    from shutil import which
+
+    if which(argv[0], path=context.environ.get("PATH", os.defpath)) is None:
+        return f"install {argv[0]} in the image; PATH is {context.environ.get('PATH', os.defpath)}"
+    return f"ls -l {argv[0]}"
+
+
+def _no_answer(reference: str, result: Result, context: Context) -> Outcome:
+    """The child ended before it could say anything: killed, crashed, or the function ended the process."""
+    if result.timed_out:
+        said, reason = f"{reference} did not end within {context.timeout:g} s", "timeout"
+        hint = "give it a longer `timeout`, or make it faster"
+    elif result.problem:
+        said, reason, hint = f"{reference}: {result.ended}", "not-started", f"ls -l {sys.executable}"
+    elif result.code < 0:
+        said, reason = f"{reference}: its process {result.ended}", "crash"
+        hint = "python -X faulthandler shows the line that crashes"
+    else:
+        said, reason = f"{reference}: its process {result.ended} without an answer", "exit"
+        hint = "a check returns True, False or a text; it must not call sys.exit"
+    return failed("ORC471", reason, said, hint, details=result.output[-_DETAILS:])
+
+
+def _judged(reference: str, answer: dict[str, Any], output: str, context: Context) -> Outcome:
+    if answer["ok"]:
+        return ok(f"{reference} holds")
+    if "type" in answer:
+        return _raised(reference, answer, context)
+    if "returned" in answer:
+        said = f"{reference} returned a {answer['returned']}, which says neither yes nor no"
+        return failed(
+            "ORC471", "answer", said, "return True, False, or a text that says what is wrong", final=True
+        )
+    said = answer["said"] or f"{reference} returned False"
+    return failed(
+        "ORC471", "check", said, f"see what {reference} asks for", details=output.strip()[-_DETAILS:]
+    )
+
+
+def _raised(reference: str, answer: dict[str, Any], context: Context) -> Outcome:
+    module, _, name = reference.partition(":")
+    details = answer["traceback"]
+    if answer["missing"] and (module == answer["missing"] or module.startswith(answer["missing"] + ".")):
+        hint = f"correct `{reference}`, or COPY the module into the image"
+        return failed("ORC421", "missing", f"there is no module `{answer['missing']}`", hint, final=True)
+    if answer["type"] == "AttributeError" and answer["own"]:
+        hint = f"define `{name}` in {module}, or correct `{reference}`"
+        return failed("ORC427", "attribute", f"`{module}` has no `{name}`", hint, details=details, final=True)
+    place = answer["at"].removeprefix(context.cwd.rstrip("/") + "/")
+    first = answer["message"].splitlines()[0] if answer["message"] else ""
+    said = (
+        f"{reference} raises {answer['type']}{f': {first}' if first else ''}{f' ({place})' if place else ''}"
+    )
+    return failed(
+        "ORC471",
+        "exception",
+        said,
+        f"mend {place or reference}; the traceback is in the details",
+        details=details,
+    )
+
+
+def _last(output: str) -> str:
+    """The last line that says something."""
+    lines = [each.strip() for each in output.splitlines() if each.strip()]
+    return lines[-1][:300] if lines else ""
+
+
+KIND = Check

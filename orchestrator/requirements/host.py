@@ -1,0 +1,393 @@
+"""`host`: properties of the machine or container. Each key of the map is an item: `host:memory`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema, model_validator
+
+from orchestrator.engine.outcome import failed, ok
+from orchestrator.requirements import _host, _users
+from orchestrator.requirements._base import Requirement
+from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.types import parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+
+_BOUND = re.compile(r"\s*(>=|<=|==|>|<)\s*(\S+)\s*\Z")
+_RANGE = re.compile(r"(\d+)-(\d+)\Z")
+_NUMBER = re.compile(r"\d+(\.\d+)?\Z")
+_SHOWN = 5
+_TESTS: dict[str, Callable[[float, float], bool]] = {
+    ">=": lambda found, wanted: found >= wanted,
+    "<=": lambda found, wanted: found <= wanted,
+    "==": lambda found, wanted: found == wanted,
+    ">": lambda found, wanted: found > wanted,
+    "<": lambda found, wanted: found < wanted,
+}
+
+
+def _size(text: str) -> float:
+    return float(parse_size(text))
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.match(text):
+        raise problem("ORC103", f"expected a number, got `{text}`", 'for example ">=2"')
+    return float(text)
+
+
+def _bounds(value: str, read: Callable[[str], float]) -> list[tuple[str, float]]:
+    """`>=256MB,<2GB` as operators and values."""
+    bounds = []
+    for part in value.split(","):
+        found = _BOUND.match(part)
+        if found is None:
+            raise problem("ORC103", f"expected a comparison, got `{part}`", f'write ">={part.strip()}"')
+        bounds.append((found[1], read(found[2])))
+    low = max((each for sign, each in bounds if sign[0] in ">="), default=0.0)
+    high = min((each for sign, each in bounds if sign[0] in "<="), default=float("inf"))
+    if low > high:
+        raise problem("ORC124", f"nothing satisfies `{value}`", "swap the comparisons")
+    return bounds
+
+
+def _compared(value: Any, read: Callable[[str], float], example: str) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise problem(
+            "ORC102", f"expected a comparison, got the number `{value}`", f'for example "{example}"'
+        )
+    if not isinstance(value, str):
+        raise problem(
+            "ORC102", f"expected a comparison, got a {type(value).__name__}", f'for example "{example}"'
+        )
+    _bounds(value, read)
+    return value
+
+
+def _comparison(read: Callable[[str], float], example: str) -> Any:
+    schema = WithJsonSchema({"type": "string", "pattern": "^\\s*(>=|<=|==|>|<)", "examples": [example]})
+    return Annotated[str, PlainValidator(lambda value: _compared(value, read, example)), schema]
+
+
+def _holds(found: float, value: str, read: Callable[[str], float]) -> bool:
+    return all(_TESTS[sign](found, wanted) for sign, wanted in _bounds(value, read))
+
+
+class HostItem(Requirement):
+    """A property of the machine or container."""
+
+    kind = "host"
+    noun = "host property"
+    shorthand = "is"
+    key: ClassVar[str] = ""
+
+    @property
+    def title(self) -> str:
+        return self.key
+
+
+class Memory(HostItem):
+    """Memory that can be used: the container's limit (cgroup v1 or v2), else the machine's."""
+
+    key = "memory"
+
+    is_: _comparison(_size, ">=256MB") = described(  # type: ignore[valid-type]
+        ..., "A comparison with a size.", alias="is", examples=[">=256MB"]
+    )
+
+    def attempt(self, context: Context) -> Outcome:
+        del context
+        found, what = _host.memory()
+        if _holds(found, self.is_, _size):
+            return ok(f"{_mega(found)}: {what}", found=found)
+        wanted = next((each for sign, each in _bounds(self.is_, _size) if sign[0] == ">"), 0)
+        mega = max(1, -(-int(wanted) // 2**20))
+        return failed(
+            "ORC451",
+            "memory",
+            f"memory must be {self.is_}, found {_mega(found)}: {what}",
+            f"docker run --memory {mega}m (Compose: mem_limit: {mega}m; Kubernetes: resources.limits.memory: {mega}Mi)",
+            final=True,
+            found=found,
+        )
+
+
+class Cpus(HostItem):
+    """Processors that can be used: the container's quota, else those the process may run on."""
+
+    key = "cpus"
+
+    is_: _comparison(_number, ">=1") = described(  # type: ignore[valid-type]
+        ..., "A comparison with a number.", alias="is", examples=[">=0.5"]
+    )
+
+    def attempt(self, context: Context) -> Outcome:
+        del context
+        found, what = _host.cpus()
+        if _holds(found, self.is_, _number):
+            return ok(f"{found:g} CPUs: {what}", found=found)
+        wanted = next((each for sign, each in _bounds(self.is_, _number) if sign[0] == ">"), 1)
+        return failed(
+            "ORC451",
+            "cpus",
+            f"cpus must be {self.is_}, found {found:g}: {what}",
+            f"docker run --cpus {wanted:g} (Compose: cpus: {wanted:g}; Kubernetes: resources.limits.cpu: {wanted:g})",
+            final=True,
+            found=found,
+        )
+
+
+class OpenFiles(HostItem):
+    """How many files the service may have open at once (the soft limit)."""
+
+    key = "open_files"
+
+    is_: _comparison(_number, ">=1024") = described(  # type: ignore[valid-type]
+        ..., "A comparison with a number.", alias="is", examples=[">=1024"]
+    )
+
+    def attempt(self, context: Context) -> Outcome:
+        del context
+        soft, hard = _host.open_files()
+        if _holds(float("inf") if soft < 0 else soft, self.is_, _number):
+            return ok(f"{'any number of' if soft < 0 else soft} open files", found=soft)
+        wanted = int(next((each for sign, each in _bounds(self.is_, _number) if sign[0] == ">"), soft))
+        return failed(
+            "ORC452",
+            "open-files",
+            f"open_files must be {self.is_}, the limit is {soft} (it can be raised to {'any' if hard < 0 else hard})",
+            f"docker run --ulimit nofile={wanted}:{max(wanted, hard)} (Compose: ulimits: {{nofile: {wanted}}})",
+            final=True,
+            found=soft,
+        )
+
+
+def _user(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise problem(
+            "ORC102", "expected `not-root`, a name, a number or a range", 'for example "10000-20000"'
+        )
+    found = _RANGE.match(value) if isinstance(value, str) else None
+    if found and int(found[1]) > int(found[2]):
+        raise problem("ORC124", f"the range `{value}` is empty", f'write "{found[2]}-{found[1]}"')
+    if value == "":
+        raise problem("ORC115", "expected a user, got an empty text", "for example not-root")
+    return value
+
+
+_ANY_USER = WithJsonSchema({"type": ["string", "integer"], "examples": ["not-root", "app", "10000-20000"]})
+
+
+class User(HostItem):
+    """The user the service runs as."""
+
+    key = "user"
+
+    is_: Annotated[Any, PlainValidator(_user), _ANY_USER] = described(
+        ..., "`not-root`, a name, a number, or a range of numbers.", alias="is", examples=["not-root"]
+    )
+
+    def attempt(self, context: Context) -> Outcome:
+        uid = context.user.uid
+        try:
+            wrong = self._wrong(uid)
+        except _users.NoSuchUser as error:
+            return failed("ORC453", "user", str(error), error.hint, final=True)
+        if not wrong:
+            return ok(_users.said(uid), found=uid)
+        return failed(
+            "ORC453",
+            "user",
+            f"{wrong}, the service runs as {_users.said(uid)}",
+            self._remedy(),
+            final=True,
+            found=uid,
+        )
+
+    def _wrong(self, uid: int) -> str:
+        wanted = str(self.is_)
+        if wanted == "not-root":
+            return "it must not be root" if uid == 0 else ""
+        if found := _RANGE.match(wanted):
+            return (
+                "" if int(found[1]) <= uid <= int(found[2]) else f"its uid must be {found[1]} to {found[2]}"
+            )
+        return "" if _users.uid_of(wanted) == uid else f"it must be user {wanted}"
+
+    def _remedy(self) -> str:
+        wanted = str(self.is_)
+        name = (
+            "10001" if wanted == "not-root" else wanted.partition("-")[0] if _RANGE.match(wanted) else wanted
+        )
+        return f"USER {name} as the last USER line of the Dockerfile, or `user: {name}` in the spec"
+
+
+class Timezone(HostItem):
+    """The time zone of the service, which the system must have the rules of."""
+
+    key = "timezone"
+
+    is_: str = described(..., "The zone's name.", alias="is", examples=["UTC", "Europe/Oslo"])
+
+    def attempt(self, context: Context) -> Outcome:
+        found, source = _host.timezone(context.environ)
+        if not _host.same_zone(found, self.is_):
+            said = f"the time zone must be {self.is_}, found {found} ({source})"
+            return failed(
+                "ORC471", "timezone", said, f"ENV TZ={self.is_} in the Dockerfile", final=True, found=found
+            )
+        if not _host.has_zone(found):
+            said = f"the time zone is {found}, but the system has no rules for it and takes it for UTC"
+            hint = "RUN apt-get install -y tzdata (Alpine: apk add tzdata)"
+            return failed("ORC471", "timezone", said, hint, final=True, found=found)
+        return ok(f"{found} ({source})", found=found)
+
+
+def _capabilities(value: Any) -> Any:
+    if value == "none":
+        return value
+    if not isinstance(value, tuple) or not value:
+        raise problem("ORC102", "expected `none` or a list of capabilities", "for example [NET_BIND_SERVICE]")
+    return tuple(_capability(each) for each in value)
+
+
+def _capability(value: Any) -> str:
+    name = str(value).upper().removeprefix("CAP_")
+    if name in _host.CAPABILITIES:
+        return name
+    from orchestrator.diagnostics.suggest import did_you_mean
+
+    hint = did_you_mean(name, _host.CAPABILITIES) or "for example NET_BIND_SERVICE"
+    raise problem("ORC103", f"there is no capability `{value}`", hint)
+
+
+_ANY_CAPABILITIES = WithJsonSchema(
+    {
+        "anyOf": [
+            {"const": "none"},
+            {"type": "array", "minItems": 1, "items": {"enum": list(_host.CAPABILITIES)}},
+        ]
+    }
+)
+
+
+class Capabilities(HostItem):
+    """The Linux capabilities that the service will have."""
+
+    key = "capabilities"
+
+    is_: Annotated[Any, PlainValidator(_capabilities), _ANY_CAPABILITIES] = described(
+        ...,
+        "`none`: all are dropped; or those it must have.",
+        alias="is",
+        examples=["none", ["NET_BIND_SERVICE"]],
+    )
+
+    def attempt(self, context: Context) -> Outcome:
+        found = _host.capabilities(context.user)
+        if self.is_ == "none":
+            if not found:
+                return ok("no capabilities")
+            said = f"it must have no capabilities, found {_listed(sorted(found))}"
+            hint = "docker run --cap-drop ALL (Compose: cap_drop: [ALL]), and a user that is not root"
+            return failed("ORC471", "capabilities", said, hint, final=True)
+        lacking = [each for each in self.is_ if each not in found]
+        if not lacking:
+            return ok(", ".join(self.is_))
+        flags = " ".join(f"--cap-add {each}" for each in lacking)
+        hint = f"docker run {flags} (Compose: cap_add: [{', '.join(lacking)}]); a user other than root gets them as ambient ones only"
+        return failed("ORC471", "capabilities", f"it lacks {', '.join(lacking)}", hint, final=True)
+
+
+class ReadOnlyRoot(HostItem):
+    """Whether the root file system is read-only."""
+
+    key = "read_only_root"
+
+    is_: bool = described(..., "True: it must be; false: it must not.", alias="is")
+
+    def attempt(self, context: Context) -> Outcome:
+        del context
+        found = _host.root_is_read_only()
+        words = "read-only" if found else "writable"
+        if found == self.is_:
+            return ok(f"the root file system is {words}")
+        said = f"the root file system is {words} and must {'' if self.is_ else 'not '}be read-only"
+        hint = (
+            "docker run --read-only (Compose: read_only: true; Kubernetes: readOnlyRootFilesystem: true)"
+            if self.is_
+            else "take out --read-only, read_only or readOnlyRootFilesystem"
+        )
+        return failed("ORC471", "read-only-root", said, hint, final=True)
+
+
+def _only_true(value: bool) -> bool:
+    if value:
+        return value
+    raise problem("ORC125", "nobody needs packages that are not compiled", "write true, or take the line out")
+
+
+class Bytecode(HostItem):
+    """Whether the installed packages are compiled: without byte code every start compiles them again."""
+
+    key = "bytecode"
+
+    is_: Annotated[bool, AfterValidator(_only_true)] = described(..., "True: they must be.", alias="is")
+
+    def attempt(self, context: Context) -> Outcome:
+        del context
+        missing, place = _host.not_compiled()
+        if not missing:
+            return ok("installed packages are compiled")
+        said = f"{len(missing)} packages in {place} are not compiled: {_listed(missing)}"
+        hint = f"RUN python -m compileall -q {place}, and no PYTHONDONTWRITEBYTECODE while pip installs"
+        return failed("ORC471", "bytecode", said, hint, final=True, missing=len(missing))
+
+
+class Host(Model):
+    """Properties of the machine or container. A value may also be {is, when, on_failure, why}."""
+
+    noun = "host"
+
+    memory: Memory | None = described(None, "Memory that can be used.", examples=[">=256MB"])
+    cpus: Cpus | None = described(None, "Processors that can be used.", examples=[">=1"])
+    open_files: OpenFiles | None = described(None, "How many files may be open.", examples=[">=1024"])
+    user: User | None = described(None, "Who the service runs as.", examples=["not-root"])
+    timezone: Timezone | None = described(None, "The time zone.", examples=["UTC"])
+    capabilities: Capabilities | None = described(None, "The Linux capabilities.", examples=["none"])
+    read_only_root: ReadOnlyRoot | None = described(None, "Whether the root file system is read-only.")
+    bytecode: Bytecode | None = described(None, "Whether installed packages are compiled.", examples=[True])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrapped(cls, data: Any) -> Any:
+        """A bare value is `{is: value}`, also where it is no text."""
+        if not isinstance(data, dict):
+            return data
+        short = {key: value for key, value in data.items() if not isinstance(value, dict | HostItem)}
+        return {**data, **{key: {"is": value} for key, value in short.items() if key in cls.model_fields}}
+
+    def items(self) -> Iterator[tuple[str, HostItem]]:
+        """The items by their keys."""
+        for name in type(self).model_fields:
+            item = getattr(self, name)
+            if item is not None:
+                yield name, item
+
+
+def _mega(size: float) -> str:
+    return f"{size / 10**6:.0f} MB"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+KIND = Host
