@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, PlainValidator, model_validator
 
@@ -35,10 +35,11 @@ class Variable(Condition):
     """A variable of the environment: exactly one of `is`, `equals`, `in`, `matches`."""
 
     fixed = frozenset({"variable"})
+    alternatives: ClassVar = (("is",), ("equals",), ("in",), ("matches",))
 
-    variable: VariableName = described(..., "The variable's name.")
+    variable: VariableName = described(..., "The variable's name.", examples=["RUN_MIGRATIONS"])
     is_: Literal["set", "unset", "empty", "true", "false"] | bool | None = described(
-        None, "What it must be. `true` and `false` read the usual words for booleans; unset and empty are neither.", alias="is"
+        None, "What it must be. `true` and `false` read the usual words for booleans; unset and empty are neither.", alias="is", examples=[True]
     )
     equals: Scalar | None = described(None, "The text it must equal.")
     in_: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(None, "The texts of which it must be one.", alias="in")
@@ -57,13 +58,13 @@ class Variable(Condition):
 class Exists(Condition):
     """A path that exists."""
 
-    exists: PathText = described(..., "The path of a file or directory.")
+    exists: PathText = described(..., "The path of a file or directory.", examples=["state/migrated"])
 
 
 class Succeeds(Condition):
     """A command that says yes or no by its exit code; anything else it does is a failure, never no."""
 
-    succeeds: Argv = described(..., "The command and its arguments. Exit code 0 is yes.")
+    succeeds: Argv = described(..., "The command and its arguments. Exit code 0 is yes.", examples=[["python", "-m", "app.is_migrated"]])
     no_codes: Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], NonEmpty] = described((1,), "The exit codes that are no.")
     timeout: Duration | None = described(None, "How long the command may take.")
 
@@ -71,13 +72,13 @@ class Succeeds(Condition):
 class Role(Condition):
     """The role of this start."""
 
-    role: str | Words = described(..., "A role, or a list of which it must be one.")
+    role: str | Words = described(..., "A role, or a list of which it must be one.", examples=["worker"])
 
 
 class Environment(Condition):
     """The environment of this start, as `--env` names it."""
 
-    environment: str | Words = described(..., "An environment, or a list of which it must be one.")
+    environment: str | Words = described(..., "An environment, or a list of which it must be one.", examples=["production"])
 
 
 class Root(Condition):
@@ -89,7 +90,7 @@ class Root(Condition):
 class Package(Condition):
     """A distribution that is installed."""
 
-    package: str = described(..., "A requirement (PEP 508) that must be satisfied, such as orjson.")
+    package: str = described(..., "A requirement (PEP 508) that must be satisfied, such as orjson.", examples=["orjson"])
 
 
 class Step(Condition):
@@ -97,26 +98,26 @@ class Step(Condition):
 
     fixed = frozenset({"step"})
 
-    step: str = described(..., "The step's name.")
+    step: str = described(..., "The step's name.", examples=["migrate"])
     is_: Literal["ok", "healed", "degraded", "warned", "failed", "blocked", "skipped"] = described("ok", "Its state.", alias="is")
 
 
 class All(Condition):
     """Every condition of a list holds."""
 
-    all_: Conditions = described(..., "Conditions that must all hold.", alias="all")
+    all_: Conditions = described(..., "Conditions that must all hold.", alias="all", examples=[[{"root": True}, {"exists": "/data"}]])
 
 
 class AnyOf(Condition):
     """At least one condition of a list holds."""
 
-    any_: Conditions = described(..., "Conditions of which one must hold.", alias="any")
+    any_: Conditions = described(..., "Conditions of which one must hold.", alias="any", examples=[[{"role": "web"}, {"role": "api"}]])
 
 
 class Not(Condition):
     """A condition does not hold."""
 
-    not_: AnyCondition = described(..., "The condition that must not hold.", alias="not")
+    not_: AnyCondition = described(..., "The condition that must not hold.", alias="not", examples=[{"exists": "state/migrated"}])
 
 
 def _key(kind: type[Condition]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, model_validator
 
@@ -29,6 +29,7 @@ class Endpoint(Model):
 
     noun = "health endpoint"
     shorthand = "path"
+    alternatives: ClassVar = (("path",), ("command",), ("heartbeat",))
 
     path: UrlPath | None = described(None, "The path that is asked.", examples=["/ready"])
     port: Port | None = described(None, "The port, where it is not the launch's.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, model_validator
 
@@ -72,6 +72,7 @@ class Launch(Model):
     noun = "launch"
     shorthand = "app"
     fixed = frozenset({"server", "mode", "importer"})
+    alternatives: ClassVar = (("app",), ("command",))
 
     app: AppReference | None = described(None, "The application, `module:attribute`.", examples=["app.main:app"])
     factory: bool = described(False, "The attribute is a function that makes the application.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
@@ -47,6 +47,7 @@ class Step(Item):
     kind = "step"
     noun = "step"
     fixed = frozenset({"id", "name", "needs", "lock"})
+    alternatives: ClassVar = (("run",), ("shell",))
 
     name: ItemName = described(..., "The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"])
     run: Argv | None = described(None, "The command and its arguments; no shell.", examples=[["alembic", "upgrade", "head"]])

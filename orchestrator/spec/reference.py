@@ -1,0 +1,321 @@
+"""What there is to say about each section and kind, from the models: for `explain` and docs/reference.
+
+The facts are read from the classes and their JSON Schema; nothing is listed by hand but the order of the pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.spec import conditions, expect, kinds, types
+from orchestrator.spec.schema import Builder, base_schema, name_of
+from orchestrator.spec.shapes import REFERENCE
+from orchestrator.spec.spec import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from orchestrator.spec.model import Model
+    from orchestrator.spec.shapes import Schema
+
+_PATTERNS = {types._DURATION: "duration", r"^0?[0-7]{3,4}$": "file mode"}
+_WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "array": "list", "object": "mapping", "null": "nothing"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that may be written: what it takes and what it is for."""
+
+    name: str
+    words: str
+    required: bool
+    default: Any
+    description: str
+    examples: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A section, a kind, or a mapping that stands in them."""
+
+    word: str
+    family: str
+    """`section`, `wait`, `fallback action`, `condition`, or `mapping`."""
+    text: str
+    keys: tuple[Key, ...] = ()
+    example: Any = None
+    """A part of a spec in which it stands; None where there is none."""
+    needs: str = ""
+    """What must be installed for it."""
+    others: tuple[str, ...] = field(default=())
+    """Words that it is found by as well: how its items begin their ids."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.word} ({self.family})"
+
+
+def topics(*, plugins: bool = False) -> list[str]:
+    """Every word there is a page for."""
+    return sorted({word for each in _everything(plugins=plugins) for word in (each.word, *each.others)})
+
+
+def page(word: str, *, plugins: bool = False) -> str | None:
+    """The page of a word, as text for a terminal; None where there is none. A word may name several things."""
+    wanted = word.strip().casefold()
+    found = [each for each in _everything(plugins=plugins) if wanted in (each.word.casefold(), *(other.casefold() for other in each.others))]
+    return "\n\n".join(_page(each) for each in found) + "\n" if found else None
+
+
+@cache
+def _everything(*, plugins: bool) -> tuple[Topic, ...]:
+    schema = base_schema(plugins=plugins)
+    return (*sections(schema), *waits(schema, plugins=plugins), *actions(schema, plugins=plugins), *conditions_(schema), *mappings(schema))
+
+
+def sections(schema: Schema) -> Iterator[Topic]:
+    """The keys of `startup.yaml`."""
+    builder = Builder(plugins=False, overlay=False)
+    for name, info in Spec.model_fields.items():
+        models = [each for each in builder.reached_from(info) if each not in _kinds()]
+        own = schema["properties"][name]
+        text = own["description"]
+        keys: tuple[Key, ...] = ()
+        others: tuple[str, ...] = ()
+        if len(models) == 1 or name in ("variables", "user"):
+            model = models[0]
+            text = f"{text}\n\n{_doc(model)}"
+            keys = tuple(_keys(schema["$defs"][name_of(model)]))
+            others = tuple(dict.fromkeys(each for each in (getattr(model, "kind", ""),) if each and each != name))
+        yield Topic(name, "section", text, keys, _section_example(name, own, models), others=others)
+
+
+def waits(schema: Schema, *, plugins: bool = False) -> Iterator[Topic]:
+    for word in kinds.WAITS.names(plugins=plugins):
+        model = kinds.WAITS.load(word)
+        yield _kind(word, "wait", model, schema, {"wait_for": [example_of(model)]}, getattr(model, "extra", ""))
+
+
+def actions(schema: Schema, *, plugins: bool = False) -> Iterator[Topic]:
+    for word in kinds.FALLBACKS.names(plugins=plugins):
+        model = kinds.FALLBACKS.load(word)
+        yield _kind(word, "fallback action", model, schema, {"fallbacks": {"example": [example_of(model)]}})
+
+
+def conditions_(schema: Schema) -> Iterator[Topic]:
+    for word, model in conditions.KINDS.items():
+        yield _kind(word, "condition", model, schema, {"checks": [{"name": "example", "holds": example_of(model)}]})
+
+
+def mappings(schema: Schema) -> Iterator[Topic]:
+    """What stands inside sections and kinds, by the name of its definition."""
+    builder = Builder(plugins=False, overlay=False)
+    told = {name_of(each) for each in _kinds()} | {name_of(each) for info in Spec.model_fields.values() for each in builder.reached_from(info)}
+    for model in builder.classes:
+        if name_of(model) not in told and model is not Spec:
+            yield Topic(name_of(model), "mapping", _doc(model), tuple(_keys(schema["$defs"][name_of(model)])))
+
+
+def matchers(schema: Schema) -> Iterator[Topic]:
+    """`expect` and the operators of a matcher."""
+    for model in (expect.Expect, expect.Matcher):
+        yield Topic(name_of(model), "mapping", _doc(model), tuple(_keys(schema["$defs"][name_of(model)])))
+
+
+@cache
+def _kinds() -> frozenset[type[Model]]:
+    families = [[family.load(each) for each in family.built_in] for family in (kinds.WAITS, kinds.FALLBACKS)]
+    return frozenset([*families[0], *families[1], *conditions.KINDS.values()])
+
+
+def _kind(word: str, family: str, model: type[Model], schema: Schema, example: Any, extra: str = "") -> Topic:
+    needs = f"the extra `{extra}`: pip install 'startup-orchestrator[{extra}]'" if extra else ""
+    return Topic(word, family, _doc(model), tuple(_keys(schema["$defs"][name_of(model)])), example, needs)
+
+
+def _doc(model: type[Model]) -> str:
+    return cleandoc(model.__doc__ or "")
+
+
+# Keys and what they take
+
+
+def _keys(schema: Schema) -> Iterator[Key]:
+    mapping = next((each for each in schema.get("anyOf", ()) if "properties" in each), schema)
+    required = mapping.get("required", ())
+    for name, each in mapping.get("properties", {}).items():
+        yield Key(name, words(each), name in required, each.get("default"), each.get("description", ""), tuple(each.get("examples", ())))
+
+
+def words(schema: Schema) -> str:
+    """What a value may be, in words."""
+    found = list(dict.fromkeys(_words(schema)))
+    if len(found) > 1 and "nothing" in found:
+        found.remove("nothing")
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} or {found[-1]}" if found else "anything"
+
+
+def _words(schema: Schema) -> Iterator[str]:
+    if "$ref" in schema:
+        yield _of_reference(schema["$ref"].rpartition("/")[2])
+    for each in schema.get("enum", [schema["const"]] if "const" in schema else ()):
+        yield f"`{str(each).lower() if isinstance(each, bool) else each}`"
+    for each in schema.get("anyOf", ()):
+        yield from _words(each)
+    named = schema.get("type", [])
+    for each in [named] if isinstance(named, str) else named:
+        if each == "array" and "items" in schema:
+            yield f"list of {_several(words(schema['items']))}"
+        elif each == "object" and isinstance(schema.get("additionalProperties"), dict):
+            yield f"mapping of names to {words(schema['additionalProperties'])}"
+        elif each == "string" and schema.get("pattern", "") == REFERENCE:
+            continue
+        elif each == "string":
+            yield _of_text(schema.get("pattern", ""))
+        else:
+            yield _WORDS[each]
+
+
+def _of_text(pattern: str) -> str:
+    bare = pattern.removesuffix(f"|{REFERENCE}")
+    return "size" if "KiB|MiB" in bare else _PATTERNS.get(bare, "text")
+
+
+def _several(each: str) -> str:
+    return {"text": "texts", "mapping": "mappings", "whole number": "whole numbers"}.get(each, each)
+
+
+def _of_reference(name: str) -> str:
+    family, dot, _ = name.partition(".")
+    if name in ("condition", "action", "actions"):
+        return {"condition": "condition", "action": "fallback action", "actions": "fallback action or list of them"}[name]
+    short = "text" in _texts().get(name, "") and not (dot and family == "condition")
+    return f"text or mapping (`{name}`)" if short else f"mapping (`{name}`)"
+
+
+@cache
+def _texts() -> dict[str, str]:
+    """Which definitions have a short form."""
+    builder = Builder(plugins=False, overlay=False)
+    return {name_of(each): "text" if each.shorthand else "" for each in builder.classes}
+
+
+# Examples: true, because each key is added only while the model still takes the whole
+
+
+def example_of(model: type[Model]) -> Any:
+    """An example of a model: its own, or one made of the examples of its fields."""
+    own = getattr(model, "example", None)
+    if own:
+        return own
+    schema = base_schema()["$defs"].get(name_of(model), {})
+    mapping = next((each for each in schema.get("anyOf", ()) if "properties" in each), schema)
+    made = {name: _value(mapping["properties"][name]) for name in mapping.get("required", ())}
+    for name, each in mapping.get("properties", {}).items():
+        if each.get("examples") and name not in made and _holds(model, {**made, name: each["examples"][0]}):
+            made[name] = each["examples"][0]
+    if made or issubclass(model, conditions.Condition):
+        return made
+    word = model.__module__.rpartition(".")[2]
+    return word if _holds(model, {word: None}) else {}
+
+
+def _value(schema: Schema) -> Any:
+    if schema.get("examples"):
+        return schema["examples"][0]
+    for each in (schema, *schema.get("anyOf", ())):
+        if "enum" in each:
+            return each["enum"][0]
+        if "boolean" in each.get("type", ()):
+            return True
+    return "example"
+
+
+def _holds(model: type[Model], data: Any) -> bool:
+    from pydantic import ValidationError
+
+    from orchestrator.spec.schema import frozen
+
+    try:
+        model.model_validate(frozen(data))
+    except ValidationError:
+        return False
+    return True
+
+
+def _section_example(name: str, schema: Schema, models: list[type[Model]]) -> Any:
+    if schema.get("examples"):
+        return {name: schema["examples"][0]}
+    if not models or name in ("on_failure", "fallbacks"):
+        return None
+    if name == "wait_for":
+        return {name: [example_of(kinds.WAITS.load(kinds.WAITS.built_in[0]))]}
+    made = example_of(models[0])
+    if not made:
+        return None
+    return {name: {"EXAMPLE": made} if name == "variables" else [made] if schema.get("type") == "array" else made}
+
+
+# Pages
+
+
+def _page(topic: Topic) -> str:
+    parts = [topic.title, "=" * len(topic.title), "", topic.text]
+    if topic.needs:
+        parts += ["", f"Needs {topic.needs}"]
+    if topic.example is not None:
+        parts += ["", *(f"    {line}" for line in yaml_of(topic.example).splitlines())]
+    for key in topic.keys:
+        parts += ["", f"{key.name}: {_facts(key)}", f"    {key.description}"]
+    return "\n".join(parts)
+
+
+def _facts(key: Key) -> str:
+    return key.words + (", required" if key.required else "") + (f", default {_inline(key.default)}" if key.default is not None else "")
+
+
+def markdown(topic: Topic, level: int = 2) -> str:
+    """A topic as it stands in docs/reference."""
+    parts = [f"{'#' * level} `{topic.word}`", "", topic.text, ""]
+    if topic.needs:
+        parts += [f"Needs {topic.needs}", ""]
+    if topic.example is not None:
+        parts += ["```yaml", yaml_of(topic.example).rstrip("\n"), "```", ""]
+    if topic.keys:
+        parts += ["| key | value | meaning |", "|---|---|---|", *(_row(each) for each in topic.keys), ""]
+    return "\n".join(parts)
+
+
+def _row(key: Key) -> str:
+    facts = [key.description]
+    if key.required:
+        facts.append("Required.")
+    if key.default is not None:
+        facts.append(f"Default: `{_inline(key.default)}`.")
+    if key.examples:
+        facts.append("Example: " + ", ".join(f"`{_inline(each)}`" for each in key.examples) + ".")
+    return f"| `{key.name}` | {_cell(key.words)} | {_cell(' '.join(facts))} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _inline(value: Any) -> str:
+    """A value as it is written in YAML, on one line."""
+    import yaml
+
+    return str(yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)).removesuffix("\n").removesuffix("\n...")
+
+
+def yaml_of(value: Any) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(value, sort_keys=False, width=100, allow_unicode=True))
+
+
+def joined(topics_: Iterable[Topic], level: int = 2) -> str:
+    return "\n".join(markdown(each, level) for each in topics_)

@@ -1,0 +1,169 @@
+"""JSON Schema to JSON Schema: shorter unions, `${…}` beside other types, defaults as users write them. Pure.
+
+Knows nothing of the models; the rules are those of JSON Schema and of interpolation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+REFERENCE = r"(^|[^$])(\$\$)*\$\{"
+"""A text that holds `${…}`; `$$` before it is a dollar sign."""
+_OF_STRINGS = frozenset({"pattern", "minLength", "maxLength", "format"})
+_OF_TYPES = {
+    "string": _OF_STRINGS,
+    "integer": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}),
+    "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}),
+    "array": frozenset({"items", "minItems", "maxItems", "uniqueItems"}),
+    "object": frozenset({"properties", "patternProperties", "propertyNames", "additionalProperties", "minProperties", "required"}),
+    "boolean": frozenset[str](),
+    "null": frozenset[str](),
+}  # fmt: skip
+"""The keywords that speak of values of one type, and of no others: schemas of several types can be laid together."""
+_NOTES = frozenset({"description", "markdownDescription", "examples", "default", "title", "patternErrorMessage"})
+
+
+def types(schema: Schema) -> list[str]:
+    """The types a schema names; empty where it names none."""
+    named = schema.get("type", [])
+    return [named] if isinstance(named, str) else list(named)
+
+
+def union(*branches: Schema) -> Schema:
+    """Any of the branches, in as few words as possible: editors are at their best without alternatives."""
+    flat: list[Schema] = []
+    for branch in branches:
+        for each in branch["anyOf"] if set(branch) == {"anyOf"} else [branch]:
+            if each not in flat:
+                flat.append(each)
+    merged: list[Schema] = []
+    for each in flat:
+        at = next((index for index, other in enumerate(merged) if _together(other, each) is not None), None)
+        if at is None:
+            merged.append(each)
+        else:
+            merged[at] = _together(merged[at], each) or {}
+    return merged[0] if len(merged) == 1 else {"anyOf": merged}
+
+
+def _together(one: Schema, two: Schema) -> Schema | None:
+    """Both in one schema; None where that would mean something else."""
+    if not (_by_types(one) and _by_types(two)):
+        return None
+    mine, its = types(one), types(two)
+    plain = not (set(one) | set(two)) - {"type"}
+    if set(mine) & set(its) or {"integer", "number"} <= set(mine) | set(its):
+        return {"type": _names([*mine, *its])} if plain else None
+    result = {**one, **{key: value for key, value in two.items() if key != "examples"}}
+    if examples := [*one.get("examples", []), *two.get("examples", [])]:
+        result["examples"] = examples
+    result["type"] = _names([*mine, *its])
+    return result
+
+
+def _by_types(schema: Schema) -> bool:
+    """Whether every keyword speaks of one of the schema's types alone."""
+    known = set().union(*(_OF_TYPES[each] for each in types(schema)), {"type", "examples"})
+    return bool(types(schema)) and set(schema) <= known
+
+
+def _names(found: list[str]) -> str | list[str]:
+    order = [each for each in _OF_TYPES if each in found and not (each == "integer" and "number" in found)]
+    return order[0] if len(order) == 1 else order
+
+
+def interpolated(schema: Schema) -> Schema:
+    """The schema, and a text with `${…}` where it takes scalars and does not take every text already."""
+    notes = {key: value for key, value in schema.items() if key in _NOTES}
+    return {**_interpolated({key: value for key, value in schema.items() if key not in _NOTES}), **notes}
+
+
+def _interpolated(schema: Schema) -> Schema:
+    branches: list[Schema] = schema.get("anyOf", [schema])
+    if any(_any_text(each) for each in branches) or not any(_scalar(each) or _words(each) for each in branches):
+        return schema
+    made = [_with_reference(each) if _scalar(each) else each for each in branches]
+    if not any(_scalar(each) for each in branches):
+        made.append({"type": "string", "pattern": REFERENCE})
+    return union(*made)
+
+
+def _any_text(schema: Schema) -> bool:
+    return "string" in types(schema) and not set(schema) & {"pattern", "enum", "not", "minLength"}
+
+
+def _scalar(schema: Schema) -> bool:
+    """Whether it takes scalars by their type."""
+    return bool(set(types(schema)) & {"string", "integer", "number", "boolean"}) and not _words(schema)
+
+
+def _words(schema: Schema) -> bool:
+    return "enum" in schema or "const" in schema
+
+
+def _with_reference(schema: Schema) -> Schema:
+    if "string" not in types(schema):
+        return {**schema, "type": _names([*types(schema), "string"]), "pattern": REFERENCE}
+    if "pattern" in schema and not schema["pattern"].endswith(REFERENCE):
+        return {**schema, "pattern": f"{schema['pattern']}|{REFERENCE}"}
+    return schema
+
+
+def tidied(schema: Any) -> Any:
+    """A schema as pydantic makes it, without generated titles and in short unions."""
+    if isinstance(schema, list):
+        return [tidied(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made: Schema = {}
+    for key, value in schema.items():
+        if key == "title" and isinstance(value, str):
+            continue
+        if key in ("properties", "patternProperties", "$defs"):
+            made[key] = {name: tidied(each) for name, each in value.items()}
+        else:
+            made[key] = value if key in ("default", "examples", "enum", "const") else tidied(value)
+    if "anyOf" in made:
+        made = {**union(*made.pop("anyOf")), **made}
+    if types(made) == ["string"] and "enum" in made:
+        del made["type"]
+    if made.get("default", 0) in (None, [], {}):
+        del made["default"]
+    return made
+
+
+def nullable(schema: Schema) -> Schema:
+    """The schema, or nothing: what `KEY: !remove` looks like to an editor."""
+    notes = {key: value for key, value in schema.items() if key in _NOTES - {"examples"}}
+    bare = {key: value for key, value in schema.items() if key not in notes}
+    if not bare or "null" in types(bare):
+        return schema
+    return {**union(bare, {"type": "null"}), **notes}
+
+
+def text_part(schema: Schema) -> Schema:
+    """What a schema says of texts: the short form of a mapping whose field it is."""
+    for each in schema.get("anyOf", [schema]):
+        if "string" in types(each):
+            return {"type": "string", **{key: value for key, value in each.items() if key in _OF_STRINGS}}
+        if "enum" in each:
+            return {"enum": [word for word in each["enum"] if isinstance(word, str)]}
+    return {"type": "string"}
+
+
+def spelled_duration(seconds: float) -> str:
+    """Seconds as a user writes them: `500ms`, `2s`, `5m`."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
+
+
+def spelled_size(size: int) -> str:
+    """Bytes as a user writes them: `200MB`, `1GiB`."""
+    for unit, length in (("GiB", 2**30), ("GB", 10**9), ("MiB", 2**20), ("MB", 10**6), ("KiB", 2**10), ("kB", 10**3)):
+        if size >= length and size % length == 0:
+            return f"{size // length}{unit}"
+    return f"{size}B"
