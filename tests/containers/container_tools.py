@@ -75,7 +75,10 @@ class Container:
         docker("restart", "-t", "20", self.name)
 
     def ends(self, seconds=60):
-        return int(docker("wait", self.name, timeout=seconds).stdout)
+        try:
+            return int(docker("wait", self.name, timeout=seconds).stdout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {seconds} s:\n{self.logs()}") from None
 
 
 class Stack:
