@@ -37,12 +37,13 @@ Template = tuple[str | Reference, ...]
 
 
 class BadInterpolation(ValueError):
-    """The text after `$` cannot be parsed; `offset` is where."""
+    """The text after `$` cannot be parsed; `offset` and `length` are where."""
 
-    def __init__(self, message: str, hint: str, offset: int) -> None:
+    def __init__(self, message: str, hint: str, offset: int, length: int = 2) -> None:
         super().__init__(message)
         self.hint = hint
         self.offset = offset
+        self.length = length
 
 
 class Missing(LookupError):

@@ -1,11 +1,18 @@
 """Laying one document over another: mappings merge, lists of items merge by identity, all else is replaced.
 
 Every value keeps the places of what it overrode, nearest first.
+
+Promised to be associative, so that layers may be grouped as one likes: documents without `!replace` and `!remove`
+in which whatever is given more than once has the same form each time (a mapping, a list of items, or anything else).
+A tag acts on what lies below it, and a change of form hides what lies below, so neither can be promised for these.
+
+`- !remove x` takes a value out of a plain list as well; the other elements of such a list are added at its end.
+Inside `roles` a tag that finds nothing in the role itself is kept for when the role is laid over the top level.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.diagnostics import Findings, Related
 from orchestrator.document.node import Node, pointer
@@ -14,103 +21,195 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Path = tuple[str | int, ...]
-    Identify = Callable[[Path, Node], str | None]
+
+
+class Rules(NamedTuple):
+    """What this stage is told about the meaning of lists."""
+
+    identify: Callable[[Path, Node], str | None]
     """The identity of an item of the list at a path; None when the list is a plain one."""
+    shorthand: Callable[[Path], str | None]
+    """The key that a short item of the list at a path stands for."""
 
 
-def lay_over(base: Node, over: Node, identify: Identify, findings: Findings) -> Node:
+def lay_over(base: Node, over: Node, rules: Rules, findings: Findings) -> Node:
     """The base with the overlay laid over it. Neither is changed."""
-    return _merge(base, over, (), identify, findings)
+    return _Laying(rules, findings).merge(base, over, ())
 
 
-def _merge(base: Node, over: Node, path: Path, identify: Identify, findings: Findings) -> Node:
-    if over.directive == "replace":
-        return _replacing(base, over)
-    if isinstance(base.value, dict) and isinstance(over.value, dict):
-        return _mappings(base, over, path, identify, findings)
-    if isinstance(base.value, list) and isinstance(over.value, list) and _is_items(base, over, path, identify):
-        return _items(base, over, path, identify, findings)
-    return _replacing(base, over)
+class _Laying:
+    def __init__(self, rules: Rules, findings: Findings) -> None:
+        self.rules = rules
+        self.findings = findings
+
+    def merge(self, base: Node, over: Node, path: Path) -> Node:
+        if over.directive != "replace":
+            if isinstance(base.value, dict) and isinstance(over.value, dict):
+                return self._mappings(base, over, path)
+            if isinstance(base.value, list) and isinstance(over.value, list):
+                if self._is_items(base.value, over.value, path):
+                    return self._items(base, over, path)
+                if any(each.directive == "remove" for each in over.value):
+                    return self._values(base, over, path)
+        result = self.settled(over, path).copy()
+        if not _in_role(path):
+            result.directive = None
+        result.overrides = (base.place, *base.overrides)
+        return result
+
+    def _mappings(self, base: Node, over: Node, path: Path) -> Node:
+        result = base.copy()
+        into, keys = result.value, result.keys
+        assert isinstance(into, dict)
+        assert isinstance(over.value, dict)
+        assert keys is not None
+        for key, value in over.value.items():
+            there = into.get(key)
+            if value.directive == "remove":
+                if there is not None and there.directive != "remove":
+                    del into[key], keys[key]
+                elif self._keeps(key, value, path, over):
+                    into[key], keys[key] = value, (over.keys or {})[key]
+                continue
+            into[key] = self._entry(there, value, (*path, key))
+            keys[key] = (over.keys or {})[key]
+        return result
+
+    def _entry(self, there: Node | None, value: Node, path: Path) -> Node:
+        if there is None:
+            return self.settled(value, path)
+        if there.directive != "remove":
+            return self.merge(there, value, path)
+        # What a role took out and a layer above puts in again is that layer's alone.
+        result = self.settled(value, path).copy()
+        result.directive = "replace"
+        return result
+
+    def _keeps(self, name: str, value: Node, path: Path, over: Node | None = None) -> bool:
+        """Whether a `!remove` that found nothing is kept for later; otherwise it is a finding."""
+        if _in_role((*path, name)):
+            return True
+        place = over.key_place(name) if over is not None else value.place
+        self.findings.add(
+            "ORC211", f"cannot remove `{name}`: it is not there", place, pointer=pointer((*path, name)),
+            hint="take the line out, or mend the name: nothing below this file has it",
+        )  # fmt: skip
+        return False
+
+    def settled(self, node: Node, path: Path) -> Node:
+        """What an overlay brings anew: `!replace` has done its work, `!remove` finds nothing to take out."""
+        if _in_role(path) or not _has_directive(node):
+            return node
+        result = node.copy()
+        result.directive = None
+        if isinstance(result.value, dict):
+            for key, child in list(result.value.items()):
+                if child.directive == "remove":
+                    self._keeps(key, child, path, node)
+                    del result.value[key]
+                else:
+                    result.value[key] = self.settled(child, (*path, key))
+        elif isinstance(result.value, list):
+            kept = [each for each in result.value if each.directive != "remove" or self._keeps(_word(each), each, path)]
+            result.value = [self.settled(each, (*path, at)) for at, each in enumerate(kept)]
+        return result
+
+    def _is_items(self, base: list[Node], over: list[Node], path: Path) -> bool:
+        return any(self.rules.identify(path, each) is not None for nodes in (base, over) for each in nodes)
+
+    def _items(self, base: Node, over: Node, path: Path) -> Node:
+        result = base.copy()
+        items: list[Node | None] = list(_list(result))
+        where = {name: at for at, each in enumerate(_list(base)) if (name := self.rules.identify(path, each)) is not None}
+        for item in _list(over):
+            name = self.rules.identify(path, item)
+            at = where.get(name) if name is not None else None
+            there = items[at] if at is not None else None
+            if item.directive == "remove":
+                if at is not None and there is not None and there.directive != "remove":
+                    items[at] = None
+                elif self._keeps(name or _word(item), item, path):
+                    items.append(item)
+            elif at is None or there is None:
+                items.append(self.settled(item, (*path, len(items))))
+                if name is not None:
+                    where.setdefault(name, len(items) - 1)
+            else:
+                items[at] = self._one_item(there, item, path, at)
+        result.value = [each for each in items if each is not None]
+        return result
+
+    def _one_item(self, base: Node, over: Node, path: Path, at: int) -> Node:
+        """A short item is a mapping with one key, so it merges as one."""
+        key = self.rules.shorthand(path)
+        if key is not None and isinstance(base.value, dict) != isinstance(over.value, dict):
+            base, over = _in_full(base, key), _in_full(over, key)
+        return self._entry(base, over, (*path, at))
+
+    def _values(self, base: Node, over: Node, path: Path) -> Node:
+        """A plain list from which an overlay takes values out."""
+        result = base.copy()
+        values = _list(result)
+        for each in _list(over):
+            if each.directive != "remove":
+                values.append(self.settled(each, path))
+                continue
+            found = [at for at, value in enumerate(values) if value.directive != "remove" and _same(value, each)]
+            for at in reversed(found):
+                del values[at]
+            if not found and self._keeps(_word(each), each, path):
+                values.append(each)
+        return result
 
 
-def _replacing(base: Node, over: Node) -> Node:
-    result = over.copy()
-    result.directive = None
-    result.overrides = (base.place, *base.overrides)
-    return result
+def _same(one: Node, other: Node) -> bool:
+    return not isinstance(one.value, dict | list) and one.value == other.value and type(one.value) is type(other.value)
 
 
-def _mappings(base: Node, over: Node, path: Path, identify: Identify, findings: Findings) -> Node:
-    result = base.copy()
-    into, keys = result.value, result.keys
-    assert isinstance(into, dict)
-    assert isinstance(over.value, dict)
-    assert keys is not None
-    for key, value in over.value.items():
-        if value.directive == "remove":
-            if key not in into:
-                _nothing_to_remove(key, over, value, path, findings)
-            into.pop(key, None)
-            keys.pop(key, None)
-            continue
-        into[key] = _merge(into[key], value, (*path, key), identify, findings) if key in into else value
-        keys[key] = (over.keys or {})[key]
-    return result
-
-
-def _nothing_to_remove(key: str, over: Node, value: Node, path: Path, findings: Findings) -> None:
-    findings.add(
-        "ORC211", f"cannot remove `{key}`: it is not there", over.key_place(key) if over.keys else value.place,
-        pointer=pointer((*path, key)), hint="the base may have been changed: take the line out",
-    )  # fmt: skip
-
-
-def _is_items(base: Node, over: Node, path: Path, identify: Identify) -> bool:
-    nodes = [*_list(base), *_list(over)]
-    return bool(nodes) and any(identify(path, each) is not None for each in nodes)
+def _in_role(path: Path) -> bool:
+    return len(path) > 2 and path[0] == "roles"
 
 
 def _list(node: Node) -> list[Node]:
     return node.value if isinstance(node.value, list) else []
 
 
-def _items(base: Node, over: Node, path: Path, identify: Identify, findings: Findings) -> Node:
-    result = base.copy()
-    items = _list(result)
-    where = {name: index for index, each in enumerate(items) if (name := identify(path, each)) is not None}
-    removed: set[int] = set()
-    for item in _list(over):
-        name = identify(path, item)
-        at = where.get(name) if name is not None else None
-        if item.directive == "remove":
-            if at is None:
-                _nothing_to_remove(name or "this", item, item, path, findings)
-            else:
-                removed.add(at)
-        elif at is None:
-            items.append(item)
-        else:
-            items[at] = _one_item(items[at], item, (*path, at), identify, findings)
-    result.value = [each for index, each in enumerate(items) if index not in removed]
-    return result
+def _word(node: Node) -> str:
+    return str(node.raw or node.value) if not isinstance(node.value, dict | list) else "this"
 
 
-def _one_item(base: Node, over: Node, path: Path, identify: Identify, findings: Findings) -> Node:
-    """A short string over a mapping says nothing but the identity; a mapping over a short string takes its place."""
-    if isinstance(base.value, dict) and isinstance(over.value, dict):
-        return _merge(base, over, path, identify, findings)
-    return _replacing(base, over)
+def _in_full(node: Node, key: str) -> Node:
+    """`logs` as `{path: logs}`, at the same place."""
+    if isinstance(node.value, dict):
+        return node
+    inner = node.copy()
+    inner.directive = None
+    full = Node({key: inner}, node.file, node.span)
+    full.keys = {key: (node.file, node.span)}
+    full.directive = node.directive
+    return full
+
+
+def _has_directive(node: Node) -> bool:
+    return node.directive is not None or any(_has_directive(child) for _, child in node.children())
 
 
 def leftovers(node: Node, findings: Findings, path: Path = ()) -> None:
-    """Reports `!replace` and `!remove` where there is nothing to lay them over."""
-    if node.directive == "remove":
+    """Reports `!replace` and `!remove` where there is nothing to lay them over. Roles are laid over the top level."""
+    if node.directive is not None:
         findings.add(
-            "ORC224", "`!remove` has a meaning in an overlay only", node.place, pointer=pointer(path),
-            hint="take the line out of the spec itself",
+            "ORC224", f"`!{node.directive}` has a meaning in an overlay only", node.place, pointer=pointer(path),
+            hint="take the line out of the spec itself" if node.directive == "remove" else "write the value without the tag",
         )  # fmt: skip
+        return
+    if len(path) == 1 and path[0] == "roles":
+        for name, role in node.children():
+            if role.directive is not None:
+                leftovers(role, findings, (*path, name))
+        return
     for key, child in node.children():
-        leftovers(child, findings, (*path, key))
+        if child.directive is not None or child.value.__class__ in (dict, list):
+            leftovers(child, findings, (*path, key))
 
 
 def related(node: Node) -> tuple[Related, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from orchestrator.diagnostics import Findings, Place
 from orchestrator.document import interpolate
@@ -11,7 +11,7 @@ from orchestrator.document.node import Node, pointer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    Path = tuple[str | int, ...]
+Path = tuple[str | int, ...]
 
 
 class Interpolated(str):
@@ -52,37 +52,81 @@ class _Absent:
 ABSENT = _Absent()
 
 
+class Missing(NamedTuple):
+    """A variable without a value, at one of the places that need it."""
+
+    name: str
+    text: str
+    """The message of `:?`."""
+    place: Place
+    path: Path
+
+
 class Plain:
     """One conversion: collects the missing variables with their places."""
 
-    def __init__(self, values: Values, findings: Findings) -> None:
+    def __init__(self, values: Values, findings: Findings, raw: frozenset[str] = frozenset()) -> None:
         self.values = values
         self.findings = findings
-        self.missing: list[tuple[str, str, Place]] = []
-        """Name, the message of `:?`, place."""
+        self.raw = raw
+        """Keys of the top level that are left as they were written."""
+        self.missing: list[Missing] = []
         self.used: list[tuple[interpolate.Reference, Place]] = []
         """Every reference that was met."""
+        self.moved: dict[Path, list[int]] = {}
+        """For lists whose elements became more or fewer: where each element stands in the document."""
+
+    def document(self, root: Node) -> dict[str, Any]:
+        """The whole: `x-…` keys are left out, they hold anchors."""
+        assert isinstance(root.value, dict)
+        made: dict[str, Any] = {}
+        for key, child in root.value.items():
+            if key.startswith("x-"):
+                continue
+            if "${" in key:
+                self._key(key, root, ())
+            value = written(child) if key in self.raw else self.of(child, (key,))
+            if value is not ABSENT:
+                made[key] = value
+        return made
 
     def of(self, node: Node, path: Path = ()) -> Any:
         value = node.value
         if value.__class__ is str:
             return self._text(node, path) if "$" in value else value  # type: ignore[operator]
-        if isinstance(value, dict):
-            made = ((key, self.of(child, (*path, key))) for key, child in value.items())
-            return {key: each for key, each in made if each is not ABSENT}
-        if isinstance(value, list):
-            return self._list(value, path)
+        if value.__class__ is dict:
+            made: dict[str, Any] = {}
+            for key, child in value.items():  # type: ignore[union-attr]
+                inner = child.value
+                if inner.__class__ is str and "$" not in inner:
+                    made[key] = inner
+                elif (each := self.of(child, (*path, key))) is not ABSENT:
+                    made[key] = each
+                if "${" in key:
+                    self._key(key, node, path)
+            return made
+        if value.__class__ is list:
+            return self._list(value, path)  # type: ignore[arg-type]
         return value
+
+    def _key(self, key: str, node: Node, path: Path) -> None:
+        self.findings.add("ORC219", f"the key `{key}` cannot hold `${{…}}`", node.key_place(key), pointer=pointer((*path, key)),
+                          hint="`${…}` is filled in in values only")  # fmt: skip
 
     def _list(self, nodes: list[Node], path: Path) -> tuple[Any, ...]:
         """A tuple: the models are frozen, and strict about it."""
         result: list[Any] = []
+        origins: list[int] = []
         for index, child in enumerate(nodes):
             elements = self._spread(child)
             if elements is not None:
                 result.extend(elements)
+                origins.extend(index for _ in elements)
             elif (made := self.of(child, (*path, index))) is not ABSENT:
                 result.append(made)
+                origins.append(index)
+        if len(origins) != len(nodes) or origins != list(range(len(nodes))):
+            self.moved[path] = origins
         return tuple(result)
 
     def _spread(self, node: Node) -> list[str] | None:
@@ -108,25 +152,46 @@ class Plain:
         try:
             template = interpolate.parse(written)
         except interpolate.BadInterpolation as error:
-            place = within(node, error.offset, 2)
+            place = within(node, error.offset, error.length)
             self.findings.add("ORC213", str(error), place, pointer=pointer(path), hint=error.hint)
-            return written
+            return Interpolated(written, known=False, secret=False, written=written)
         references = list(interpolate.references(template))
         if not references:
             return "".join(part for part in template if isinstance(part, str))
         self.used.extend((each, within(node, each.offset, each.length)) for each in references)
         secret = any(self.values.secret(each.name) for each in references)
-        try:
-            text = interpolate.expand(template, self.values.lookup)
-        except Unknown:
-            return Interpolated(written, known=False, secret=secret, written=written)
-        except interpolate.Missing as missing:
-            self.missing.append((missing.name, missing.text, node.place))
+        text = self._expanded(template, node, path)
+        if text is None:
             return Interpolated(written, known=False, secret=secret, written=written)
         only = interpolate.only_reference(template)
         if text == "" and only is not None and only.operator in ("+", ":+"):
             return ABSENT
         return Interpolated(text, known=True, secret=secret, written=written)
+
+    def _expanded(self, template: interpolate.Template, node: Node, path: Path) -> str | None:
+        """The text, or None when a variable is missing or cannot be known yet. Every missing one is noted."""
+        parts: list[str] = []
+        whole = True
+        for part in template:
+            try:
+                parts.append(part if isinstance(part, str) else interpolate.expand((part,), self.values.lookup))
+            except Unknown:
+                whole = False
+            except interpolate.Missing as missing:
+                assert not isinstance(part, str)
+                place = within(node, part.offset, part.length)
+                self.missing.append(Missing(missing.name, missing.text, place, path))
+                whole = False
+        return "".join(parts) if whole else None
+
+
+def written(node: Node) -> Any:
+    """The plain value without any interpolation."""
+    if isinstance(node.value, dict):
+        return {key: written(child) for key, child in node.value.items()}
+    if isinstance(node.value, list):
+        return tuple(written(child) for child in node.value)
+    return node.value
 
 
 def within(node: Node, offset: int, length: int) -> Place:

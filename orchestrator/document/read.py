@@ -60,7 +60,7 @@ def read(data: bytes, file: str, findings: Findings) -> Node | None:
 
 def _decode(data: bytes, file: str, findings: Findings) -> str | None:
     if len(data) > MAX_BYTES:
-        findings.add("ORC002", f"the file has {len(data):,} bytes, at most {MAX_BYTES:,} are read", Place(file))
+        findings.add("ORC002", f"the file has more than {MAX_BYTES:,} bytes", Place(file), hint="is this the right file?")
         return None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         findings.add("ORC003", "the file is UTF-16, not UTF-8", Place(file), hint=f"iconv -f UTF-16 -t UTF-8 {file}")
@@ -352,7 +352,7 @@ def _syntax_hint(problem: str, line: str, column: int) -> str:
         return "check the indentation against the lines above"
     if "cannot start any token" in problem:
         character = line[column : column + 1]
-        return f'quote the text: it cannot start with `{character}`' if character else ""
+        return f"quote the text: it cannot start with `{character}`" if character else ""
     if "found unexpected end of stream" in problem:
         return "a quote or a bracket is not closed"
     return ""

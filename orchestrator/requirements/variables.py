@@ -107,13 +107,13 @@ class Variable(Requirement):
     def _range(self) -> None:
         low, high = self._bound("min", self.min), self._bound("max", self.max)
         if low is not None and high is not None and low > high:
-            raise problem("ORC124", f"`min` {self.min} is greater than `max` {self.max}", "swap them")
+            raise problem("ORC124", f"`min` {self.min} is greater than `max` {self.max}", "swap them", "min")
 
     def _bound(self, name: str, value: float | str | None) -> float | None:
         if value is None or isinstance(value, Interpolated):
             return None
         if self.type not in ("integer", "number", "port", "duration", "size"):
-            raise problem("ORC113", f"`{name}` has no meaning for type `{self.type}`", "it needs type integer, number, port, duration or size")
+            raise problem("ORC113", f"`{name}` has no meaning for type `{self.type}`", "it needs type integer, number, port, duration or size", name)
         if self.type == "duration":
             return parse_duration(value)
         if self.type == "size":
@@ -124,17 +124,15 @@ class Variable(Requirement):
 
     def _only_for_type(self) -> None:
         if self.schemes and self.type != "url":
-            raise problem("ORC113", f"`schemes` has no meaning for type `{self.type}`", "add `type: url`")
+            raise problem("ORC113", f"`schemes` has no meaning for type `{self.type}`", "add `type: url`", "schemes")
         if self.separator and self.type != "list":
-            raise problem("ORC113", f"`separator` has no meaning for type `{self.type}`", "add `type: list`")
+            raise problem("ORC113", f"`separator` has no meaning for type `{self.type}`", "add `type: list`", "separator")
 
     def _alone(self) -> None:
-        if self.required and self.default is not None:
-            raise problem("ORC113", "a variable with a default is never missing", "keep `required` or `default`, not both")
         if self.renamed_to and self.removed:
-            raise problem("ORC113", "`renamed_to` and `removed` exclude each other", "keep one of them")
+            raise problem("ORC113", "`renamed_to` and `removed` exclude each other", "keep one of them", "removed")
         if self.generate and not self.secret:
-            raise problem("ORC113", "a generated value must be a secret", "add `secret: true`")
+            raise problem("ORC113", "a generated value must be a secret", "add `secret: true`", "generate")
 
     def _default_fits(self) -> None:
         for value in self.default_values():
@@ -142,7 +140,7 @@ class Variable(Requirement):
                 continue
             wrong = self.judge(as_text(value, self.separator))
             if wrong is not None:
-                raise problem("ORC124", f"the default does not keep the contract: {wrong[1]}", wrong[2])
+                raise problem("ORC124", f"the default does not keep the contract: {wrong[1]}", wrong[2], "default")
 
     def default_values(self) -> tuple[Any, ...]:
         """Every value the default may come to."""

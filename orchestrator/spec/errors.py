@@ -13,6 +13,8 @@ from orchestrator.document.scalars import explain_trap
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+    from orchestrator.spec.places import Places
+
     Path = tuple[str | int, ...]
 
 _TYPES = {
@@ -20,63 +22,138 @@ _TYPES = {
     "bool_type": "true or false", "list_type": "a list", "tuple_type": "a list", "dict_type": "a mapping",
     "model_type": "a mapping", "none_required": "nothing", "mapping_type": "a mapping",
 }  # fmt: skip
+_OF_VALUES = frozenset({"ORC102", "ORC103", "ORC105", "ORC106", "ORC107", "ORC108", "ORC109", "ORC115", "ORC117", "ORC124"})
 
 
-def translate(error: ValidationError, tree: Node, data: Any, findings: Findings) -> None:
+def translate(error: ValidationError, places: Places, data: Any, findings: Findings) -> None:
     """Adds a finding for each error. `data` is what was decoded, to see which values came from variables."""
-    by_path: dict[Path, list[Any]] = {}
+    by_path: dict[tuple[Path, bool], list[Any]] = {}
     for line in error.errors(include_url=False):
-        by_path.setdefault(_real_path(line["loc"], tree), []).append(line)
-    for path, lines in by_path.items():
+        at_fault = line.get("ctx", {}).get("key")
+        path, of_key = _real_path((*line["loc"], at_fault) if at_fault else line["loc"], places)
+        if not _unknown_yet(line["type"], path, data):
+            by_path.setdefault((path, of_key), []).append(line)
+    told = _Told(findings, places, data)
+    for (path, of_key), lines in by_path.items():
         if len(lines) > 1 and all(each["type"] in _TYPES or each["type"] == "literal_error" for each in lines):
-            _one_of_types(path, lines, tree, data, findings)
+            told.put(path, *_one_of_types(path, lines, told.node(path)))
         else:
             for line in lines:
-                _add(path, line, tree, data, findings)
+                told.put(path, *_words(line, path, of_key, told), key=of_key)
+    told.settle()
 
 
-def _real_path(loc: tuple[int | str, ...], tree: Node) -> Path:
-    """The path in the document: without the steps that only the models have (holders of lists, branches of unions)."""
+class _Told:
+    """Findings about values. What YAML made of a value is said once: with the error where there is one."""
+
+    def __init__(self, findings: Findings, places: Places, data: Any) -> None:
+        self.findings = findings
+        self.places = places
+        self.data = data
+        self.traps: set[tuple[str, Place]] = set()
+
+    def node(self, path: Path) -> Node:
+        return self.places.node(path)
+
+    def put(self, path: Path, code: str, message: str, hint: str, *, key: bool = False) -> None:
+        node, taken = self.places.tree.at(self.places.real(path))
+        if node.raw is not None and taken == len(path):
+            code, message, hint = self._as_written(node, code, message, hint)
+        value = _value_at(path, self.data)
+        if isinstance(value, Interpolated) and value.known and not value.secret:
+            code = "ORC218" if code in _OF_VALUES else code
+            message = f"{message} (from `{value.written}`)"
+        self.findings.add(code, message, self._place(code, node, path, key=key), pointer=pointer(self.places.real(path)),
+                          hint=hint, related=related(node))  # fmt: skip
+
+    def _as_written(self, node: Node, code: str, message: str, hint: str) -> tuple[str, str, str]:
+        if node.trap:
+            self.traps.add((node.trap, node.place))
+            made, quote = explain_trap(node.trap, str(node.raw), node.value)
+            if code == "ORC108":
+                message = f"expected a file mode in quotes, got `{node.raw}`, which YAML 1.1 reads as the number {node.value}"
+                return code, message, f'write it in octal and in quotes: "{node.raw}"'
+            return code, f"{message}: {made}", quote
+        if code in ("ORC102", "ORC105", "ORC106", "ORC107"):
+            message = message.replace(f"`{node.value}`", f"`{node.raw}`")
+            hint = f'write it in quotes: "{node.raw}"' if 'in quotes: "' in hint else hint
+        return code, message, hint
+
+    def _place(self, code: str, node: Node, path: Path, *, key: bool) -> Place:
+        """An unknown key is shown at the key, a missing one at the start of what misses it."""
+        if code == "ORC101":
+            first = node.place
+            return Place(first.file, first.line, first.column, first.line, first.column + 1)
+        return self.places.key(path) if path and (key or code in ("ORC104", "ORC112")) else node.place
+
+    def settle(self) -> None:
+        if self.traps:
+            self.findings.found = [each for each in self.findings.found
+                                   if (each.code, each.place) not in self.traps or each.pointer]  # fmt: skip
+
+
+def _unknown_yet(kind: str, path: Path, data: Any) -> bool:
+    """Whether the value is made of variables that only a start knows: then its type is no mistake yet."""
+    value = _value_at(path, data)
+    return isinstance(value, Interpolated) and not value.known and not kind.startswith(("ORC2", "ORC113"))
+
+
+def _value_at(path: Path, data: Any) -> Any:
+    for step in path:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
+def _real_path(loc: tuple[int | str, ...], places: Places) -> tuple[Path, bool]:
+    """The path in the document: without the steps that only the models have (holders of lists, branches of unions).
+
+    Also whether the error is about a key.
+    """
     path: list[int | str] = []
-    node: Node | None = tree
+    node: Node | None = places.tree
+    of_key = bool(loc) and loc[-1] == "[key]"
     for at, step in enumerate(loc):
         child = None
         if node is not None:
             if isinstance(node.value, dict) and isinstance(step, str):
                 child = node.value.get(step)
-            elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
-                child = node.value[step]
+            elif isinstance(node.value, list) and isinstance(step, int):
+                origins = places.moved.get(tuple(path)) if places.moved else None
+                where = origins[step] if origins is not None and step < len(origins) else step
+                child = node.value[where] if where < len(node.value) else None
         if child is not None:
             node = child
             path.append(step)
         elif at == len(loc) - 1 and node is not None and isinstance(node.value, dict) and step != "[key]":
             path.append(step)
-    return tuple(path)
+    return tuple(path), of_key
 
 
-def _one_of_types(path: Path, lines: list[Any], tree: Node, data: Any, findings: Findings) -> None:
+def _one_of_types(path: Path, lines: list[Any], node: Node) -> tuple[str, str, str]:
     """A union: one finding that names all that would have been right."""
-    expected = []
+    expected: list[str] = []
     for line in lines:
         words = line["ctx"]["expected"].replace("'", "`") if line["type"] == "literal_error" else _TYPES[line["type"]]
         if words not in expected:
             expected.append(words)
+    if "a whole number" in expected and "a number" in expected:
+        expected.remove("a whole number")
     joined = expected[0] if len(expected) == 1 else f"{', '.join(expected[:-1])} or {expected[-1]}"
-    node, _ = tree.at(path)
-    _put("ORC102", f"{_subject(path)} expects {joined}, got {words_for(node.value)}", "", path, tree, data, findings)
+    hint = _type_hint("string_type", node.value) if "a text" in expected else ""
+    return "ORC102", f"{_subject(path)} expects {joined}, got {words_for(node.value)}", hint
 
 
-def _add(path: Path, line: Any, tree: Node, data: Any, findings: Findings) -> None:
-    code, message, hint = _words(line, path, tree)
-    _put(code, message, hint, path, tree, data, findings)
-
-
-def _words(line: Any, path: Path, tree: Node) -> tuple[str, str, str]:
+def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, str]:
     kind, context = line["type"], line.get("ctx", {})
-    subject = _subject(path)
-    found = words_for(_found(path, tree, line["input"]))
     if kind.startswith("ORC"):
-        return kind, _named(kind, context["message"], path, tree), context.get("hint", "")
+        return kind, _named(kind, context["message"], path, told), context.get("hint", "")
+    if of_key:
+        return "ORC109", f"{_key_of(path)} cannot be named `{path[-1] if path else ''}`", _pattern_hint(context)
+    subject = _subject(path)
+    found = words_for(_found(path, told, line["input"]))
     if kind in _TYPES:
         return "ORC102", f"{subject} expects {_TYPES[kind]}, got {found}", _type_hint(kind, line["input"])
     if kind in ("literal_error", "enum"):
@@ -86,7 +163,7 @@ def _words(line: Any, path: Path, tree: Node) -> tuple[str, str, str]:
                  "less_than": ("less than", "lt"), "less_than_equal": ("at most", "le")}[kind]  # fmt: skip
         return "ORC105", f"{subject} must be {bound[0]} {context[bound[1]]:g}, got {found}", ""
     if kind == "string_pattern_mismatch":
-        return "ORC109", f"{subject} cannot be {found}", f"it must match `{context['pattern']}`"
+        return "ORC109", f"{subject} cannot be {found}", _pattern_hint(context)
     if kind in ("too_short", "string_too_short"):
         return "ORC115", f"{subject} must not be empty", ""
     if kind == "finite_number":
@@ -94,22 +171,45 @@ def _words(line: Any, path: Path, tree: Node) -> tuple[str, str, str]:
     return "ORC102", f"{subject}: {line['msg'][:1].lower()}{line['msg'][1:]}", ""
 
 
-def _found(path: Path, tree: Node, value: Any) -> Any:
-    node, taken = tree.at(path)
+_HINTS = {
+    r"^[a-z][a-z0-9-]*$": "small letters, digits and `-`, a letter first",
+    r"^[a-z][a-z0-9_-]*$": "small letters, digits, `-` and `_`, a letter first",
+    r"^[a-z][a-z0-9_.-]*$": "small letters, digits, `-`, `_` and `.`, a letter first",
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters, digits, `-`, `_` and `.`, no sign first",
+    r"^[A-Za-z_][A-Za-z0-9_]*\*?$": "letters, digits and `_`, no digit first; a `*` at the end stands for any ending",
+    r"^/[^\s]*$": "a path starts with `/` and holds no spaces, such as `/ready`",
+    r"^\S+:[0-9]{1,5}$": "for example 127.0.0.1:9000",
+    r"^ORC[0-9]{3}$": "for example ORC312",
+}
+"""Patterns in words."""
+
+
+def _pattern_hint(context: Any) -> str:
+    pattern = context.get("pattern", "")
+    return _HINTS.get(pattern, f"it must match `{pattern}`" if pattern else "")
+
+
+def _key_of(path: Path) -> str:
+    keys = [step for step in path[:-1] if isinstance(step, str)]
+    return f"a key of `{keys[-1]}`" if keys else "a key"
+
+
+def _found(path: Path, told: _Told, value: Any) -> Any:
+    node, taken = told.places.tree.at(told.places.real(path))
     return value if taken < len(path) or isinstance(node.value, (dict, list)) else node.value
 
 
-def _named(code: str, message: str, path: Path, tree: Node) -> str:
+def _named(code: str, message: str, path: Path, told: _Told) -> str:
     """`unknown key … in wait` gets the name of the wait, where it has one."""
-    if code not in ("ORC101", "ORC104"):
+    if code not in ("ORC101", "ORC104") or not path:
         return message
-    node, _ = tree.at(path[:-1])
+    node = told.node(path[:-1])
     for key in ("name", "path", "module", "requirement"):
         named = node.get(key)
         if named is not None and isinstance(named.value, str):
             return f"{message} `{named.value}`"
-    if len(path) > 1 and path[-2] != message.rpartition(" ")[2] and isinstance(path[-2], str) and path[0] in ("variables", "roles"):
-        return f"{message} `{path[-2]}`"
+    if len(path) == 3 and path[0] in ("variables", "roles"):
+        return f"{message} `{path[1]}`"
     return message
 
 
@@ -144,49 +244,3 @@ def _type_hint(kind: str, value: Any) -> str:
     if kind in ("list_type", "tuple_type") and isinstance(value, str):
         return f"write [{value}]"
     return ""
-
-
-def _put(code: str, message: str, hint: str, path: Path, tree: Node, data: Any, findings: Findings) -> None:
-    node, taken = tree.at(path)
-    if node.trap and node.raw is not None and taken == len(path):
-        made, quote = explain_trap(node.trap, node.raw, node.value)
-        message, hint = f"{message}: {made}", quote if code != "ORC108" else f'write it in octal and in quotes: "{node.raw}"'
-        if code == "ORC108":
-            message = f"expected a file mode in quotes, got `{node.raw}`, which YAML 1.1 reads as the number {node.value}"
-        findings.found = [each for each in findings.found if not (each.code == node.trap and each.place == node.place)]
-    elif node.raw is not None and taken == len(path) and code in ("ORC102", "ORC105", "ORC106", "ORC107"):
-        message = message.replace(f"`{node.value}`", f"`{node.raw}`")
-        if 'in quotes: "' in hint:
-            hint = f'write it in quotes: "{node.raw}"'
-    written = _interpolated(path, data)
-    if written is not None:
-        code, hint = ("ORC218" if code in ("ORC102", "ORC103", "ORC105", "ORC106", "ORC107", "ORC108", "ORC109") else code), hint
-        message = f"{message} (from `{written}`)"
-    findings.add(code, message, _place(code, node, path, tree), pointer=pointer(path), hint=hint, related=related(node))
-
-
-def _place(code: str, node: Node, path: Path, tree: Node) -> Place:
-    """An unknown key is shown at the key, a missing one at the start of what misses it."""
-    if code == "ORC101":
-        first = node.place
-        return Place(first.file, first.line, first.column, first.line, first.column + 1)
-    if code in ("ORC104", "ORC112"):
-        return key_or_value(tree, path, key=True)
-    return node.place
-
-
-def key_or_value(tree: Node, path: Path, *, key: bool) -> Place:
-    """The place of a value, or of the key it stands under."""
-    if key and path and isinstance(path[-1], str):
-        return tree.at(path[:-1])[0].key_place(path[-1])
-    return tree.at(path)[0].place
-
-
-def _interpolated(path: Path, data: Any) -> str | None:
-    """The text as written when the value at a path came from `${…}`."""
-    for step in path:
-        try:
-            data = data[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return data.written if isinstance(data, Interpolated) and data.known and not data.secret else None

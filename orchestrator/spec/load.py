@@ -5,27 +5,35 @@ All problems are collected; only a file that cannot be read ends it early.
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from orchestrator.diagnostics import Diagnostic, Findings, Place, in_order
+from orchestrator.diagnostics import Diagnostic, Findings, Place, Related, in_order, suppress
 from orchestrator.document.node import Node
-from orchestrator.document.overlay import lay_over, leftovers
-from orchestrator.document.plain import Plain
-from orchestrator.document.read import MAX_BYTES, read
+from orchestrator.document.overlay import Rules, lay_over, leftovers
+from orchestrator.document.plain import Missing, Plain
 from orchestrator.spec.errors import translate
-from orchestrator.spec.spec import ITEM_LISTS, Spec, identify
+from orchestrator.spec.places import Places
+from orchestrator.spec.sources import Layers, environments, overlay_name, overlay_of
+from orchestrator.spec.spec import ITEM_LISTS, Spec, identify, shorthand
 from orchestrator.spec.values import StaticValues
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from orchestrator.document.plain import Values
+    from orchestrator.spec.references import Known
 
+    Path = tuple[str | int, ...]
 
+__all__ = [
+    "Loaded", "SpecError", "environments", "load", "load_files", "load_text", "missing_findings", "overlay_name", "provenance",
+]  # fmt: skip
+
+_AS_WRITTEN = frozenset({"roles"})
+"""What is not filled in with the rest: a role is, when it has been laid over the top level."""
 
 
 class SpecError(Exception):
@@ -47,23 +55,56 @@ class Loaded:
     sources: dict[str, str] = field(default_factory=dict)
     environment: str = ""
     files: tuple[str, ...] = ()
-    missing: list[tuple[str, str, Place]] = field(default_factory=list)
-    """After `resolve`: variables without a value, with the message of `:?` and the place."""
+    missing: list[Missing] = field(default_factory=list)
+    """After `resolve`: variables without a value, one entry for each place that needs one."""
+    role: str = ""
+    places: Places | None = None
+    """Where the parts of the spec stand."""
 
     @property
     def failed(self) -> bool:
         return self.spec is None or any(each.severity == "error" for each in self.diagnostics)
 
-    def place(self, path: tuple[str | int, ...]) -> Place | None:
-        return self.tree.at(path)[0].place if self.tree is not None else None
+    def place(self, path: Path) -> Place | None:
+        return self.places.place(path) if self.places is not None else None
+
+    def beside(self, path: Path, text: str) -> str:
+        """A path that is relative to the file in which the value at `path` stands, as `schema` is."""
+        import os
+
+        place = self.place(path)
+        return os.path.join(os.path.dirname(place.file), text) if place is not None else text
 
     def resolve(self, values: Values) -> Loaded:
         """The same spec with the values of variables put in; problems of these values are its diagnostics."""
         assert self.tree is not None
         findings = Findings()
-        plain = Plain(values, findings)
-        spec = _decode(plain.of(self.tree), self.tree, findings)
-        return Loaded(spec, self.tree, in_order(findings.found), self.sources, self.environment, self.files, plain.missing)
+        plain = Plain(values, findings, _AS_WRITTEN)
+        data = plain.document(self.tree)
+        places = Places(self.tree, plain.moved)
+        spec = _decode(data, places, findings)
+        found = [each for each in suppress.apply(findings.found, self.sources) if each.code != "ORC223"]
+        return replace(self, spec=spec, diagnostics=in_order(found), missing=plain.missing, places=places)
+
+    def for_role(self, role: str) -> Loaded:
+        """The spec with a role laid over the top level; the diagnostics stay those of the whole.
+
+        Raises LookupError for a role that `roles` does not have. No role at all is the top level itself.
+        """
+        assert self.tree is not None
+        bodies = self.tree.get("roles")
+        if not role:
+            return self
+        body = bodies.get(role) if bodies is not None else None
+        if body is None:
+            raise LookupError(role)
+        from orchestrator.spec.roles import with_role
+
+        tree = with_role(self.tree, body, RULES, Findings())
+        findings = Findings()
+        static, plain = _statically(tree, findings)
+        places = Places(tree, plain.moved)
+        return replace(self, spec=_decode(static, places, findings), tree=tree, role=role, places=places)
 
 
 def load(*files: str, environment: str = "") -> Spec:
@@ -78,106 +119,116 @@ def load(*files: str, environment: str = "") -> Spec:
     return loaded.spec
 
 
-def overlay_name(file: str, environment: str) -> str:
-    """`startup.yaml` and `production` make `startup.production.yaml`."""
-    root, extension = os.path.splitext(file)
-    return f"{root}.{environment}{extension}"
-
-
 def load_files(files: Sequence[str], *, environment: str = "") -> Loaded:
     """Like `load`, with everything that was found, errors and warnings, as values."""
     findings = Findings()
-    sources: dict[str, str] = {}
+    layers = Layers(findings)
     names = list(files)
-    if environment:
-        overlay = overlay_name(names[0], environment)
-        if not os.path.exists(overlay) and os.path.exists(names[0]):
-            findings.add("ORC210", f"the overlay of environment `{environment}` is not there: {overlay}", Place(overlay),
-                         hint=_overlays_there(names[0]))  # fmt: skip
-        else:
+    for name in names:
+        layers.add(name)
+    if environment and layers.complete:
+        overlay = overlay_of(names[0], environment, findings)
+        layers.complete = overlay is not None
+        if overlay is not None:
             names.append(overlay)
-    trees = [tree for name in names if (tree := _read_file(name, findings, sources)) is not None]
-    if len(trees) < len(names):
-        return Loaded(None, None, in_order(findings.found), sources, environment, tuple(names))
-    return _finish(trees, findings, sources, environment, tuple(names))
+            layers.add(overlay)
+    there = names[0] if len(files) == 1 else ""
+    return _finish(layers, findings, environment, tuple(names), lambda: environments(there) if there else [])
 
 
-def load_text(text: str, file: str = "startup.yaml", overlays: Mapping[str, str] | None = None, *, environment: str = "") -> Loaded:
-    """A spec from texts: for tools and tests. `overlays` are laid over it in their order."""
+def load_text(text: str, file: str = "startup.yaml", overlays: Mapping[str, str] | None = None, *, environment: str = "",
+              bases: Mapping[str, str] | None = None) -> Loaded:  # fmt: skip
+    """A spec from texts: for tools and tests. `overlays` are laid over it in their order; `extends` finds `bases`."""
     findings = Findings()
     texts = {file: text, **(overlays or {})}
-    trees = [tree for name, each in texts.items() if (tree := read(each.encode(), name, findings)) is not None]
-    if len(trees) < len(texts):
-        return Loaded(None, None, in_order(findings.found), texts, environment, tuple(texts))
-    return _finish(trees, findings, dict(texts), environment, tuple(texts))
+    layers = Layers(findings, {**(bases or {}), **texts})
+    for name in texts:
+        layers.add(name)
+    return _finish(layers, findings, environment, tuple(texts), list)
 
 
-def _overlays_there(file: str) -> str:
-    folder, name = os.path.split(file)
-    root, extension = os.path.splitext(name)
-    there = sorted(each for each in os.listdir(folder or ".") if each.startswith(root + ".") and each.endswith(extension) and each != name)
-    return f"there are: {', '.join(there)}" if there else "no overlay is there"
+def _finish(layers: Layers, findings: Findings, environment: str, files: tuple[str, ...],
+            overlays: Callable[[], list[str]]) -> Loaded:  # fmt: skip
+    if not layers.complete or not layers.trees:
+        return Loaded(None, None, in_order(findings.found), layers.sources, environment, files)
+    leftovers(layers.trees[0], findings)
+    tree = layers.trees[0]
+    for over in layers.trees[1:]:
+        tree = lay_over(tree, over, RULES, findings)
+    spec, places = _validated(tree, findings, overlays)
+    found = in_order(suppress.apply(findings.found, layers.sources))
+    return Loaded(spec, tree, found, layers.sources, environment, files, places=places)
 
 
-def _read_file(file: str, findings: Findings, sources: dict[str, str]) -> Node | None:
-    try:
-        with open(file, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-            size = os.fstat(stream.fileno()).st_size
-    except OSError as error:
-        hint = {
-            "FileNotFoundError": "name the spec with `-f FILE`, or change to its directory",
-            "IsADirectoryError": f"name the file in it: {os.path.join(file, 'startup.yaml')}",
-            "PermissionError": f"make it readable for uid {os.geteuid()}",
-        }.get(type(error).__name__, "")
-        findings.add("ORC001", f"cannot read {file}: {(error.strerror or str(error)).lower()}", Place(file), hint=hint)
-        return None
-    if len(data) > MAX_BYTES:
-        findings.add("ORC002", f"the file has {max(size, len(data)):,} bytes, at most {MAX_BYTES:,} are read", Place(file),
-                     hint="is this the right file?")  # fmt: skip
-        return None
-    before = len(findings.found)
-    tree = read(data, file, findings)
-    sources[file] = data.decode("utf-8-sig", "replace")
-    if tree is None and len(findings.found) == before:
-        raise AssertionError(f"reading {file} failed without a finding")
-    return tree
+def _validated(tree: Node, findings: Findings, overlays: Callable[[], list[str]]) -> tuple[Spec | None, Places]:
+    """Decodes the top level and every role over it, and checks what refers to what in each."""
+    from orchestrator.spec.references import Known, check, unused
 
-
-def _finish(trees: Sequence[Node], findings: Findings, sources: dict[str, str], environment: str, files: tuple[str, ...]) -> Loaded:
-    leftovers(trees[0], findings)
-    tree = trees[0]
-    for over in trees[1:]:
-        tree = lay_over(tree, over, _identity, findings)
     static, plain = _statically(tree, findings)
+    places = Places(tree, plain.moved)
     before = len(findings.found)
-    spec = _decode(static, tree, findings)
+    spec = _decode(static, places, findings)
     whole, broken = spec, frozenset[str]()
     if whole is None:
-        whole, broken = _without(static, tree, findings.found[before:])
+        whole, broken = _without(static, places, findings.found[before:])
+    known = Known.of(tree, overlays)
     if whole is not None:
-        from orchestrator.spec.references import check
+        check(whole, places, plain, findings, known, broken)
+    if tree.get("roles") is not None:
+        from orchestrator.spec.roles import each_role
 
-        check(whole, tree, plain, findings, broken)
-    return Loaded(spec, tree, in_order(findings.found), sources, environment, files)
+        for role, its_tree in each_role(tree, RULES, findings):
+            _validate_role(role, its_tree, findings, known)
+    if whole is not None and not broken:
+        unused(whole, places, findings, known)
+    return spec, places
 
 
-def _identity(path: tuple[str | int, ...], node: Node) -> str | None:
+def _validate_role(role: str, tree: Node, findings: Findings, known: Known) -> None:
+    """What is wrong with the top level is not said again."""
+    from orchestrator.spec.references import check
+
+    mine = Findings()
+    static, plain = _statically(tree, mine)
+    places = Places(tree, plain.moved)
+    spec, broken = _decode(static, places, mine), frozenset[str]()
+    if spec is None:
+        spec, broken = _without(static, places, mine.found)
+    if spec is not None:
+        check(spec, places, plain, mine, known.within(role), broken)
+    said = {(each.code, each.message, each.place) for each in findings.found}
+    findings.found += [each for each in mine.found if (each.code, each.message, each.place) not in said]
+
+
+def _identity(path: Path, node: Node) -> str | None:
     """The identity of an item in a list at a path, also inside a role."""
-    section = path[2] if len(path) == 3 and path[0] == "roles" else path[0] if len(path) == 1 else None
+    section = _section(path)
     if section not in ITEM_LISTS:
         return None
     value: Any = node.value
     if isinstance(value, dict):
         value = {key: each.value for key, each in value.items()}
-    return identify(str(section), value)
+    return identify(section, value)
+
+
+def _section(path: Path) -> str:
+    """The list of items at a path, at the top level or in a role."""
+    return str(path[2] if len(path) == 3 and path[0] == "roles" else path[0] if len(path) == 1 else "")
+
+
+def _shorthand(path: Path) -> str | None:
+    section = _section(path)
+    return shorthand(section) if section in ITEM_LISTS else None
+
+
+RULES = Rules(_identity, _shorthand)
 
 
 def _statically(tree: Node, findings: Findings) -> tuple[Any, Plain]:
     """The plain values with what the contracts' defaults tell; contracts first, because they say what is secret."""
     contracts = _contracts(tree)
-    plain = Plain(StaticValues(contracts), findings)
-    return plain.of(tree), plain
+    plain = Plain(StaticValues(contracts), findings, _AS_WRITTEN)
+    return plain.document(tree), plain
 
 
 def _contracts(tree: Node) -> dict[str, Any]:
@@ -197,39 +248,85 @@ def _contracts(tree: Node) -> dict[str, Any]:
     return contracts
 
 
-def _without(data: Any, tree: Node, found: Sequence[Diagnostic]) -> tuple[Spec | None, frozenset[str]]:
-    """The spec without the items that cannot be decoded, and their names: so that the rest is checked as well."""
+def _without(data: Any, places: Places, found: Sequence[Diagnostic]) -> tuple[Spec | None, frozenset[str]]:
+    """The spec without the parts that cannot be decoded, and their names: so that the rest is checked as well."""
     from orchestrator.document.node import steps_of
 
     rest, broken, gone = dict(data), set[str](), dict[str, set[int]]()
-    for path in {tuple(steps_of(each.pointer)) for each in found}:
-        section = str(path[0]) if path else ""
-        if section in ITEM_LISTS and len(path) > 1 and path[1].isdigit():
+    for path in {tuple(steps_of(each.pointer)) for each in found if each.severity == "error" and each.pointer}:
+        section = path[0]
+        inner = rest.get(section)
+        if section in ITEM_LISTS and len(path) > 1 and path[1].isdigit() and isinstance(inner, tuple):
             index = int(path[1])
             gone.setdefault(section, set()).add(index)
-            broken.add(_identity((section,), tree.at((section, index))[0]) or "")
-        elif section == "variables" and len(path) > 1 and isinstance(rest.get("variables"), dict):
-            rest["variables"] = {name: each for name, each in rest["variables"].items() if name != path[1]}
+            broken.add(_identity((section,), places.tree.at((section, index))[0]) or "")
+        elif section not in ("version", "service", "extends") and len(path) > 1 and isinstance(inner, dict):
+            rest[section] = {name: each for name, each in inner.items() if name != path[1]}
             broken.add(path[1])
-        elif section in ("version", "service", ""):
-            rest["version"], rest["service"] = 1, "unnamed"
         else:
             rest.pop(section, None)
             broken.add(section)
     for section, indexes in gone.items():
-        if isinstance(rest.get(section), tuple) and len(rest[section]) == len(data[section]):
-            rest[section] = tuple(each for at, each in enumerate(rest[section]) if at not in indexes)
-    try:
-        return Spec.model_validate(rest), frozenset(broken)
-    except ValidationError:
-        return None, frozenset(broken)
+        if isinstance(rest.get(section), tuple):
+            _cut(section, indexes, rest, places)
+    return _whatever_is_left(rest, broken)
 
 
-def _decode(data: Any, tree: Node, findings: Findings) -> Spec | None:
+def _whatever_is_left(rest: dict[str, Any], broken: set[str]) -> tuple[Spec | None, frozenset[str]]:
+    """A section that cannot do without what was taken out of it goes as well."""
+    for _ in range(2):
+        rest.setdefault("version", 1)
+        rest.setdefault("service", "unnamed")
+        try:
+            return Spec.model_validate(rest), frozenset(broken)
+        except ValidationError as error:
+            for line in error.errors(include_url=False):
+                if line["loc"]:
+                    broken.add(str(line["loc"][0]))
+                    rest.pop(str(line["loc"][0]), None)
+    return None, frozenset(broken)
+
+
+def _cut(section: str, indexes: Collection[int], rest: dict[str, Any], places: Places) -> None:
+    """Takes items out of a list, and remembers where the others stand."""
+    values = rest[section]
+    origins = places.moved.get((section,), list(range(len(values))))
+    kept = [at for at in range(len(values)) if origins[at] not in indexes]
+    rest[section] = tuple(values[at] for at in kept)
+    places.cut[(section,)] = [origins[at] for at in kept]
+
+
+def _decode(data: Any, places: Places, findings: Findings) -> Spec | None:
     try:
         return Spec.model_validate(data)
     except ValidationError as error:
-        translate(error, tree, data, findings)
+        translate(error, places, data, findings)
         return None
 
 
+def missing_findings(loaded: Loaded, skipped: Collection[Path] = ()) -> list[Diagnostic]:
+    """ORC217 for each variable that a start needs and does not have, with all its places.
+
+    `skipped` are the paths of items that are not tried: what only they need is not missing.
+    """
+    by_name: dict[str, list[Missing]] = {}
+    for each in loaded.missing:
+        if not any(each.path[: len(path)] == tuple(path) for path in skipped):
+            by_name.setdefault(each.name, []).append(each)
+    findings = Findings()
+    for name, uses in by_name.items():
+        said = next((each.text for each in uses if each.text), "")
+        contract = loaded.spec.variables.get(name) if loaded.spec is not None else None
+        why = said or (contract.why if contract is not None and contract.why else "")
+        findings.add("ORC217", f"the variable `{name}` is not set" + (f": {why}" if why else ""), uses[0].place,
+                     item=f"variable:{name}" if contract is not None else "",
+                     related=[Related("also needed at", place) for place in dict.fromkeys(each.place for each in uses[1:])],
+                     hint=f"set {name} where the container is started, or give a default: `${{{name}:-…}}`")  # fmt: skip
+    return in_order(findings.found)
+
+
+def provenance(loaded: Loaded) -> dict[str, dict[str, Any]]:
+    """For each value of the effective spec, by JSON pointer: the file and line it came from, and what it overrode."""
+    from orchestrator.document.dump import provenance as of_tree
+
+    return of_tree(loaded.tree) if loaded.tree is not None else {}

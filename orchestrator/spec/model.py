@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Model")
 
 
-def problem(code: str, message: str, hint: str = "") -> PydanticCustomError:
-    """An error with a diagnostic code of its own, to be raised in a validator."""
-    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})  # type: ignore[arg-type]
+def problem(code: str, message: str, hint: str = "", key: str = "") -> PydanticCustomError:
+    """An error with a diagnostic code of its own, to be raised in a validator.
+
+    A validator of a whole model names the key that is at fault, where it is one.
+    """
+    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint, "key": key})  # type: ignore[arg-type]
 
 
 class Model(BaseModel):
@@ -89,11 +92,21 @@ class Model(BaseModel):
     @field_validator("*", mode="wrap")
     @classmethod
     def _interpolated(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        if value.__class__ is not Interpolated:
-            return handler(value)
-        if info.field_name in cls.fixed:
-            raise problem("ORC219", f"`{info.field_name}` cannot hold `${{…}}`", "write the value itself")
-        return _late(value, handler)
+        kind = value.__class__
+        if kind is Interpolated:
+            if info.field_name in cls.fixed:
+                raise _not_here(cls, str(info.field_name))
+            return _late(value, handler)
+        if kind is tuple and any(each.__class__ is Interpolated for each in value):
+            if info.field_name in cls.fixed:
+                raise _not_here(cls, str(info.field_name))
+            return _late_elements(value, handler)
+        return handler(value)
+
+
+def _not_here(model: type[Model], name: str) -> PydanticCustomError:
+    key = model.model_fields[name].alias or name
+    return problem("ORC219", f"`{key}` cannot hold `${{…}}`: it is needed before any value is known", "write the value itself")
 
 
 def _line(error: PydanticCustomError, loc: tuple[int | str, ...], value: Any) -> InitErrorDetails:
@@ -137,12 +150,41 @@ def _late(value: Interpolated, handler: Callable[[Any], Any]) -> Any:
         return value
     text = str(value)
     try:
-        return handler(text)
+        try:
+            return handler(text)
+        except ValidationError:
+            scalar = resolve(text)[0]
+            if scalar.__class__ is str:
+                raise
+            return handler(scalar)
     except ValidationError:
-        scalar = resolve(text)[0]
-        if scalar.__class__ is str:
+        if value.secret:
+            raise _unsaid(value) from None
+        raise
+
+
+def _late_elements(values: tuple[Any, ...], handler: Callable[[Any], Any]) -> Any:
+    """The same for the elements of a list."""
+    try:
+        return handler(values)
+    except ValidationError as error:
+        secret = next((each for each in values if each.__class__ is Interpolated and each.secret and each.known), None)
+        if any(line["type"] == "ORC216" for line in error.errors(include_url=False)):
             raise
-        return handler(scalar)
+        if secret is not None:
+            raise _unsaid(secret) from None
+        wrong = {line["loc"][0] for line in error.errors(include_url=False) if line["loc"]}
+        unknown = {at for at, each in enumerate(values) if each.__class__ is Interpolated and not each.known}
+        if wrong and wrong <= unknown:
+            return values
+        read = tuple(resolve(str(each))[0] if each.__class__ is Interpolated and each.known else each for each in values)
+        if read == values:
+            raise
+        return handler(read)
+
+
+def _unsaid(value: Interpolated) -> PydanticCustomError:
+    return problem("ORC218", f"the value of `{value.written}` does not fit here; it is secret and not shown", "set it to a value of the right type")
 
 
 def keyed(data: Any, noun: str, names: Collection[str], common: Collection[str], load: Callable[[str], type[Model]]) -> Any:

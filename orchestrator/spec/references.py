@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.diagnostics import Findings, Place, Related
-from orchestrator.document.node import Node, pointer
+from orchestrator.diagnostics import Related
+from orchestrator.diagnostics.suggest import closest
+from orchestrator.document.plain import Interpolated
 from orchestrator.spec.item import Action, Named
 from orchestrator.spec.spec import Spec, identity
-from orchestrator.spec.values import find_contract
+from orchestrator.spec.values import default_references, find_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from orchestrator.diagnostics import Findings
+    from orchestrator.document.node import Node
     from orchestrator.document.plain import Plain
+    from orchestrator.spec.places import Places
 
     Path = tuple[str | int, ...]
 
@@ -22,6 +27,28 @@ BUILT_IN_VARIABLES = frozenset({
     "PATH", "HOME", "USER", "HOSTNAME", "PWD", "LANG", "TZ", "TMPDIR", "WEB_CONCURRENCY", "PUID", "PGID",
 })  # fmt: skip
 """Names that need no contract: the engine's own, and those every container has."""
+WORDS_FOR_UNKNOWN_ROLES = ("stop", "exec")
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known beside one effective spec: the roles there are, and what any of them uses."""
+
+    roles: tuple[str, ...] = ()
+    overlays: Callable[[], list[str]] = list
+    """The environments that have an overlay; none when that is not known."""
+    role: str = ""
+    used_fallbacks: set[str] = field(default_factory=set)
+    """Named fallbacks that the top level or any role uses."""
+
+    @classmethod
+    def of(cls, tree: Node, overlays: Callable[[], list[str]]) -> Known:
+        section = tree.get("roles")
+        names = tuple(section.value) if section is not None and isinstance(section.value, dict) else ()
+        return cls(names, overlays)
+
+    def within(self, role: str) -> Known:
+        return replace(self, role=role)
 
 
 class Index:
@@ -41,6 +68,9 @@ class Index:
         self.fixed = ["port", "launch"] if spec.launch is not None else []
         if spec.health is not None:
             self.fixed += [f"health:{name}" for name, _ in spec.health.named()]
+        self._by_name: dict[str, list[str]] = {}
+        for name in self.names:
+            self._by_name.setdefault(name.partition(":")[2], []).append(name)
 
     @property
     def names(self) -> list[str]:
@@ -50,137 +80,171 @@ class Index:
         """The ids a reference may mean: the id itself, or every id whose name it is."""
         if reference in self.items or reference in self.fixed:
             return [reference]
-        return [name for name in self.names if name.partition(":")[2] == reference]
+        return list(self._by_name.get(reference, ())) if reference else []
 
 
-def check(spec: Spec, tree: Node, plain: Plain, findings: Findings, broken: frozenset[str] = frozenset()) -> None:
+def check(spec: Spec, places: Places, plain: Plain, findings: Findings, known: Known, broken: frozenset[str] = frozenset()) -> None:
     """Adds a finding for everything that refers to nothing, to several things, or to itself.
 
     `broken` names the parts that could not be decoded and are not in the spec: nothing is said about them.
     """
+    from orchestrator.spec import reachable, semantics
+
     index = Index(spec, broken)
-    _unique(index, tree, findings)
-    needs = _needs(index, tree, findings)
-    _cycles(needs, index, tree, findings)
-    _fallbacks(spec, tree, findings, broken)
-    _health(spec, tree, findings)
+    _unique(index, places, findings)
+    needs = _needs(index, places, findings)
+    _cycles(needs, places, findings)
+    _fallbacks(spec, places, findings, known, broken)
+    _locks(spec, index, places, findings)
+    _roles(spec, places, findings, known, broken)
+    _rehearsal(spec, index, places, findings)
     _names(spec, plain, findings, broken)
+    _default_cycles(spec, places, findings)
+    reachable.check(spec, index, needs, places, findings, known)
+    semantics.check(spec, places, findings, broken)
 
 
-def _unique(index: Index, tree: Node, findings: Findings) -> None:
+def _unique(index: Index, places: Places, findings: Findings) -> None:
     for name, path in index.twice:
-        first = tree.at(index.items[name][0])[0].place
-        findings.add("ORC203", f"the id `{name}` is used twice", tree.at(path)[0].place, pointer=pointer(path), item=name,
-                     hint="ids are unique: give one of them another name, or an `id` of its own",
-                     related=[Related("first used here", first)])  # fmt: skip
+        first = places.place(index.items[name][0])
+        places.add(findings, "ORC203", f"the id `{name}` is used twice", path, item=name,
+                   hint="ids are unique: give one of them another name, or an `id` of its own",
+                   also=[Related("first used here", first)])  # fmt: skip
 
 
-def _needs(index: Index, tree: Node, findings: Findings) -> dict[str, list[tuple[str, Path]]]:
+def _needs(index: Index, places: Places, findings: Findings) -> dict[str, list[tuple[str, Path]]]:
     """For each item the ids it needs, with the places of the references."""
     result: dict[str, list[tuple[str, Path]]] = {}
     for name, (path, item) in index.items.items():
         result[name] = []
         for at, reference in enumerate(item.needs):
             place: Path = (*path, "needs", at)
-            found = resolve(reference, index, tree.at(place)[0].place, place, name, findings)
+            found = resolve(reference, index, places, place, name, findings)
             if found is not None:
                 result[name].append((found, place))
     return result
 
 
-def resolve(reference: str, index: Index, place: Place, path: Path, item: str, findings: Findings) -> str | None:
+def resolve(reference: str, index: Index, places: Places, path: Path, item: str, findings: Findings, *, key: bool = False) -> str | None:
     """The one id a reference means; a finding when it is none or several."""
     found = index.find(reference)
-    if not found and {reference, reference.partition(":")[2]} & index.broken:
-        return None
     if len(found) == 1:
         return found[0]
+    kind, _, name = reference.partition(":")
+    if not found and ({reference, name} & index.broken or (kind == "health" and "health" in index.broken)):
+        return None
     if found:
         listed = ", ".join(f"`{each}`" for each in found)
-        findings.add("ORC202", f"`{reference}` may mean {listed}", place, pointer=pointer(path), item=item, hint="write the whole id")
+        places.add(findings, "ORC202", f"`{reference}` may mean {listed}", path, item=item, key=key, hint="write the whole id")
+    elif kind == "health" and name:
+        there = [each.partition(":")[2] for each in index.fixed if each.startswith("health:")]
+        places.add(findings, "ORC209", f"`health` declares no endpoint `{name}`", path, item=item, key=key, hint=_near(name, there))
     else:
-        from orchestrator.diagnostics.suggest import closest
-
-        near = closest(reference, [*index.names, *(name.partition(":")[2] for name in index.names)])
-        there = ", ".join(f"`{each}`" for each in index.names[:12])
-        findings.add("ORC201", f"there is no item `{reference}`", place, pointer=pointer(path), item=item,
-                     hint=f"did you mean `{near}`?" if near else f"there are: {there}" if there else "the spec has no items")  # fmt: skip
+        places.add(findings, "ORC201", f"there is no item `{reference}`", path, item=item, key=key, hint=_near_item(reference, index))
     return None
 
 
-def _cycles(needs: dict[str, list[tuple[str, Path]]], index: Index, tree: Node, findings: Findings) -> None:
-    """Each cycle once, printed in full."""
+def _near_item(reference: str, index: Index) -> str:
+    near = closest(reference, index.names) or closest(reference, [name.partition(":")[2] for name in index.names])
+    there = [name for name in index.names if not name.startswith("variable:")] or index.names
+    return f"did you mean `{near}`?" if near else _there(there) or "the spec has no items"
+
+
+def _near(word: str, there: Sequence[str]) -> str:
+    near = closest(word, there)
+    return f"did you mean `{near}`?" if near else _there(there)
+
+
+def _there(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"there are: {', '.join(f'`{each}`' for each in names[:12])}{more}" if names else ""
+
+
+def _cycles(needs: Mapping[str, list[tuple[str, Path]]], places: Places, findings: Findings) -> None:
+    """Each cycle once, printed in full. The launch comes after every item, so none can need it."""
+    for name, targets in needs.items():
+        for target, path in targets:
+            if target == "launch" or target.startswith("health:"):
+                places.add(findings, "ORC204", f"a cycle of needs: {name} → {target} → {name}", path, item=name,
+                           hint="the launch waits for every item, so no item can need it or its health")  # fmt: skip
+    for cycle, path in cycles({name: [each for each in targets if each[0] in needs] for name, targets in needs.items()}):
+        places.add(findings, "ORC204", f"a cycle of needs: {' → '.join(cycle)}", path, item=cycle[-2], hint="take out one of the `needs`")
+
+
+def cycles(edges: Mapping[str, Sequence[tuple[str, Path]]]) -> Iterator[tuple[list[str], Path]]:
+    """The cycles that a walk through a graph meets, each with the place of the edge that closes it."""
     done: set[str] = set()
-    for start in needs:
-        trail: list[str] = []
-        _walk(start, needs, trail, done, index, tree, findings)
-
-
-def _walk(name: str, needs: dict[str, list[tuple[str, Path]]], trail: list[str], done: set[str],
-          index: Index, tree: Node, findings: Findings) -> None:  # fmt: skip
-    stack: list[tuple[str, Iterator[tuple[str, Path]]]] = [(name, iter(needs.get(name, ())))] if name not in done else []
-    trail.extend(each for each, _ in stack)
-    while stack:
-        current, remaining = stack[-1]
-        step = next(remaining, None)
-        if step is None:
-            stack.pop()
-            trail.pop()
-            done.add(current)
-            continue
-        target, path = step
-        if target in trail:
-            cycle = [*trail[trail.index(target) :], target]
-            findings.add("ORC204", f"a cycle of needs: {' → '.join(cycle)}", tree.at(path)[0].place, pointer=pointer(path), item=current,
-                         hint="take out one of the `needs`")  # fmt: skip
-        elif target not in done and target in needs:
-            stack.append((target, iter(needs[target])))
-            trail.append(target)
+    for start in edges:
+        trail: dict[str, Iterator[tuple[str, Path]]] = {} if start in done else {start: iter(edges[start])}
+        while trail:
+            current = next(reversed(trail))
+            target, path = next(trail[current], ("", ()))
+            if not target:
+                done.add(current)
+                del trail[current]
+            elif target in trail:
+                names = list(trail)
+                yield [*names[names.index(target) :], target], path
+            elif target not in done:
+                trail[target] = iter(edges.get(target, ()))
 
 
 def action_lists(spec: Spec) -> Iterator[tuple[Path, str, tuple[Action, ...]]]:
     """Every `on_failure` of the spec: its path, the kind it stands on, and the actions."""
     for path, item in spec.located_items():
-        if item.on_failure is not None:
+        if item.on_failure is not None and not isinstance(item.on_failure, Interpolated):
             yield (*path, "on_failure"), item.kind, item.on_failure
     for name in ("launch", "health"):
         section = getattr(spec, name)
-        if section is not None and section.on_failure is not None:
+        if section is not None and section.on_failure is not None and not isinstance(section.on_failure, Interpolated):
             yield (name, "on_failure"), name, section.on_failure
-    if spec.on_failure is not None:
+    if spec.on_failure is not None and not isinstance(spec.on_failure, Interpolated):
         yield ("on_failure",), "", spec.on_failure
     for name, actions in (spec.fallbacks or {}).items():
-        yield ("fallbacks", name), "", actions
+        if not isinstance(actions, Interpolated):
+            yield ("fallbacks", name), "", actions
 
 
-def _action_path(path: Path, at: int, tree: Node) -> Path:
-    node, _ = tree.at(path)
-    return (*path, at) if isinstance(node.value, list) else path
+def action_path(path: Path, at: int, places: Places) -> Path:
+    """Where an action of a list stands; a single one stands without a list."""
+    return (*path, at) if isinstance(places.node(path).value, list) else path
 
 
-def _fallbacks(spec: Spec, tree: Node, findings: Findings, broken: frozenset[str]) -> None:
+def _fallbacks(spec: Spec, places: Places, findings: Findings, known: Known, broken: frozenset[str]) -> None:
     named = spec.fallbacks or {}
-    used: set[str] = set()
     for path, kind, actions in action_lists(spec):
         for at, action in enumerate(actions):
-            place = _action_path(path, at, tree)
+            place = action_path(path, at, places)
             if isinstance(action, Named):
-                used.add(action.name)
-                if "fallbacks" not in broken:
-                    _named_action(action, named, tree, place, findings)
+                known.used_fallbacks.add(action.name)
+                if "fallbacks" not in broken and action.name not in broken:
+                    _named_action(action, named, kind, places, place, findings)
             elif kind and action.allowed is not None and kind not in action.allowed:
-                listed = ", ".join(f"`{each}`" for each in sorted(action.allowed))
-                findings.add("ORC222", f"`{action.word}` cannot stand on a {kind}", tree.at(place)[0].place, pointer=pointer(place),
-                             hint=f"it belongs to: {listed}")  # fmt: skip
+                _not_here(action, kind, places, place, findings, ())
             if at + 1 < len(actions) and ends(action, named):
-                behind = _action_path(path, at + 1, tree)
-                findings.add("ORC207", f"nothing behind `{action.word}` is ever reached", tree.at(behind)[0].place,
-                             pointer=pointer(behind), hint=_behind(action))  # fmt: skip
-    _named_cycles(named, tree, findings)
-    for name in named:
-        if name not in used and not broken:
-            findings.add("ORC206", f"the fallback `{name}` is never used", tree.at(("fallbacks",))[0].key_place(name),
-                         pointer=pointer(("fallbacks", name)), hint="name it in an `on_failure`, or take it out")  # fmt: skip
+                places.add(findings, "ORC207", f"nothing behind `{action.word}` is ever reached",
+                           action_path(path, at + 1, places), hint=_behind(action))  # fmt: skip
+                break
+    edges = {name: [(each.name, ("fallbacks", name)) for each in actions if isinstance(each, Named) and each.name in named]
+             for name, actions in named.items() if not isinstance(actions, Interpolated)}  # fmt: skip
+    for cycle, path in cycles(edges):
+        places.add(findings, "ORC220", f"fallbacks name one another in a circle: {' → '.join(cycle)}", path, key=True,
+                   hint="end one of them with an action of its own")  # fmt: skip
+
+
+def unused(spec: Spec, places: Places, findings: Findings, known: Known) -> None:
+    """Warns of named fallbacks that neither the top level nor a role uses."""
+    for name in spec.fallbacks or {}:
+        if name not in known.used_fallbacks:
+            places.add(findings, "ORC206", f"the fallback `{name}` is never used", ("fallbacks", name), key=True,
+                       hint="name it in an `on_failure`, or take it out")  # fmt: skip
+
+
+def _not_here(action: Action, kind: str, places: Places, place: Path, findings: Findings, via: Sequence[str]) -> None:
+    listed = ", ".join(f"`{each}`" for each in sorted(action.allowed or ()))
+    through = f" (in the fallback `{via[0]}`)" if via else ""
+    article = "an" if kind[0] in "aeiou" else "a"
+    places.add(findings, "ORC222", f"`{action.word}` cannot stand on {article} {kind}{through}", place, hint=f"it belongs to: {listed}")
 
 
 def _behind(action: Action) -> str:
@@ -191,56 +255,61 @@ def _behind(action: Action) -> str:
     return "take out what follows it"
 
 
-def ends(action: Action, named: dict[str, tuple[Action, ...]], seen: frozenset[str] = frozenset()) -> bool:
+def ends(action: Action, named: Mapping[str, tuple[Action, ...]], seen: frozenset[str] = frozenset()) -> bool:
     """Whether nothing behind an action of a list can be reached."""
     if isinstance(action, Named):
+        if action.name in seen or len(seen) > 50:
+            return False
         inner = named.get(action.name, ())
-        return action.name not in seen and any(ends(each, named, seen | {action.name}) for each in inner)
+        return any(ends(each, named, seen | {action.name}) for each in inner if isinstance(each, Action))
     return action.ends or (not action.remedy and not getattr(action, "leads_on", False))
 
 
-def _named_action(action: Named, named: dict[str, Any], tree: Node, path: Path, findings: Findings) -> None:
-    if action.name in named:
+def _named_action(action: Named, named: Mapping[str, Any], kind: str, places: Places, path: Path, findings: Findings) -> None:
+    if action.name not in named:
+        from orchestrator.spec.kinds import FALLBACKS
+
+        there = [*named, *FALLBACKS.built_in]
+        places.add(findings, "ORC205", f"there is no fallback `{action.name}`", path, hint=_near(action.name, there))
         return
-    from orchestrator.diagnostics.suggest import closest
-    from orchestrator.spec.kinds import FALLBACKS
-
-    near = closest(action.name, [*named, *FALLBACKS.built_in])
-    there = ", ".join(f"`{each}`" for each in (*named, *FALLBACKS.built_in))
-    findings.add("ORC205", f"there is no fallback `{action.name}`", tree.at(path)[0].place, pointer=pointer(path),
-                 hint=f"did you mean `{near}`?" if near else f"there are: {there}")  # fmt: skip
+    for each in named[action.name] if kind else ():
+        if isinstance(each, Action) and each.allowed is not None and kind not in each.allowed:
+            _not_here(each, kind, places, path, findings, (action.name,))
 
 
-def _named_cycles(named: dict[str, tuple[Action, ...]], tree: Node, findings: Findings) -> None:
-    told: set[frozenset[str]] = set()
-
-    def follow(name: str, trail: tuple[str, ...]) -> None:
-        for action in named.get(name, ()):
-            if not isinstance(action, Named):
-                continue
-            if action.name in trail:
-                cycle = (*trail[trail.index(action.name) :], action.name)
-                if frozenset(cycle) not in told:
-                    told.add(frozenset(cycle))
-                    findings.add("ORC220", f"fallbacks name one another in a circle: {' → '.join(cycle)}",
-                                 tree.at(("fallbacks",))[0].key_place(trail[-1]), pointer=pointer(("fallbacks", trail[-1])),
-                                 hint="end one of them with an action of its own")  # fmt: skip
-            else:
-                follow(action.name, (*trail, action.name))
-
-    for name in named:
-        follow(name, (name,))
+def _locks(spec: Spec, index: Index, places: Places, findings: Findings) -> None:
+    """A lock without a `/` is the name of a postgres wait."""
+    postgres = [wait.name for wait in spec.wait_for if _is_postgres(wait)]
+    for at, step in enumerate(spec.steps):
+        lock = step.lock
+        if not isinstance(lock, str) or isinstance(lock, Interpolated) or "/" in lock:
+            continue
+        name = lock.removeprefix("wait:")
+        if name in postgres or name in index.broken:
+            continue
+        other = index.items.get(f"wait:{name}")
+        message = f"the lock `{lock}` is no postgres wait" if other else f"there is no postgres wait `{lock}` to lock with"
+        hint = _near(name, postgres) or "declare one under `wait_for`, or write a path with a `/`"
+        places.add(findings, "ORC201", message, ("steps", at, "lock"), item=step.identity, hint=hint)
 
 
-def _health(spec: Spec, tree: Node, findings: Findings) -> None:
-    """Liveness that asks what readiness asks restarts a service for what a dependency did."""
-    health = spec.health
-    if health is None or health.live is None or health.ready is None or health.live.path is None:
+def _is_postgres(wait: Any) -> bool:
+    return getattr(wait, "postgres", None) is not None
+
+
+def _roles(spec: Spec, places: Places, findings: Findings, known: Known, broken: frozenset[str]) -> None:
+    if "roles" in broken or known.role:
         return
-    if health.live.path == health.ready.path and health.live.port == health.ready.port:
-        findings.add("ORC129", f"`live` and `ready` both ask `{health.live.path}`", tree.at(("health", "live"))[0].place,
-                     pointer="/health/live", item="health:live",
-                     hint="a liveness endpoint asks nothing but the process itself")  # fmt: skip
+    for name, words in (("default_role", ()), ("unknown_role", WORDS_FOR_UNKNOWN_ROLES)):
+        role = getattr(spec, name)
+        if role is not None and role not in known.roles and role not in words:
+            places.add(findings, "ORC221", f"there is no role `{role}`", (name,),
+                       hint=_near(role, [*known.roles, *words]) or "the spec declares no `roles`")  # fmt: skip
+
+
+def _rehearsal(spec: Spec, index: Index, places: Places, findings: Findings) -> None:
+    for reference in spec.rehearsal or {}:
+        resolve(reference, index, places, ("rehearsal", reference), "", findings, key=True)
 
 
 def run_time_names(spec: Spec) -> set[str]:
@@ -259,14 +328,34 @@ def run_time_names(spec: Spec) -> set[str]:
 
 def _names(spec: Spec, plain: Plain, findings: Findings, broken: frozenset[str]) -> None:
     """Warns of `${NAME}` that no contract declares and no default covers."""
-    from orchestrator.diagnostics.suggest import closest
-
     known = run_time_names(spec)
+    said: dict[str, str] = {}
     for reference, place in plain.used:
         name = reference.name
-        if reference.optional or reference.operator or name in known or name in broken or name in BUILT_IN_VARIABLES:
+        if reference.operator or name in spec.variables or name in known or name in broken or name in BUILT_IN_VARIABLES:
             continue
-        if find_contract(spec.variables, name) is None:
-            near = closest(name, [*spec.variables, *known])
-            findings.add("ORC214", f"nothing declares the variable `{name}`", place,
-                         hint=f"did you mean `{near}`?" if near else f"declare it: `variables: {{{name}: {{required: true}}}}`, or give a default: `${{{name}:-…}}`")  # fmt: skip
+        if "variables" in broken or ("steps" in broken and name.isupper()):
+            continue
+        if name not in said:
+            said[name] = "" if find_contract(spec.variables, name) is not None else _declare(name, [*spec.variables, *known])
+        if said[name]:
+            findings.add("ORC214", f"nothing declares the variable `{name}`", place, hint=said[name])
+
+
+def _declare(name: str, there: Sequence[str]) -> str:
+    near = closest(name, there)
+    if near:
+        return f"did you mean `{near}`?"
+    return f"declare it: `variables: {{{name}: {{required: true}}}}`, or give a default: `${{{name}:-…}}`"
+
+
+def _default_cycles(spec: Spec, places: Places, findings: Findings) -> None:
+    """Defaults that are made from one another; a variable whose default names itself is the shortest cycle."""
+    edges: dict[str, list[tuple[str, Path]]] = {}
+    for name, contract in spec.variables.items():
+        inner = [(each, ("variables", name, "default")) for each in default_references(contract) if each in spec.variables]
+        if inner:
+            edges[name] = inner
+    for cycle, path in cycles(edges):
+        places.add(findings, "ORC215", f"defaults are made from one another: {' → '.join(cycle)}", path, item=f"variable:{path[1]}",
+                   hint="give one of them a value of its own")  # fmt: skip

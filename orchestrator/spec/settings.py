@@ -30,7 +30,7 @@ class NamedUser(Model):
     gid: UserId | None = described(None, "The gid it is to have.", examples=["${PGID}"])
 
 
-def _user(value: Any) -> Any:
+def decode_user(value: Any) -> Any:
     if isinstance(value, dict):
         return NamedUser.model_validate(value)
     if isinstance(value, str) and value.strip():
@@ -40,7 +40,7 @@ def _user(value: Any) -> Any:
     raise problem("ORC102", "`user` is a name, `uid:gid`, or {name, uid, gid}", 'for example "10001:10001"')
 
 
-AnyUser = Annotated[Any, PlainValidator(_user), LazySchema("user")]
+AnyUser = Annotated[Any, PlainValidator(decode_user), LazySchema("user")]
 
 
 class Log(Model):

@@ -58,6 +58,11 @@ def identify(section: str, value: Any) -> str | None:
     return None
 
 
+def shorthand(section: str) -> str | None:
+    """The key that a short item of a section stands for."""
+    return None if section in ("wait_for", "checks", "steps") else _class_of(section).shorthand
+
+
 def _items(section: str) -> Any:
     def decode(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, tuple):
@@ -119,15 +124,9 @@ class _Variables(Model):
 
 
 def _user(value: Any) -> Any:
-    from orchestrator.spec.settings import AnyUser
+    from orchestrator.spec.settings import decode_user
 
-    return _adapter(AnyUser)(value)
-
-
-def _adapter(annotation: Any) -> Callable[[Any], Any]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(annotation).validate_python
+    return decode_user(value)
 
 
 def _version(value: Any) -> int:
@@ -142,7 +141,7 @@ class Spec(Model):
     """What a service needs to start, how it is started, and what is done when something fails."""
 
     noun = "spec"
-    fixed = frozenset({"version", "extends", "service", "default_role"})
+    fixed = frozenset({"version", "extends", "service", "default_role", "unknown_role"})
 
     version: Annotated[Literal[1], PlainValidator(_version)] = described(..., "The version of the spec's language: 1.")
     extends: PathText | None = described(None, "A base spec that this one is laid over; relative to this file.")
@@ -166,7 +165,7 @@ class Spec(Model):
     on_failure: Actions | None = described(None, "What is done for all items that say nothing; `stop` when absent.")
     defaults: _setting("Defaults") = described(None, "Times that hold for all items that say nothing.")  # type: ignore[valid-type]
     user: Annotated[Any, PlainValidator(_user), LazySchema("user")] = described(None, "Who runs steps and server when started as root.")
-    rehearsal: dict[str, str] | None = described(None, "Item → the outcome that is expected when it fails.")
+    rehearsal: dict[str, Literal["ready", "healed", "degraded", "maintenance", "stopped"]] | None = described(None, "Item → the outcome that is expected when it fails.")
     lint: _setting("Lint") = described(None, "Settings of `orchestrator lint`.")  # type: ignore[valid-type]
     telemetry: _setting("Telemetry") = described(None, "Log, metrics and traces of the engine itself.")  # type: ignore[valid-type]
 

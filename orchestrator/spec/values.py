@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.document.plain import Unknown
+from orchestrator.document import interpolate
+from orchestrator.document.plain import Interpolated, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+MAX_CHAIN = 50
+"""Defaults that need defaults: so deep are they followed before a start."""
 
 
 class StaticValues:
@@ -15,27 +20,70 @@ class StaticValues:
 
     def __init__(self, contracts: Mapping[str, Any]) -> None:
         self.contracts = contracts
+        self._known: dict[str, str | None] = {}
+        self._depth = 0
 
     def lookup(self, name: str) -> str | None:
-        from orchestrator.document.plain import Interpolated
+        if name not in self._known:
+            self._known[name] = None  # a default that needs itself is never known
+            self._known[name] = self._default(name)
+        known = self._known[name]
+        if known is None:
+            raise Unknown(name)
+        return known
+
+    def _default(self, name: str) -> str | None:
         from orchestrator.requirements.variables import as_text
 
         contract = self.contracts.get(name)
         values = contract.default_values() if contract is not None and not contract.generate else ()
-        if len(values) != 1 or isinstance(values[0], Interpolated):
-            raise Unknown(name)
-        return as_text(values[0], contract.separator)
+        if len(values) != 1 or self._depth >= MAX_CHAIN:
+            return None
+        value = values[0]
+        if not isinstance(value, Interpolated):
+            return as_text(value, contract.separator)
+        self._depth += 1
+        try:
+            return interpolate.expand(interpolate.parse(value.written), self.lookup)
+        except (Unknown, interpolate.Missing, interpolate.BadInterpolation):
+            return None
+        finally:
+            self._depth -= 1
+
+    @cached_property
+    def _secrets(self) -> frozenset[str]:
+        """The contracts that are secret, or whose defaults are made from one that is."""
+        made_into: dict[str, list[str]] = {}
+        for name, contract in self.contracts.items():
+            for part in default_references(contract):
+                made_into.setdefault(part, []).append(name)
+        found = [name for name, contract in self.contracts.items() if contract.secret]
+        found += [name for part in made_into if part not in self.contracts and self._is_secret(part) for name in made_into[part]]
+        secrets: set[str] = set()
+        while found:
+            name = found.pop()
+            if name not in secrets:
+                secrets.add(name)
+                found.extend(made_into.get(name, ()))
+        return frozenset(secrets)
+
+    def _is_secret(self, name: str) -> bool:
+        contract = find_contract(self.contracts, name)
+        return contract is not None and bool(contract.secret)
 
     def secret(self, name: str) -> bool:
-        contract = find_contract(self.contracts, name)
-        return bool(contract is not None and contract.secret)
+        """Whether the variable, or anything its default is made from, is secret."""
+        return name in self._secrets or (name not in self.contracts and self._is_secret(name))
 
     def elements(self, name: str) -> Sequence[str] | None:
         contract = find_contract(self.contracts, name)
         if contract is None or contract.type != "list":
             return None
         text = self.lookup(name)
-        return contract.elements(text) if text is not None else ()
+        try:
+            return contract.elements(text) if text is not None else ()
+        except ValueError:  # an open quote: the contract says so
+            raise Unknown(name) from None
 
 
 class RunValues(StaticValues):
@@ -52,6 +100,17 @@ class RunValues(StaticValues):
         if name in self.later:
             raise Unknown(name)
         return None
+
+
+def default_references(contract: Any) -> Iterator[str]:
+    """The variables that the defaults of a contract are made from."""
+    for value in contract.default_values():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, Interpolated):
+                try:
+                    yield from (each.name for each in interpolate.references(interpolate.parse(text.written)))
+                except interpolate.BadInterpolation:
+                    continue
 
 
 def find_contract(contracts: Mapping[str, Any], name: str) -> Any:

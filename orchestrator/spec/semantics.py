@@ -1,0 +1,213 @@
+"""What is well formed and cannot be meant: numbers that contradict one another, keys without effect. Pure, but for
+the list of options, which is that of the server that is installed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.document.plain import Interpolated
+from orchestrator.spec import secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.diagnostics import Findings
+    from orchestrator.spec.places import Places
+    from orchestrator.spec.spec import Spec
+
+    Path = tuple[str | int, ...]
+
+DEFAULT_TIMEOUT = 2.0
+_LOWER_BOUND = re.compile(r">=?\s*(.+)")
+
+
+def check(spec: Spec, places: Places, findings: Findings, broken: frozenset[str] = frozenset()) -> None:
+    del broken
+    for each in (_options, _workers, _items, _health, _live_and_ready, _no_effect):
+        each(spec, places, findings)
+    secrets.check(spec, places, findings)
+
+
+def known(value: Any) -> bool:
+    """Whether a value is given, and not left to variables that only a start knows."""
+    return value is not None and not isinstance(value, Interpolated)
+
+
+def spelled(seconds: float) -> str:
+    """A duration as a spec writes it."""
+    return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+
+
+def _options(spec: Spec, places: Places, findings: Findings) -> None:
+    launch = spec.launch
+    if launch is None or not isinstance(launch.options, dict) or not launch.options or launch.app is None:
+        return
+    if isinstance(launch.server, Interpolated):
+        return
+    from orchestrator.spec import options
+
+    there = options.options(launch.server)
+    if there is None:
+        places.add(findings, "ORC121", f"the options are not checked: {launch.server} is not installed here",
+                   ("launch", "options"), key=True, item="launch",
+                   hint="run `orchestrator validate` inside the built image for a full check")  # fmt: skip
+        return
+    mine = options.owned(launch.server)
+    for name, value in launch.options.items():
+        path = ("launch", "options", name)
+        if name in mine:
+            places.add(findings, "ORC120", f"the option `{name}` is decided by the launch", path, key=True, item="launch", hint=mine[name])
+        elif name not in there:
+            places.add(findings, "ORC120", f"{launch.server} has no option `{name}`", path, key=True, item="launch",
+                       hint=_near(name, sorted(set(there) - set(mine)), launch.server))  # fmt: skip
+        elif known(value) and (expected := options.fits(value, there[name])):
+            from orchestrator.document.node import words_for
+
+            places.add(findings, "ORC102", f"the option `{name}` expects {expected}, got {words_for(value)}", path, item="launch",
+                       hint=f"{launch.server}'s default is {_default(there[name])}")  # fmt: skip
+
+
+def _near(name: str, there: list[str], server: str) -> str:
+    from orchestrator.diagnostics.suggest import closest
+
+    near = closest(name, there)
+    return f"did you mean `{near}`?" if near else f"`{server} --help` lists them; here with `_` for `-`"
+
+
+def _default(value: object) -> str:
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _workers(spec: Spec, places: Places, findings: Findings) -> None:
+    """The most workers there may be, each with its memory, against the least memory the host must have."""
+    workers = spec.launch.workers if spec.launch is not None else None
+    if not all(known(getattr(workers, name, None)) for name in ("max", "memory_each")):
+        return
+    memory = _least_memory(spec)
+    needed = workers.max * workers.memory_each
+    if memory is not None and needed > memory:
+        from orchestrator.diagnostics import Related
+
+        place = places.place(("host", "memory"))
+        places.add(findings, "ORC127", f"{workers.max} workers of {size(workers.memory_each)} need {size(needed)}, the host need only have {size(memory)}",  # noqa: E501
+                   ("launch", "workers"), item="launch", hint=f'ask for `memory: ">={size(needed)}"`, or allow at most {max(1, memory // workers.memory_each)} workers',  # noqa: E501
+                   also=[Related("memory is asked for at", place)])  # fmt: skip
+
+
+def _least_memory(spec: Spec) -> int | None:
+    from pydantic_core import PydanticCustomError
+
+    from orchestrator.spec.types import parse_size
+
+    value: Any = spec.host.get("memory") if isinstance(spec.host, dict) else getattr(spec.host, "memory", None)
+    value = getattr(value, "is_", value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = str(getattr(value, "text", value) or "")
+    found = _LOWER_BOUND.match(text)
+    try:
+        return parse_size(found.group(1)) if found else None
+    except PydanticCustomError:
+        return None
+
+
+def size(count: int) -> str:
+    """Bytes as a spec writes them."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor and count % (factor // 1000) == 0:
+            return f"{count / factor:g}{unit}"
+    return f"{count}B"
+
+
+def _items(spec: Spec, places: Places, findings: Findings) -> None:
+    for path, item in spec.located_items():
+        if not item.model_fields_set & _TIMES:
+            continue
+        if known(item.deadline) and known(item.timeout) and item.deadline < item.timeout:
+            places.add(findings, "ORC128", f"the deadline {spelled(item.deadline)} is shorter than one attempt, which may take {spelled(item.timeout)}",
+                       (*path, "deadline"), hint="a deadline holds several attempts and the pauses between them")  # fmt: skip
+        _retry(item.retry, (*path, "retry"), places, findings)
+    if spec.defaults is not None:
+        _retry(spec.defaults.retry, ("defaults", "retry"), places, findings)
+    for path, action in _actions(spec, places):
+        recheck, longest = getattr(action, "recheck", None), getattr(action, "max_degraded", None)
+        if known(recheck) and known(longest) and longest < recheck:  # type: ignore[operator]
+            places.add(findings, "ORC128", "`max_degraded` passes before the first `recheck`", (*path, "max_degraded"),
+                       hint="make it several rechecks long")  # fmt: skip
+
+
+_TIMES = frozenset({"deadline", "timeout", "retry"})
+
+
+def _actions(spec: Spec, places: Places) -> Iterator[tuple[Path, Any]]:
+    from orchestrator.spec.references import action_lists, action_path
+
+    for path, _, actions in action_lists(spec):
+        for at, action in enumerate(actions):
+            yield action_path(path, at, places), action
+
+
+def _retry(retry: Any, path: Path, places: Places, findings: Findings) -> None:
+    if retry is not None and known(retry) and known(retry.initial) and known(retry.max) and retry.initial > retry.max:
+        places.add(findings, "ORC124", f"`initial` {spelled(retry.initial)} is longer than `max` {spelled(retry.max)}",
+                   (*path, "initial"), hint="swap them")  # fmt: skip
+
+
+def _health(spec: Spec, places: Places, findings: Findings) -> None:
+    health = spec.health
+    if health is None:
+        return
+    attempt = _attempt(health.ready) if health.ready is not None else DEFAULT_TIMEOUT
+    if known(health.deadline) and attempt is not None and health.deadline < attempt:
+        places.add(findings, "ORC128", f"the deadline {spelled(health.deadline)} is shorter than one attempt of `ready`, which may take {spelled(attempt)}",
+                   ("health", "deadline"), item="health:ready", hint="it runs from the launch, so it holds the app's whole start as well")  # fmt: skip
+    watch = health.watch
+    for name, endpoint in health.named():
+        interval = getattr(watch, "interval", None)
+        if known(interval) and known(endpoint.timeout) and interval < endpoint.timeout:
+            path = ("health", name) if name in ("live", "ready") else ("health", "endpoints", name)
+            places.add(findings, "ORC128", f"`{name}` may take {spelled(endpoint.timeout)}, and is asked again every {spelled(interval)}",
+                       (*path, "timeout"), item=f"health:{name}", hint="make `watch.interval` longer than it")  # fmt: skip
+
+
+def _attempt(endpoint: Any) -> float | None:
+    """How long one attempt may take; None when a start decides."""
+    if endpoint.timeout is None:
+        return DEFAULT_TIMEOUT
+    return endpoint.timeout if known(endpoint.timeout) else None
+
+
+def _live_and_ready(spec: Spec, places: Places, findings: Findings) -> None:
+    """Liveness that asks what readiness asks restarts a service for what a dependency did."""
+    health = spec.health
+    if health is None or health.live is None or health.ready is None or not known(health.live.path):
+        return
+    if health.live.path == health.ready.path and health.live.port == health.ready.port:
+        places.add(findings, "ORC129", f"`live` and `ready` both ask `{health.live.path}`", ("health", "live"), item="health:live",
+                   hint="a liveness endpoint asks nothing but the process itself")  # fmt: skip
+
+
+def _no_effect(spec: Spec, places: Places, findings: Findings) -> None:
+    for path, message, hint in _without_effect(spec):
+        places.add(findings, "ORC125", message, path, key=True, hint=hint)
+
+
+def _without_effect(spec: Spec) -> Iterator[tuple[Path, str, str]]:
+    for name, contract in spec.variables.items():
+        if contract.required is True and contract.default is not None:
+            yield ("variables", name, "required"), "`required` has no effect: a variable with a default is never missing", "keep one of the two"
+        elif contract.required is True and contract.generate is not None:
+            yield ("variables", name, "required"), "`required` has no effect: a generated variable is never missing", "keep one of the two"
+        elif contract.required is True and contract.required_when is not None:
+            yield ("variables", name, "required_when"), "`required_when` has no effect beside `required: true`", "keep one of the two"
+    restart = spec.launch.restart if spec.launch is not None else None
+    if restart is not None and known(restart) and restart.policy == "never":
+        for key in ("attempts", "within"):
+            if key in restart.model_fields_set:
+                yield ("launch", "restart", key), f"`{key}` has no effect: the policy is `never`", "add `policy: on-failure`"
+    if spec.health is not None and spec.health.watch is not None and not any(True for _ in spec.health.named()):
+        yield ("health", "watch"), "`watch` has no effect: `health` declares no endpoint", "add `live` or `ready`"
+    telemetry = spec.telemetry
+    if telemetry is not None and telemetry.metrics is True and telemetry.listen is None:
+        yield ("telemetry", "metrics"), "`metrics` has no effect: there is no operations listener", "add `listen: 127.0.0.1:9000`"
