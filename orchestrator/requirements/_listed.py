@@ -14,6 +14,7 @@ _COMMENT = re.compile(r"(^|\s+)#.*$")
 _INCLUDE = re.compile(r"(?:-r|--requirement)(?:\s+|=|(?=\S))(?P<file>.+)\Z")
 _OPTION = re.compile(r"\s+--?[A-Za-z].*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_NAMED_URL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*[a-z+]+:")
 _PLACE = re.compile(r"\A(?:[a-z+]+://|\.{0,2}/|[A-Za-z0-9_.-]+/)|\.(?:whl|zip|tar\.gz)(?:\s|#|\Z)")
 
 
@@ -45,7 +46,7 @@ def _requirements(path: str, shown: str, listed: Listed, above: frozenset[str]) 
         include = _INCLUDE.match(line)
         if include is not None:
             _include(path, shown, include["file"].strip().strip("\"'"), listed, above | {path})
-        elif not line.startswith("-") and not _PLACE.search(line):
+        elif not line.startswith("-") and (_NAMED_URL.match(line) or not _PLACE.search(line)):
             _requirement(_OPTION.sub("", line), f"{shown}:{number}", listed)
 
 
