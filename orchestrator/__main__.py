@@ -1,7 +1,5 @@
 """The command. `health` is answered without importing the engine: it runs for the container's whole life."""
 
-from __future__ import annotations
-
 import sys
 
 
@@ -9,7 +7,7 @@ def main() -> int:
     if len(sys.argv) > 1 and sys.argv[1] == "health":
         from orchestrator.health import probe
 
-        return probe.main(sys.argv[2:])
+        probe.leave(sys.argv[2:])
     from orchestrator import cli
 
     return cli.main(sys.argv[1:])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Clock(Protocol):
@@ -55,6 +58,8 @@ class Context:
     service: str = ""
     environment: str = ""
     role: str = ""
+    states: Mapping[str, str] = field(default_factory=dict)
+    """The states of the items that came before, by id: for conditions on steps."""
 
     def within(self, seconds: float) -> Context:
         return replace(self, timeout=seconds)

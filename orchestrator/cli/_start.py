@@ -1,0 +1,74 @@
+"""What `run` and `check` have in common: the spec, the log, the state directory, the last words."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cli import _spec, console
+from orchestrator.diagnostics import terminal
+from orchestrator.engine import events
+from orchestrator.engine.report import Report
+from orchestrator.launch.signals import Notes
+
+if TYPE_CHECKING:
+    import argparse
+
+    from orchestrator.spec.load import Loaded
+
+TERMINATION_LOG = "/dev/termination-log"
+
+
+class Session:
+    """One command that runs the engine."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        # First of all: a PID 1 without handlers ignores TERM, and a request to stop may come at any time.
+        self.notes = Notes()
+        self.notes.install()
+        self.stream = events.Stream(time.monotonic)
+        self.report = Report()
+        self.loaded: Loaded = _spec.read(options)
+        self.log_format, level = self._log()
+        color = terminal.color(options.color, sys.stderr, os.environ)
+        self.stream.listeners = [self.report, console.listener(self.log_format, level, color=color)]
+
+    def _log(self) -> tuple[str, str]:
+        spec = self.loaded.spec
+        log = spec.telemetry.log if spec is not None and spec.telemetry is not None else None
+        form = self.options.log_format or (log.format if log is not None else "auto")
+        return ("json" if form == "json" else "text"), (log.level if log is not None else "info")
+
+    def invalid(self, diagnostics: list[Any]) -> int:
+        """The spec cannot be used: every finding, the last words, 78."""
+        if self.log_format == "json":
+            for each in diagnostics:
+                self.stream.emit("diagnostic", each.message, level=each.severity if each.severity != "note" else "info", **each.record() | {"message": each.message})
+        else:
+            _spec.show(diagnostics, self.loaded.sources, self.options)
+        first = next((each for each in diagnostics if each.severity == "error"), None)
+        said = f"{first.place}: {first.message}" if first is not None else ""
+        self.last_words(_spec.INVALID, said, first.hint if first is not None else "")
+        return _spec.INVALID
+
+    def last_words(self, code: int, cause: str, hint: str) -> None:
+        """The verdict, its cause and a hint, where the platform looks for them."""
+        service = self.report.service or "the service"
+        text = self.stream.secrets.masked(f"{service} did not start (exit {code}): {cause}" + (f"; hint: {hint}" if hint else ""))
+        if self.log_format == "json":
+            self.stream.emit("last_words", text, level="error", exit_code=code, cause=cause, hint=hint)
+        if os.path.exists(TERMINATION_LOG) and os.access(TERMINATION_LOG, os.W_OK):
+            with open(TERMINATION_LOG, "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+
+    def failed(self, code: int) -> int:
+        """The last screen of a start that came to nothing."""
+        first = next(iter(self.report.failed), None)
+        cause = f"{first['id']}: {first['summary']}" if first is not None else self.report.status
+        if self.log_format == "text":
+            print(console.last_screen(self.report, self.loaded.sources, code), file=sys.stderr, flush=True)
+        self.last_words(code, cause, first["hint"] if first is not None else "")
+        return code

@@ -1,0 +1,142 @@
+"""Events to lines on stderr: for people, or one JSON object a line for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.diagnostics.printable import printable, printable_lines
+from orchestrator.diagnostics.terminal import paint, tolerate
+from orchestrator.engine import events
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.engine.report import Report
+
+STYLES = {"ok": "green", "healed": "green", "degraded": "yellow", "warned": "yellow", "failed": "red", "blocked": "red", "skipped": "dim", "waiting": "dim", "note": "yellow"}  # fmt: skip
+STATUS_WIDTH, ITEM_WIDTH = 9, 28
+
+
+class JsonLines:
+    """One object for each event: `time`, `level`, `event`, `item`, `message` and the event's own fields."""
+
+    def __init__(self, level: str) -> None:
+        self.least = events.LEVELS.index(level)
+
+    def __call__(self, event: events.Event) -> None:
+        if events.LEVELS.index(event.level) >= self.least:
+            _write(json.dumps(event.record(), default=str))
+
+
+class Lines:
+    """A line for each thing worth knowing, in columns; hints below what failed."""
+
+    def __init__(self, level: str, *, color: bool) -> None:
+        self.least = events.LEVELS.index(level)
+        self.color = color
+        tolerate(sys.stderr)
+
+    def __call__(self, event: events.Event) -> None:
+        handler = getattr(self, f"_on_{event.name}", None)
+        if handler is not None and events.LEVELS.index(event.level) >= self.least:
+            handler(event)
+
+    def _on_started(self, event: events.Event) -> None:
+        data = event.data
+        words = [f"environment {data['environment']}" if data["environment"] else "", f"role {data['role']}" if data["role"] else ""]
+        more = ", ".join(each for each in words if each)
+        _write(f"orchestrator: starting {data['service']}" + (f" ({more})" if more else ""))
+
+    def _on_item(self, event: events.Event) -> None:
+        data = event.data
+        if data["status"] == "blocked":
+            self._line("blocked", event.item, event.message)
+            return
+        self._line(data["status"], event.item, event.message)
+        if data["hint"]:
+            self._below(f"hint: {data['hint']}")
+        if data["why"]:
+            self._below(f"needed: {data['why']}")
+
+    def _on_waiting(self, event: events.Event) -> None:
+        self._line("waiting", event.item, event.message)
+
+    def _on_fallback(self, event: events.Event) -> None:
+        self._line("fallback", event.item, f"{event.data['action']}: {event.message}")
+
+    def _on_note(self, event: events.Event) -> None:
+        code = f"[{event.data['code']}]" if event.data.get("code") else ""
+        self._line("warning" if event.level == "warning" else "note", event.item or "orchestrator", f"{event.message} {code}".strip())
+        if event.data.get("hint"):
+            self._below(f"hint: {event.data['hint']}")
+
+    def _on_output(self, event: events.Event) -> None:
+        _write(f"{event.item} | {printable(event.message)}")
+
+    def _line(self, status: str, item: str, message: str) -> None:
+        shown = paint(self.color, STYLES.get(status, "yellow"), status.ljust(STATUS_WIDTH))
+        lines = printable_lines(message) or [""]
+        _write(f"  {shown} {item.ljust(ITEM_WIDTH)} {lines[0]}".rstrip())
+        for each in lines[1:]:
+            self._below(each)
+
+    def _below(self, text: str) -> None:
+        _write(" " * (STATUS_WIDTH + ITEM_WIDTH + 4) + printable(text))
+
+
+def listener(form: str, level: str, *, color: bool) -> Lines | JsonLines:
+    return JsonLines(level) if form == "json" else Lines(level, color=color)
+
+
+_LOCK = threading.Lock()
+
+
+def _write(line: str) -> None:
+    """Whole lines; who has closed our stderr does not end a service."""
+    with _LOCK:
+        try:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+        except (BrokenPipeError, ValueError):
+            return
+
+
+def well(report: Report) -> str:
+    """The last line of a start that came to its server."""
+    counts = _counts(report)
+    more = f", degraded: {', '.join(report.degraded)}" if report.degraded else ""
+    return f"orchestrator: {report.service} is {report.status} after {report.duration_ms / 1000:.1f} s: {counts}{more}"
+
+
+def _counts(report: Report) -> str:
+    found: dict[str, int] = {}
+    for item in report.items.values():
+        found[item["status"]] = found.get(item["status"], 0) + 1
+    return ", ".join(f"{count} {status}" for status, count in found.items())
+
+
+def last_screen(report: Report, sources: Mapping[str, str], code: int) -> str:
+    """When it stops: what failed, what was tried, what to do, where in the spec."""
+    del sources
+    lines = ["", f"orchestrator: {report.service or 'the service'} did not start (exit {code})"]
+    for item in report.failed:
+        lines += _failure(item)
+    blocked = [item["id"] for item in report.items.values() if item["status"] == "blocked"]
+    if blocked:
+        lines.append(f"  not tried: {', '.join(blocked)}")
+    return "\n".join(lines)
+
+
+def _failure(item: Mapping[str, Any]) -> list[str]:
+    code = f"[{item['code']}]" if item["code"] else ""
+    lines = [f"  {item['id']}: error{code}: {printable(item['summary'])}"]
+    lines += [f"     needed: {printable(item['why'])}"] if item["why"] else []
+    lines += [f"     tried:  {each['action']}: {printable(each['result'])}" for each in item["fallbacks"]]
+    lines += [f"     hint:   {printable(item['hint'])}"] if item["hint"] else []
+    lines += [f"     where:  {item['file']}:{item['line']}"] if item["file"] else []
+    lines += [f"     | {each}" for each in printable_lines(item["details"])[-12:]] if item["details"] else []
+    lines += [f"     help:   orchestrator explain {item['code']}"] if item["code"] else []
+    return lines

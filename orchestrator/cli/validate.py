@@ -1,0 +1,47 @@
+"""Check the spec alone: no app, no network, no root.
+
+Every problem is told at once, with its place and a hint. 78 when there are errors, 4 when there are lesser findings
+at the level of --fail-on.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from orchestrator.cli import _spec
+from orchestrator.diagnostics import formats, in_order
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="*", metavar="FILE", help="the spec (startup.yaml)")
+    parser.add_argument("--all-environments", action="store_true", help="each overlay beside the spec as well")
+    parser.add_argument("--format", choices=formats.names(), default="text", help="how findings are written")
+    parser.add_argument("--fail-on", choices=("error", "warning", "note", "never"), default="error", help="the least severity that fails")
+
+
+def run(options: argparse.Namespace) -> int:
+    try:
+        loads = [_spec.read(options, options.files)]
+        if options.all_environments:
+            loads += _others(options)
+    except _spec.Usage as error:
+        return _spec.usage(error)
+    found = in_order(each for loaded in loads for each in loaded.diagnostics)
+    sources = {name: text for loaded in loads for name, text in loaded.sources.items()}
+    _spec.show(found, sources, options, form=options.format, fail_on=options.fail_on)
+    code = _spec.verdict(found, options.fail_on)
+    if options.format == "text" and code == 0:
+        names = ", ".join(dict.fromkeys(name for loaded in loads for name in loaded.files))
+        print(f"{names}: well", file=sys.stderr)
+    return code
+
+
+def _others(options: argparse.Namespace) -> list[_spec.Loaded]:
+    from orchestrator.spec.load import environments, load_files
+
+    files = list(options.files or options.file or [_spec.default_file()])
+    return [load_files(files[:1], environment=name) for name in environments(files[0]) if name != options.env]

@@ -1,0 +1,99 @@
+"""Where attempts that may block are made: a daemon thread for each wait or check, which cannot keep the end waiting."""
+
+from __future__ import annotations
+
+import os
+import queue
+import random
+import threading
+import traceback
+from typing import TYPE_CHECKING
+
+from orchestrator.engine import backoff
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.engine.work import Work
+
+
+class Attempt:
+    """What a lane tells the engine: an outcome, and whether it is the last."""
+
+    __slots__ = ("bug", "last", "outcome", "work")
+
+    def __init__(self, work: Work, outcome: Outcome | None, *, last: bool, bug: str = "") -> None:
+        self.work = work
+        self.outcome = outcome
+        self.last = last
+        self.bug = bug
+
+
+class Lanes:
+    """The threads, and the pipe that wakes the engine's loop when one has something to tell."""
+
+    def __init__(self) -> None:
+        self._told: queue.SimpleQueue[Attempt] = queue.SimpleQueue()
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        self.running: set[Work] = set()
+        self._stop = threading.Event()
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def start(self, work: Work, context: Context, policy: backoff.Policy, deadline: float | None) -> None:
+        """Tries until it is well, cannot become well, or the deadline (seconds) is over; None tries once."""
+        self.running.add(work)
+        arguments = (work, work.item, context, policy, deadline)
+        threading.Thread(target=self._lane, args=arguments, name=work.id, daemon=True).start()
+
+    def take(self) -> list[Attempt]:
+        """What was told since the last time. Never waits."""
+        try:
+            while os.read(self._reader, 4096):
+                pass
+        except BlockingIOError:
+            pass
+        taken = []
+        while not self._told.empty():
+            attempt = self._told.get()
+            if attempt.last:
+                self.running.discard(attempt.work)
+            taken.append(attempt)
+        return taken
+
+    def abandon(self) -> None:
+        """Lets the threads end by themselves; nobody listens to them any more."""
+        self._stop.set()
+        self.running.clear()
+
+    def _lane(self, work: Work, item: object, context: Context, policy: backoff.Policy, deadline: float | None) -> None:
+        try:
+            self._try(work, item, context, policy, deadline)
+        except Exception:
+            self._tell(Attempt(work, None, last=True, bug=traceback.format_exc()))
+
+    def _try(self, work: Work, item: object, context: Context, policy: backoff.Policy, deadline: float | None) -> None:
+        clock, began = context.clock, context.clock.now()
+        attempt = 0
+        while not self._stop.is_set():
+            attempt += 1
+            left = None if deadline is None else deadline - (clock.now() - began)
+            bounded = context if left is None else context.within(min(context.timeout, max(left, 0.05)))
+            outcome = item.attempt(bounded)  # type: ignore[attr-defined]
+            elapsed = clock.now() - began
+            pause = backoff.pause(policy, attempt, elapsed, random.random())  # noqa: S311 - spreads load, keeps no secret
+            over = deadline is None or elapsed + pause >= deadline or (policy.times is not None and attempt >= policy.times)
+            last = outcome.ok or outcome.final or over
+            self._tell(Attempt(work, outcome, last=last))
+            if last or self._stop.wait(pause):
+                return
+
+    def _tell(self, attempt: Attempt) -> None:
+        self._told.put(attempt)
+        try:
+            os.write(self._writer, b".")
+        except BlockingIOError:
+            return  # the pipe is full: the loop has reason enough to wake

@@ -1,0 +1,332 @@
+"""From the spec to the launch: the port, the plan of the launch, the server's first answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine.outcome import Outcome, failed, ok
+from orchestrator.engine.work import HEALTH, LAUNCH, QUICK, Work
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.run import Start
+    from orchestrator.launch.plan import LaunchPlan
+    from orchestrator.spec.health import Endpoint
+    from orchestrator.spec.item import Action
+    from orchestrator.spec.launch import Launch
+
+GRACE = 8.0
+HEALTH_DEADLINE = 60.0
+TIMEOUT = 2.0
+LOOPBACK = ("127.", "localhost", "::1")
+CANNOT_INHERIT = ("granian",)
+"""Servers that cannot take over a socket: like a command, they bind themselves."""
+
+
+@dataclass(slots=True)
+class Synthetic:
+    """An item that no section lists: the port, the endpoints of health."""
+
+    kind: str
+    why: str = ""
+    needs: tuple[str, ...] = ()
+    when: Any = None
+    timeout: float | None = None
+    deadline: float | None = None
+    retry: Any = None
+    on_failure: Any = None
+
+
+# The port
+
+
+@dataclass(slots=True)
+class Port(Synthetic):
+    """The service's own address, bound at once and not listening, so that nobody else takes it."""
+
+    launch: Any = None
+    start: Any = None
+    port: int | None = None
+    """Another port than the spec's, where a fallback says so."""
+
+    def attempt(self, context: Context) -> Outcome:
+        from orchestrator.launch import sockets
+
+        launch: Launch = self.launch
+        if self.start.listener is not None:
+            return ok("bound")
+        port = self.port or launch.listening_port
+        bound = sockets.bind(launch.host, port or 0, context.path(launch.unix) if launch.unix else None)
+        if isinstance(bound, sockets.BindError):
+            return failed("ORC461" if bound.reason == "in_use" else "ORC462", bound.reason, bound.message, bound.hint, final=True)
+        where = launch.unix or _shown(launch.host, bound.getsockname()[1])
+        if binds_itself(launch):
+            bound.close()
+            return ok(f"{where} is free, and left to the server to bind")
+        self.start.listener = bound
+        return ok(f"{where} is bound")
+
+
+def binds_itself(launch: Launch) -> bool:
+    """Whether the server cannot inherit a socket."""
+    return launch.command is not None or launch.server in CANNOT_INHERIT
+
+
+def port_work(start: Start) -> Work | None:
+    launch = start.spec.launch
+    if launch is None or (launch.listening_port is None and launch.unix is None):
+        return None
+    item = Port("port", launch=launch, start=start)
+    return Work("port", item, ("launch",), start.loaded.place(("launch",)), QUICK)
+
+
+def launch_work(start: Start) -> Work | None:
+    launch = start.spec.launch
+    if launch is None or launch.app is None:
+        return None
+    return Work("launch", _LaunchItem("launch", on_failure=launch.on_failure, app=launch.app), ("launch",), start.loaded.place(("launch", "app")), LAUNCH)
+
+
+@dataclass(slots=True)
+class _LaunchItem(Synthetic):
+    app: str = ""
+
+
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def in_container(environ: dict[str, str]) -> bool:
+    """Whether this is a container: what its engines leave behind, or the word of who runs it."""
+    marks = ("/.dockerenv", "/run/.containerenv")
+    named = environ.get("ORCHESTRATOR_IN_CONTAINER") == "1" or "KUBERNETES_SERVICE_HOST" in environ
+    return named or any(os.path.exists(mark) for mark in marks)
+
+
+def loopback(launch: Launch | None) -> bool:
+    return launch is not None and launch.unix is None and launch.command is None and launch.host.startswith(LOOPBACK)
+
+
+# The plan of the launch
+
+
+def plan_of(start: Start, modules: list[Work]) -> LaunchPlan:
+    """What the importing process is to import and to serve, in the environment as it is now."""
+    from orchestrator.engine.importing import IMPORT_DEADLINE
+    from orchestrator.launch.plan import LaunchPlan
+
+    launch: Launch | None = start.spec.launch
+    plan = LaunchPlan(service=start.spec.service, environ=start.service_environ(), cwd=start.cwd, log=start.log_format)
+    plan.state_dir = start.state_directory
+    if plan.state_dir:
+        plan.environ["ORCHESTRATOR_STATE_DIR"] = plan.state_dir
+    plan.modules = [_module(work) for work in modules]
+    plan.app_deadline = IMPORT_DEADLINE
+    if launch is None:
+        plan.command = [sys.executable, "-c", ""]  # never told to go: it only imports
+        return plan
+    _describe(plan, launch, start)
+    return plan
+
+
+def _module(work: Work) -> dict[str, Any]:
+    from orchestrator.engine.importing import IMPORT_DEADLINE
+
+    item = work.item
+    deadline = item.deadline if item.deadline is not None else item.timeout
+    return {"id": work.id, "module": item.module, "attribute": item.attribute or "", "deadline": deadline or IMPORT_DEADLINE}
+
+
+def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
+    import signal
+
+    work = start.by_id.get("launch")
+    plan.server, plan.factory, plan.importer, plan.mode = launch.server, launch.factory, launch.importer, launch.mode
+    plan.app = work.item.app if work is not None and launch.app is not None else (launch.app or "")
+    plan.command = list(launch.command or ())
+    plan.host, plan.unix = launch.host, start.context().path(launch.unix) if launch.unix else ""
+    plan.port = start.listener.getsockname()[1] if start.listener is not None and not plan.unix else (launch.listening_port or 0)
+    plan.options = {name: list(value) if isinstance(value, tuple) else value for name, value in (launch.options or {}).items()}
+    plan.umask = launch.umask if launch.umask is not None else -1
+    if launch.cwd:
+        plan.cwd = start.context().path(launch.cwd)
+    shutdown = launch.shutdown
+    plan.drain, plan.grace = (shutdown.drain, shutdown.grace) if shutdown else (0.0, GRACE)
+    plan.stop_signal = int(signal.Signals[launch.stop_signal])
+    if launch.restart is not None:
+        plan.restart = {"policy": launch.restart.policy, "attempts": launch.restart.attempts, "within": launch.restart.within}
+    plan.health = _watch(plan, start)
+    plan.on_failure = _after_launch(start)
+
+
+def _watch(plan: LaunchPlan, start: Start) -> dict[str, Any]:
+    from orchestrator.launch.plan import endpoint
+
+    health = start.spec.health
+    if health is None:
+        return {}
+    watch = health.watch
+    result: dict[str, Any] = {
+        "interval": watch.interval if watch else 0,
+        "failures": watch.failures if watch else 3,
+        "successes": watch.successes if watch else 1,
+        "deadline": health.deadline if health.deadline is not None else HEALTH_DEADLINE,
+    }
+    for name in ("live", "ready"):
+        one: Endpoint | None = getattr(health, name)
+        if one is not None and one.path is not None:
+            host, port = _host(plan), one.port or plan.port
+            result[name] = endpoint(
+                host=host, port=port, unix=plan.unix if one.port is None else "", request=_request(one, host, port),
+                timeout=one.timeout or TIMEOUT, statuses=_statuses(one), tls="unverified" if one.scheme == "https" else "",
+            )  # fmt: skip
+    return result
+
+
+def _host(plan: LaunchPlan) -> str:
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(plan.host, plan.host)
+
+
+def _request(one: Endpoint, host: str, port: int) -> bytes:
+    from orchestrator.health.asking import request
+
+    headers = tuple(f"{name}: {value}" for name, value in (one.headers or {}).items())
+    return request(one.method, one.path or "/", one.host_header or _shown(host, port), headers)
+
+
+def _statuses(one: Endpoint) -> tuple[tuple[int, int], ...]:
+    return tuple(one.expect.status) if one.expect is not None and one.expect.status else ((200, 299),)
+
+
+def _after_launch(start: Start) -> list[dict[str, Any]]:
+    """What the supervisor can do by itself: the other actions need the engine, and are over by then."""
+    from orchestrator.engine.run import flat
+
+    health = start.spec.health
+    given = health.on_failure if health is not None and health.on_failure is not None else start.spec.on_failure
+    made: list[dict[str, Any]] = []
+    for action in flat(given or (), start.spec.fallbacks or {}):
+        made.extend(_for_supervisor(action))
+    return made
+
+
+def _for_supervisor(action: Action) -> list[dict[str, Any]]:
+    word, each = action.word, action
+    if word == "restart":
+        return [{"restart": getattr(each, "times", 1)}]
+    if word == "serve" and getattr(each, "serve", "") == "maintenance":
+        return [{"serve": "maintenance", "for": getattr(each, "for_", None)}]
+    if word == "stop":
+        return [{"stop": getattr(each, "exit_code", None)}]
+    return []
+
+
+# Health after the launch
+
+
+@dataclass(slots=True)
+class HealthItem(Synthetic):
+    """One endpoint, asked as a wait is."""
+
+    asked: Any = None
+
+    def attempt(self, context: Context) -> Outcome:
+        from orchestrator.health import verify
+
+        return verify.ask(self.asked, context.timeout, context)
+
+
+@dataclass(slots=True)
+class CommandHealth(Synthetic):
+    """A command that says whether the service is well."""
+
+    argv: tuple[str, ...] = ()
+
+    def attempt(self, context: Context) -> Outcome:
+        from orchestrator.engine.processes import capture
+
+        result = capture(self.argv, context, context.timeout)
+        if result.code == 0 and not result.problem:
+            return ok(f"`{self.argv[0]}` succeeds")
+        said = result.output.strip().splitlines()
+        return failed("ORC706", "unexpected", f"`{self.argv[0]}` {result.ended}" + (f": {said[-1]}" if said else ""))
+
+
+@dataclass(slots=True)
+class HeartbeatHealth(Synthetic):
+    """A file that must be young."""
+
+    file: str = ""
+    max_age: float = 0.0
+
+    def attempt(self, context: Context) -> Outcome:
+        import time
+
+        try:
+            age = time.time() - os.stat(context.path(self.file)).st_mtime
+        except OSError as error:
+            return failed("ORC706", "missing", f"{self.file}: {(error.strerror or str(error)).lower()}")
+        if age > self.max_age:
+            return failed("ORC706", "stale", f"{self.file} is {age:.1f} s old, at most {self.max_age:g} s are well")
+        return ok(f"{self.file} is {age:.1f} s old")
+
+
+def health_works(start: Start, plan: LaunchPlan) -> list[Work]:
+    """The declared endpoints, `ready` first: it tells when the others can be asked."""
+    health = start.spec.health
+    if health is None:
+        return []
+    deadline = health.deadline if health.deadline is not None else HEALTH_DEADLINE
+    named = sorted(health.named(), key=lambda each: each[0] != "ready")
+    return [
+        Work(f"health:{name}", _health_item(one, plan, deadline), ("health", name), start.loaded.place(("health", name)), HEALTH)
+        for name, one in named
+    ]
+
+
+def _health_item(one: Endpoint, plan: LaunchPlan, deadline: float) -> Synthetic:
+    timeout = one.timeout or TIMEOUT
+    if one.command is not None:
+        return CommandHealth("health", timeout=timeout, deadline=deadline, argv=one.command)
+    if one.heartbeat is not None:
+        return HeartbeatHealth("health", timeout=timeout, deadline=deadline, file=one.heartbeat.file, max_age=one.heartbeat.max_age)
+    from orchestrator.health import verify
+
+    asked = verify.Endpoint(
+        path=one.path or "/", port=one.port or plan.port, host=plan.host, scheme=one.scheme, method=one.method,
+        headers=one.headers or {}, host_header=one.host_header or "", expect=one.expect,
+        unix=plan.unix if plan.unix and one.port is None else "",
+    )  # fmt: skip
+    return HealthItem("health", timeout=timeout, deadline=deadline, asked=asked)
+
+
+def probe_endpoints(start: Start, plan: LaunchPlan) -> tuple[Any, ...]:
+    """How `orchestrator health` asks, for the probe file."""
+    from orchestrator.status.state import Endpoint as Probed
+
+    health = start.spec.health
+    if health is None:
+        return ()
+    made = []
+    for name, one in health.named():
+        if one.command is not None:
+            made.append(Probed(name, "command"))
+        elif one.heartbeat is not None:
+            made.append(Probed(name, "heartbeat", file=start.context().path(one.heartbeat.file), max_age=one.heartbeat.max_age))
+        else:
+            made.append(_probed(name, one, plan))
+    return tuple(made)
+
+
+def _probed(name: str, one: Endpoint, plan: LaunchPlan) -> Any:
+    from orchestrator.status.state import Endpoint as Probed
+
+    statuses = ",".join(f"{low}-{high}" if low != high else str(low) for low, high in _statuses(one))
+    kind = "unix" if plan.unix and one.port is None else one.scheme
+    return Probed(
+        name, kind, host=_host(plan), port=one.port or plan.port, path=one.path or "/", method=one.method, statuses=statuses,
+        timeout=one.timeout or TIMEOUT, host_header=one.host_header or "", headers=tuple((one.headers or {}).items()), file=plan.unix,
+    )  # fmt: skip

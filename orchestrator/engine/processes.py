@@ -1,0 +1,183 @@
+"""Commands: started in a process group of their own, heard while they run, ended with all they started.
+
+`Command` is for the engine's loop, which polls it beside signals; `capture` is for a worker thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from orchestrator.engine.context import Context
+
+CAPTURED = 64 * 1024
+"""Bytes of output that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended: its code, negative for a signal; or the problem that kept it from telling."""
+
+    code: int
+    output: str = ""
+    problem: str = ""
+    timed_out: bool = False
+
+    @property
+    def ended(self) -> str:
+        """In words: `ended with 3`."""
+        if self.problem:
+            return self.problem
+        if self.code < 0:
+            with contextlib.suppress(ValueError):
+                return f"was ended by {signal.Signals(-self.code).name}"
+        return f"ended with {self.code}"
+
+
+def environment(context: Context, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """The service's environment with changes; None takes a variable out."""
+    merged: dict[str, str | None] = {**context.environ, **(more or {})}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def start(argv: Sequence[str], context: Context, *, cwd: str = "", environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Starts a command as the service's user; raises OSError when it cannot be started."""
+    user = context.user
+    switch = os.geteuid() == 0 and user.uid != 0
+    return subprocess.Popen(
+        list(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=context.path(cwd) if cwd else context.cwd,
+        env=dict(environ if environ is not None else context.environ),
+        process_group=0,
+        user=user.uid if switch else None,
+        group=user.gid if switch else None,
+        extra_groups=list(user.groups) if switch else None,
+    )
+
+
+def not_started(argv: Sequence[str], error: OSError) -> tuple[str, str]:
+    """What went wrong, and the hint."""
+    name = argv[0]
+    if isinstance(error, FileNotFoundError):
+        if error.filename and error.filename != name:
+            return f"its directory {error.filename} does not exist", "create it, or correct `cwd`"
+        return f"there is no program `{name}`", "is it installed in the image, and is its directory on PATH?"
+    if isinstance(error, PermissionError):
+        return f"`{name}` cannot be executed: permission denied", f"chmod +x {name}"
+    if error.errno == 8:
+        return f"`{name}` is no program: exec format error", "a script needs a first line such as #!/bin/sh, and LF line endings"
+    return f"`{name}` cannot be started: {error.strerror}", ""
+
+
+class Command:
+    """A running command. `fileno` is readable when there is output or its end."""
+
+    def __init__(self, process: subprocess.Popen[bytes], said: Callable[[str], None], *, deadline: float | None, grace: float) -> None:
+        self.process = process
+        self.deadline = deadline
+        """When (`time.monotonic`) it is asked to end."""
+        self.timed_out = False
+        self.tail = bytearray()
+        self._said = said
+        self._grace = grace
+        self._kill_at: float | None = None
+        self._line = b""
+        assert process.stdout is not None
+        self._out: IO[bytes] | None = process.stdout
+        os.set_blocking(process.stdout.fileno(), False)
+        self._end = os.pidfd_open(process.pid)
+        self._selector = selectors.EpollSelector()
+        self._selector.register(process.stdout, selectors.EVENT_READ)
+        self._selector.register(self._end, selectors.EVENT_READ)
+
+    def fileno(self) -> int:
+        return self._selector.fileno()
+
+    def due(self) -> float | None:
+        """When `poll` must be called at the latest."""
+        return self._kill_at if self._kill_at is not None else self.deadline
+
+    def stop(self) -> None:
+        """TERM to its group now; KILL after its grace."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + self._grace
+            self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._kill_at = time.monotonic()
+        self._signal(signal.SIGKILL)
+
+    def poll(self) -> Result | None:
+        """Reads what it said, keeps its times; the result once it has ended."""
+        self._read()
+        now = time.monotonic()
+        if self._kill_at is None and self.deadline is not None and now >= self.deadline:
+            self.timed_out = True
+            self.stop()
+        elif self._kill_at is not None and now >= self._kill_at:
+            self._signal(signal.SIGKILL)
+            self._kill_at = now + 1.0
+        if self.process.poll() is None:
+            return None
+        self._signal(signal.SIGKILL)  # what it left behind in its group
+        self._read()
+        self._close()
+        return Result(self.process.returncode, self.tail.decode("utf-8", "replace"), timed_out=self.timed_out)
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
+
+    def _read(self) -> None:
+        if self._out is None:
+            return
+        while (chunk := self._out.read(65536)) is not None:
+            if not chunk:
+                self._selector.unregister(self._out)
+                self._out.close()
+                self._out = None
+                break
+            self.tail = (self.tail + chunk)[-CAPTURED:]
+            *lines, self._line = (self._line + chunk).split(b"\n")
+            if len(self._line) > CAPTURED:
+                lines, self._line = [*lines, self._line], b""
+            for line in lines:
+                self._said(line.decode("utf-8", "replace").rstrip("\r"))
+
+    def _close(self) -> None:
+        if self._line:
+            self._said(self._line.decode("utf-8", "replace"))
+        if self._out is not None:
+            self._out.close()
+            self._out = None
+        self._selector.close()
+        os.close(self._end)
+
+
+def capture(argv: Sequence[str], context: Context, timeout: float) -> Result:
+    """Runs a command to its end or to its timeout. Never raises for what the command does."""
+    try:
+        process = start(argv, context)
+    except OSError as error:
+        return Result(-1, problem=not_started(argv, error)[0])
+    running = Command(process, lambda _line: None, deadline=time.monotonic() + timeout, grace=0.2)
+    with selectors.DefaultSelector() as selector:
+        selector.register(running, selectors.EVENT_READ)
+        while (result := running.poll()) is None:
+            due = running.due()
+            selector.select(None if due is None else max(0.0, due - time.monotonic()))
+    if result.timed_out:
+        return Result(result.code, result.output, f"did not end within {timeout:g} s", timed_out=True)
+    return result

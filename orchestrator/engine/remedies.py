@@ -1,0 +1,187 @@
+"""Fallback actions applied: a remedy is followed by the check itself, a verdict settles the item."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import select
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine import events, processes
+from orchestrator.engine.outcome import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.engine.run import Start
+    from orchestrator.engine.work import Work
+
+RUN_DEADLINE = 60.0
+
+
+def act(start: Start, work: Work, action: Any) -> bool:
+    """Applies an action; whether it took the item on: settled it, or had it tried again."""
+    handler = _HANDLERS.get(action.word)
+    if handler is None:
+        if hasattr(action, "apply"):  # a plug-in's
+            return _own(start, work, action)
+        return False
+    return handler(start, work, action)
+
+
+def _tell(start: Start, work: Work, action: Any, result: str, *, level: str = "warning", **data: Any) -> None:
+    start.stream.emit(events.FALLBACK, result, level=level, item=work.id, action=action.word, **data)
+
+
+def _warn(start: Start, work: Work, action: Any) -> bool:
+    _tell(start, work, action, "going on", level="info")
+    said = f"{_summary(work)} ({action.warn})" if action.warn else ""
+    start.settle_as(work, Status.WARNED, said)
+    return True
+
+
+def _degrade(start: Start, work: Work, action: Any) -> bool:
+    work.feature = action.degrade
+    _tell(start, work, action, f"going on without {action.degrade}", level="info")
+    start.settle_as(work, Status.DEGRADED)
+    return True
+
+
+def _stop(start: Start, work: Work, action: Any) -> bool:
+    work.exit_code = action.exit_code
+    start.settle_as(work, Status.FAILED)
+    return True
+
+
+def _serve(start: Start, work: Work, action: Any) -> bool:
+    work.serve = action
+    _tell(start, work, action, f"serving {action.serve} instead", level="info")
+    start.settle_as(work, Status.FAILED)
+    return True
+
+
+def _set(start: Start, work: Work, action: Any) -> bool:
+    names = ", ".join(sorted(action.set))
+    start.changed(action.set)
+    _tell(start, work, action, f"set {names}; trying again", level="info")
+    start.retry(work)
+    return True
+
+
+def _use(start: Start, work: Work, action: Any) -> bool:
+    what, value = action.use.value
+    changed = using(work.item, what, value)
+    if changed is None:
+        _tell(start, work, action, f"`{what}` cannot stand in for anything here")
+        return False
+    work.item = changed
+    if action.use.export:
+        start.changed({action.use.export: value})
+        work.item = changed  # what was resolved again is the item as written
+    exported = f", exported as {action.use.export}" if action.use.export else ""
+    _tell(start, work, action, f"using {what} {value}{exported}; trying again", level="info")
+    start.retry(work)
+    return True
+
+
+def using(item: Any, what: str, value: str) -> Any | None:
+    """The item with another value; None where the value cannot stand in for anything."""
+    if dataclasses.is_dataclass(item) and not isinstance(item, type):
+        return dataclasses.replace(item, **{what: int(value) if what == "port" else value}) if hasattr(item, what) else None
+    fields = type(item).model_fields
+    if what in fields:
+        return item.model_copy(update={what: int(value) if what == "port" else value})
+    if what == "url":  # a wait: its kind's own field takes the address
+        kind = type(item).__module__.rpartition(".")[2]
+        if kind in fields:
+            data = {**item.model_dump(by_alias=True, exclude_unset=True, exclude={kind, "on_failure", "when", "retry"}), kind: value}
+            return type(item).model_validate(data).model_copy(update={"on_failure": item.on_failure, "retry": item.retry, "deadline": item.deadline})
+    return None
+
+
+def _run(start: Start, work: Work, action: Any) -> bool:
+    deadline = action.deadline if action.deadline is not None else RUN_DEADLINE
+    return _by_command(start, work, action, action.run, deadline)
+
+
+def _by_command(start: Start, work: Work, action: Any, argv: Sequence[str], deadline: float) -> bool:
+    result = execute(start, work, argv, deadline)
+    if result.problem or result.code != 0:
+        _tell(start, work, action, f"`{argv[0]}` {result.ended}", code="ORC801")
+        return False
+    _tell(start, work, action, f"`{argv[0]}` succeeded; trying again", level="info")
+    start.retry(work)
+    return True
+
+
+def execute(start: Start, work: Work, argv: Sequence[str], deadline: float) -> processes.Result:
+    """Runs a command while signals are still heard: a request to stop ends it and the start."""
+    try:
+        process = processes.start(argv, start.context())
+    except OSError as error:
+        return processes.Result(-1, problem=processes.not_started(argv, error)[0])
+    ends = time.monotonic() + deadline
+    command = processes.Command(process, lambda line: start.stream.emit(events.OUTPUT, line, item=work.id), deadline=ends, grace=2.0)
+    try:
+        while (result := command.poll()) is None:
+            poll = select.poll()
+            poll.register(command.fileno(), select.POLLIN)
+            poll.register(start.notes.fileno(), select.POLLIN)
+            due = command.due()
+            poll.poll(None if due is None else max(0, int((due - time.monotonic()) * 1000) + 1))
+            start.take_notes()
+    except BaseException:
+        command.kill()
+        process.wait()
+        raise
+    if result.timed_out:
+        return processes.Result(result.code, result.output, f"did not end within {deadline:g} s", timed_out=True)
+    return result
+
+
+def _install(start: Start, work: Work, action: Any) -> bool:
+    """Binary wheels from a folder that only root and we can write: an index or a build would run foreign code."""
+    folder = start.context().path(action.install.from_)
+    problem = _not_trusted(folder)
+    if problem:
+        _tell(start, work, action, f"cannot install from {action.install.from_}: {problem}", code="ORC801")
+        return False
+    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--find-links", folder,
+            "--only-binary", ":all:"]  # fmt: skip
+    if action.install.hashes:
+        argv += ["--require-hashes", "--requirement", start.context().path(action.install.hashes)]
+    else:
+        argv.append(work.item.requirement)
+    done = _by_command(start, work, action, argv, 300.0)
+    return done
+
+
+def _not_trusted(folder: str) -> str:
+    try:
+        found = os.stat(folder)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    if found.st_uid not in (0, os.geteuid()):
+        return f"it belongs to uid {found.st_uid}"
+    if found.st_mode & 0o022:
+        return f"others may write it (mode {found.st_mode & 0o7777:04o})"
+    return ""
+
+
+def _own(start: Start, work: Work, action: Any) -> bool:
+    """A plug-in's remedy: `apply(context, work.outcome) -> Outcome`."""
+    outcome = action.apply(start.context(), work.outcome)
+    _tell(start, work, action, outcome.summary, level="info" if outcome.ok else "warning")
+    if not outcome.ok or not action.remedy:
+        return False
+    start.retry(work)
+    return True
+
+
+def _summary(work: Work) -> str:
+    return work.outcome.summary if work.outcome else ""
+
+
+_HANDLERS = {"warn": _warn, "degrade": _degrade, "stop": _stop, "serve": _serve, "set": _set, "use": _use, "run": _run, "install": _install}

@@ -1,0 +1,129 @@
+"""Events to the report, the verdict and the exit code. Pure."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from orchestrator.engine import events
+from orchestrator.engine.outcome import LATE, Status
+
+INTERNAL, USAGE, FAILED, FINDINGS, NOT_BOOTED, LATE_EXIT, INVALID, FORCED = 1, 2, 3, 4, 5, 75, 78, 137
+
+WELL = frozenset({Status.OK, Status.HEALED, Status.DEGRADED, Status.WARNED, Status.SKIPPED})
+
+
+class Report:
+    """Listens to events and knows at any time what the start has come to."""
+
+    def __init__(self) -> None:
+        self.service = self.environment = self.role = ""
+        self.status = "starting"
+        self.exit_code: int | None = None
+        self.started_at = ""
+        self.duration_ms = 0.0
+        self.items: dict[str, dict[str, Any]] = {}
+        self.imports: list[dict[str, Any]] = []
+        self.phases: list[dict[str, Any]] = []
+        self.degraded: list[str] = []
+        self.notes: list[dict[str, Any]] = []
+        self.fallbacks: dict[str, list[dict[str, str]]] = {}
+
+    def __call__(self, event: events.Event) -> None:
+        self.duration_ms = event.at
+        handler = getattr(self, f"_on_{event.name}", None)
+        if handler is not None:
+            handler(event)
+
+    def _on_started(self, event: events.Event) -> None:
+        self.started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.service, self.environment = event.data["service"], event.data["environment"]
+        self.role = event.data["role"]
+
+    def _on_phase(self, event: events.Event) -> None:
+        self._close_phase(event.at)
+        self.phases.append({"name": event.data["phase"], "start_ms": round(event.at, 1), "duration_ms": 0.0})
+
+    def _close_phase(self, at: float) -> None:
+        if self.phases:
+            self.phases[-1]["duration_ms"] = round(at - self.phases[-1]["start_ms"], 1)
+
+    def _on_item(self, event: events.Event) -> None:
+        data = event.data
+        self.items[event.item] = {
+            "id": event.item,
+            "kind": event.item.partition(":")[0],
+            "status": data["status"],
+            "summary": event.message,
+            "reason": data.get("reason", ""),
+            "hint": data.get("hint", ""),
+            "code": data.get("code", ""),
+            "why": data.get("why", ""),
+            "details": data.get("details", ""),
+            "attempts": data.get("attempts", 1),
+            "start_ms": round(data.get("start_ms", event.at), 1),
+            "duration_ms": round(data.get("duration_ms", 0.0), 1),
+            "fallbacks": self.fallbacks.get(event.item, []),
+            "file": data.get("file", ""),
+            "line": data.get("line", 0),
+        }
+        feature = data.get("feature")
+        if feature and feature not in self.degraded:
+            self.degraded.append(feature)
+
+    def _on_fallback(self, event: events.Event) -> None:
+        entry = {"action": event.data["action"], "result": event.message}
+        self.fallbacks.setdefault(event.item, []).append(entry)
+
+    def _on_imported(self, event: events.Event) -> None:
+        ms = round(event.data["total_ms"], 1)
+        self.imports.append({"module": event.data["module"], "self_ms": round(event.data.get("self_ms", ms), 1), "total_ms": ms})
+
+    def _on_note(self, event: events.Event) -> None:
+        self.notes.append({"code": event.data.get("code", ""), "message": event.message, "hint": event.data.get("hint", "")})
+
+    def _on_service(self, event: events.Event) -> None:
+        self.status = event.data["status"]
+
+    def _on_finished(self, event: events.Event) -> None:
+        self.exit_code = event.data["exit_code"]
+        self._close_phase(event.at)
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """The items that failed for good, in the order they came to it."""
+        return [each for each in self.items.values() if each["status"] == Status.FAILED]
+
+    def record(self) -> dict[str, Any]:
+        """`report.json`, and what `check` and `report` print as JSON."""
+        return {
+            "schema": 1,
+            "service": self.service,
+            "environment": self.environment,
+            "role": self.role,
+            "status": self.status,
+            "exit_code": self.exit_code,
+            "started_at": self.started_at,
+            "duration_ms": round(self.duration_ms, 1),
+            "degraded": list(self.degraded),
+            "items": list(self.items.values()),
+            "imports": self.imports,
+            "phases": self.phases,
+            "notes": self.notes,
+        }
+
+
+def exit_code(failures: list[tuple[str, str]]) -> int:
+    """The exit code of a start that failed: `(kind, reason)` of every item that failed for good.
+
+    75 when nothing but lateness is to blame: trying again may help. 5 when only the app itself did not boot.
+    """
+    if not failures:
+        return 0
+    if all(reason in LATE and kind in ("wait", "check") for kind, reason in failures):
+        return LATE_EXIT
+    if all(kind in ("launch", "health") for kind, _ in failures):
+        return NOT_BOOTED
+    if all(kind in ("launch", "health") or (reason in LATE and kind == "wait") for kind, reason in failures):
+        return LATE_EXIT
+    return FAILED
