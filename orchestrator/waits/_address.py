@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
@@ -22,6 +22,7 @@ _URL = re.compile(
 _HOST_PORT = re.compile(
     r"(?:tcp://)?(?:\[(?P<six>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})\Z"
 )
+_PATHS = frozenset({"unix", "redis+socket", "redis+unix"})
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
@@ -118,7 +119,7 @@ class HostPort(Model):
         if self.address is None:
             assert self.host is not None
             assert self.port is not None
-            return Server(_host(self.host), self.port)
+            return Server(host_name(self.host), self.port)
         found = _HOST_PORT.match(self.address)
         port = int(found["port"]) if found else 0
         if found is None or not 0 < port < 65536:
@@ -134,7 +135,7 @@ class HostPort(Model):
         return self.server().where
 
 
-def _host(host: str) -> str:
+def host_name(host: str) -> str:
     if not host or _BLANKS.search(host) or "/" in host or (":" in host and host.count(":") == 1):
         raise problem("ORC117", f"`{host}` cannot be a host", "a name or an address, without a port")
     return host.removeprefix("[").removesuffix("]")
@@ -162,7 +163,7 @@ class Tls(Model):
         return Trust(self.server_name or "", self.verify, ca, certificate, key)
 
 
-class Url(Tls):
+class Url(Model):
     """A URL, or its parts."""
 
     noun = "address"
@@ -185,7 +186,7 @@ class Url(Tls):
             raise problem(
                 "ORC113", f"`url` and `{given[0]}` are both given", "an address is a URL or its parts"
             )
-        if self.url is None and self.host is None:
+        if self.url is None and not self.complete():
             raise problem(
                 "ORC101", "an address needs `url` or `host`", f"for example `{self.schemes[0]}://host`"
             )
@@ -193,15 +194,20 @@ class Url(Tls):
             self.server()
         return self
 
+    def complete(self) -> bool:
+        """Whether the parts are enough without a URL."""
+        return self.host is not None
+
     @property
     def pending(self) -> bool:
         return any(pending(getattr(self, each)) for each in ("url", *self.parts))
 
     def server(self) -> Server:
         if self.url is not None:
-            return parse_url(self.url, self.schemes, self.default_port)
-        assert self.host is not None
-        host = self.host if self.host.startswith("/") else _host(self.host)
+            server = parse_url(self.url, self.schemes, self.default_port)
+            return server if server.host or server.scheme in _PATHS else replace(server, host="localhost")
+        host = self.host or ""
+        host = host if not host or host.startswith("/") else host_name(host)
         return Server(host, self.port or self.default_port, "", self.user or "", self.password or "")
 
     def shown(self) -> str:

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from orchestrator.waits import _hints
 from orchestrator.waits._failure import Deadline, Failure
@@ -14,9 +14,10 @@ from orchestrator.waits._failure import Deadline, Failure
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CHUNK = 16 * 1024
+T = TypeVar("T")
 _PREFERRED = ("refused", "timeout", "unreachable")
 """Of the failures of several addresses the first of these says most."""
 
@@ -32,6 +33,8 @@ class Trust:
     certificate: str = ""
     key: str = ""
     check_name: bool = True
+    anchor: str = ""
+    """A certificate (PEM) that is trusted by itself, whoever signed it."""
 
 
 def shown(host: str, port: int) -> str:
@@ -216,34 +219,44 @@ def resolve(
     host: str, deadline: Deadline, environ: Mapping[str, str], port: int = 0
 ) -> list[tuple[int, Any]]:
     """The addresses of a name, each with its family, in the order in which they are to be tried."""
-    import _thread
     import socket
 
-    found: list[tuple[int, Any]] = []
-    problems: list[Exception] = []
+    summary = f"the name server did not answer about {host}"
+    deadline.remaining(summary)
+    try:
+        entries = in_time(lambda: socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM), deadline)
+    except (OSError, UnicodeError) as error:
+        raise _unresolved(host, error, environ) from None
+    if entries is None:
+        raise Failure(
+            "dns", f"{summary} within {deadline.seconds:g} s", "check the name servers in /etc/resolv.conf"
+        )
+    return list(dict.fromkeys((int(each[0]), each[4]) for each in entries))
+
+
+def in_time(call: Callable[[], T], deadline: Deadline) -> T | None:
+    """What a call gives that cannot be interrupted, or None: at the deadline it is left alone in its thread."""
+    import _thread
+
+    results: list[T] = []
+    problems: list[BaseException] = []
     done = _thread.allocate_lock()
     done.acquire()
 
-    def look_up() -> None:
+    def run() -> None:
         try:
-            entries = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-            found.extend(dict.fromkeys((int(each[0]), each[4]) for each in entries))
-        except (OSError, UnicodeError) as error:
+            results.append(call())
+        except BaseException as error:
             problems.append(error)
         finally:
             done.release()
 
-    # A resolver that does not answer cannot be interrupted, only left alone.
-    summary = f"the name server did not answer about {host}"
-    left = deadline.remaining(summary)
-    _thread.start_new_thread(look_up, ())
-    if not done.acquire(timeout=left):
-        raise Failure(
-            "dns", f"{summary} within {deadline.seconds:g} s", "check the name servers in /etc/resolv.conf"
-        )
+    _thread.start_new_thread(run, ())
+    if not done.acquire(timeout=max(deadline.left, 0.0)):
+        return None
     if problems:
-        raise _unresolved(host, problems[0], environ)
-    return found
+        raise problems[0]
+    return results[0]
 
 
 def _unresolved(host: str, error: Exception, environ: Mapping[str, str]) -> Failure:
@@ -266,7 +279,7 @@ def secure(stream: Stream, host: str, trust: Trust) -> Stream:
     name = trust.name or host
     plain = stream.connection
     try:
-        context = _context(trust)
+        context = tls_context(trust)
         plain.settimeout(stream.deadline.remaining(f"no TLS with {stream.where}"))
         stream.connection = context.wrap_socket(plain, server_hostname=name)
     except TimeoutError:
@@ -284,15 +297,17 @@ def secure(stream: Stream, host: str, trust: Trust) -> Stream:
     return stream
 
 
-def _context(trust: Trust) -> ssl.SSLContext:
+def tls_context(trust: Trust) -> ssl.SSLContext:
     import ssl
 
     try:
-        context = ssl.create_default_context(cafile=trust.ca or None)
+        context = ssl.create_default_context(cafile=trust.ca or None, cadata=trust.anchor or None)
     except OSError as error:
         raise Failure(
             "tls", f"cannot read the certificates of {trust.ca}: {error.strerror or error}"
         ) from None
+    if trust.anchor:
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if not (trust.verify and trust.check_name):
         context.check_hostname = False
     if not trust.verify:

@@ -1,0 +1,71 @@
+"""`dns`: a name that can be resolved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from orchestrator.engine.outcome import ok
+from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.model import Model, described
+from orchestrator.waits._address import host_name, pending, references
+from orchestrator.waits._base import Asking
+from orchestrator.waits._stream import resolve
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.waits._failure import Deadline
+
+
+class Name(Model):
+    """A name to resolve."""
+
+    noun = "name"
+    shorthand = "host"
+
+    host: str = described(..., "The name.", examples=["db"])
+    family: Literal["ipv4", "ipv6"] | None = described(None, "The kind of address that is needed.")
+
+    @model_validator(mode="after")
+    def _is_name(self) -> Self:
+        if not pending(self.host):
+            host_name(self.host)
+        return self
+
+    def shown(self) -> str:
+        return references(self.host) if pending(self.host) else self.host
+
+
+class Dns(Asking):
+    """Waits until a name can be resolved, as the service itself would: by /etc/hosts and the name servers."""
+
+    example: ClassVar = {"name": "broker", "dns": "broker.internal", "expect": {"contains": "10.0.0.5"}}
+
+    dns: Name = described(..., "The name.", examples=["db"])
+    expect: AnyMatcher = described(None, "A matcher for the list of addresses.")
+
+    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+        from orchestrator.waits._failure import Failure
+
+        addresses = self._addresses(context, deadline)
+        if not addresses:
+            raise Failure("dns", f"{self.dns.host} has no {self.dns.family} address")
+        if "expect" in self.model_fields_set:
+            from orchestrator.engine.matching import mismatch
+
+            wrong = mismatch(self.expect, addresses)
+            if wrong:
+                raise Failure("unexpected", f"the addresses of {self.dns.host}: {wrong}")
+        return ok(f"{self.dns.host} is {', '.join(addresses)}", addresses=addresses)
+
+    def _addresses(self, context: Context, deadline: Deadline) -> list[str]:
+        import socket
+
+        wanted = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}.get(self.dns.family or "")
+        found = resolve(self.dns.host, deadline, context.environ)
+        return [str(address[0]) for family, address in found if wanted in (None, family)]
+
+
+KIND = Dns

@@ -1,0 +1,203 @@
+"""`postgres`: a PostgreSQL into which the service can log in. Speaks its protocol itself; needs no driver."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+
+from pydantic import model_validator
+
+from orchestrator.engine.outcome import ok
+from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.types import PathText
+from orchestrator.waits._address import Url
+from orchestrator.waits._base import Asking
+from orchestrator.waits._failure import Failure
+from orchestrator.waits._stream import Stream, Trust, connect, connect_unix
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.waits._address import Server
+    from orchestrator.waits._failure import Deadline
+    from orchestrator.waits._postgres import Login, Session
+
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+
+
+class Address(Url):
+    """Where a PostgreSQL is, and who logs in."""
+
+    schemes = ("postgresql", "postgres")
+    default_port = 5432
+    parts = ("host", "port", "user", "password", "database")
+
+    database: str | None = described(None, "The database; that of the user's name without it.")
+    sslmode: SslMode | None = described(
+        None, "Whether TLS is used and what is verified, in PostgreSQL's words; `prefer` without it."
+    )
+    ca: PathText | None = described(
+        None, "A file with the authorities that are trusted instead of the system's."
+    )
+    certificate: PathText | None = described(None, "A file with the certificate that is shown to the server.")
+    key: PathText | None = described(None, "The certificate's private key, where it is not in the same file.")
+    writable: bool = described(False, "Whether it must take writes: a standby does not.")
+
+    @model_validator(mode="after")
+    def _known_mode(self) -> Self:
+        if not self.pending and self.mode() not in get_args(SslMode):
+            raise problem(
+                "ORC117", "the URL's sslmode is not known", "one of " + ", ".join(get_args(SslMode))
+            )
+        return self
+
+    def server(self) -> Server:
+        from dataclasses import replace
+
+        server = super().server()
+        host = server.query.get("host") or server.host
+        port = server.query.get("port", "")
+        if "," in host:
+            raise problem("ORC117", "the URL names several hosts", "write a wait for each of them")
+        return replace(server, host=host, port=int(port) if port.isdecimal() else server.port)
+
+    def mode(self) -> str:
+        """The TLS that is wanted; asyncpg's word for it is understood as well."""
+        query = self.server().query
+        written = query.get("sslmode") or query.get("ssl") or "prefer"
+        return self.sslmode or {"true": "require", "false": "disable"}.get(written.lower(), written)
+
+    def login(self, environ: dict[str, str]) -> Login:
+        """Who logs in; what is not written is taken from PGUSER, PGPASSWORD and PGDATABASE, as drivers do."""
+        from urllib.parse import unquote
+
+        from orchestrator.waits._postgres import Login
+
+        server = self.server()
+        user = server.user or server.query.get("user", "") or environ.get("PGUSER", "")
+        written = unquote(server.path.strip("/")) or server.query.get("dbname", "")
+        database = self.database or written or environ.get("PGDATABASE", "") or user or "postgres"
+        password = server.password or server.query.get("password", "") or environ.get("PGPASSWORD", "")
+        return Login(user or "postgres", database, password, proving=bool(user))
+
+    def trust(self, context: Context) -> Trust:
+        mode, query = self.mode(), self.server().query
+        ca = self.ca or query.get("sslrootcert", "")
+        verify = mode in ("verify-ca", "verify-full") or (mode == "require" and bool(ca))
+        paths = (
+            ca if ca != "system" else "",
+            self.certificate or query.get("sslcert", ""),
+            self.key or query.get("sslkey", ""),
+        )
+        found, certificate, key = (context.path(each) if each else "" for each in paths)
+        return Trust("", verify, found, certificate, key, check_name=mode == "verify-full")
+
+    def shown(self) -> str:
+        if self.pending:
+            return super().shown()
+        server = self.server()
+        name = self.database or server.path.strip("/")
+        return (
+            f"{server.where if not server.host.startswith('/') else server.host}{f'/{name}' if name else ''}"
+        )
+
+
+class Query(Model):
+    """A query and what it must give."""
+
+    noun = "expectation"
+    shorthand = "query"
+
+    query: str = described(
+        ...,
+        "One query. It is run in a transaction that reads only.",
+        examples=["select 1 from alembic_version"],
+    )
+    value: AnyMatcher = described(None, "A matcher for the first value of the first row.")
+    rows: AnyMatcher = described(
+        None, "A matcher for the number of rows; without `value` and `rows` there must be one."
+    )
+
+
+class Postgres(Asking):
+    """Waits until a PostgreSQL lets the user into the database, after start-up and recovery.
+
+    Without a user it waits until the server takes logins. The password is proven (SCRAM-SHA-256, md5 or plain).
+    """
+
+    example: ClassVar = {
+        "name": "db",
+        "postgres": {"host": "db", "user": "app", "password": "${DB_PASSWORD}", "database": "app"},
+    }
+
+    postgres: Address = described(
+        ..., "The URL, or its parts.", examples=["postgresql://app:password@db:5432/app"]
+    )
+    expect: Query | None = described(None, "A query and what it must give.")
+
+    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+        from orchestrator.waits._postgres import Session
+
+        with self._connected(context, deadline) as stream:
+            try:
+                return self._logged_in(Session(stream), context, deadline)
+            except (ValueError, IndexError, struct.error):
+                raise Failure("protocol", f"{stream.where} sent a message that cannot be read") from None
+
+    def _logged_in(self, session: Session, context: Context, deadline: Deadline) -> Outcome:
+        login = self.postgres.login(context.environ)
+        session.enter(login)
+        if session.unproven or not login.proving:
+            return ok(f"{self.target()} takes logins" + (f"; {session.unproven}" if session.unproven else ""))
+        self._judge(session, deadline)
+        session.leave()
+        return ok(f"{self.target()} let {login.user} in", version=session.facts.get("server_version", ""))
+
+    def _connected(self, context: Context, deadline: Deadline) -> Stream:
+        from orchestrator.waits._postgres import secured
+
+        server = self.postgres.server()
+        if server.host.startswith("/"):
+            return connect_unix(f"{server.host.rstrip('/')}/.s.PGSQL.{server.port}", deadline)
+        stream = connect(server.host, server.port, deadline, context.environ)
+        try:
+            return secured(stream, server.host, self.postgres.mode(), self.postgres.trust(context))
+        except Failure:
+            stream.connection.close()
+            raise
+
+    def _judge(self, session: Session, deadline: Deadline) -> None:
+        if self.postgres.writable and session.query("SELECT pg_is_in_recovery()") != [[False]]:
+            raise Failure(
+                "unexpected", f"{self.target()} is a standby, which takes no writes", "ask for the primary"
+            )
+        if self.expect:
+            self._compare(self.expect, _read(session, self.expect.query, deadline))
+
+    def _compare(self, expect: Query, rows: list[list[Any]]) -> None:
+        from orchestrator.engine.matching import mismatch
+
+        if "rows" in expect.model_fields_set:
+            wrong = mismatch(expect.rows, len(rows))
+            if wrong:
+                raise Failure("unexpected", f"{self.target()}: the number of rows: {wrong}")
+        elif not rows:
+            raise Failure("unexpected", f"{self.target()}: the query gave no row")
+        if "value" in expect.model_fields_set:
+            wrong = mismatch(expect.value, rows[0][0]) if rows and rows[0] else "expected a value, got no row"
+            if wrong:
+                raise Failure("unexpected", f"{self.target()}: {wrong}")
+
+
+def _read(session: Session, query: str, deadline: Deadline) -> list[list[Any]]:
+    """Reads only, and ends on the server too when nobody waits for it any more."""
+    left = max(int(deadline.left * 1000), 1)
+    session.query("BEGIN READ ONLY")
+    session.query(f"SET LOCAL statement_timeout = {left}")
+    rows = session.query(query)
+    session.query("ROLLBACK")
+    return rows
+
+
+KIND = Postgres
