@@ -37,15 +37,33 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _common(to: argparse.ArgumentParser, default: object) -> None:
-    to.add_argument("-f", "--file", action="append", metavar="FILE", default=default, help="the spec; several are laid one over the other (startup.yaml)")
-    to.add_argument("--env", metavar="NAME", default=default, help="lay startup.NAME.yaml over it (ORCHESTRATOR_ENV)")
-    to.add_argument("--log-format", choices=("auto", "text", "json"), default=default, help="how the engine's own log is written")
-    to.add_argument("--color", choices=("auto", "always", "never"), default=default, help="colour in text output")
+    to.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        metavar="FILE",
+        default=default,
+        help="the spec; several are laid one over the other (startup.yaml)",
+    )
+    to.add_argument(
+        "--env", metavar="NAME", default=default, help="lay startup.NAME.yaml over it (ORCHESTRATOR_ENV)"
+    )
+    to.add_argument(
+        "--log-format",
+        choices=("auto", "text", "json"),
+        default=default,
+        help="how the engine's own log is written",
+    )
+    to.add_argument(
+        "--color", choices=("auto", "always", "never"), default=default, help="colour in text output"
+    )
 
 
 def main(argv: list[str]) -> int:
     """Runs a command; its exit code. No exception of the user's making leaves this function."""
-    at = next((index for index, word in enumerate(argv) if word in COMMANDS and not _is_value(argv, index)), None)
+    at = next(
+        (index for index, word in enumerate(argv) if word in COMMANDS and not _is_value(argv, index)), None
+    )
     top = parser()
     if at is None:
         options = top.parse_args(argv)
@@ -72,7 +90,9 @@ def _guarded(name: str, before: argparse.Namespace, words: list[str]) -> int:
         command = import_module(f"orchestrator.cli.{name}")
     except ImportError as error:
         return _missing(error)
-    own = argparse.ArgumentParser(prog=f"orchestrator {name}", description=command.__doc__.strip().splitlines()[0])
+    own = argparse.ArgumentParser(
+        prog=f"orchestrator {name}", description=(command.__doc__ or "").strip().partition("\n")[0]
+    )
     # Given before the command or behind it: both are what people write.
     _common(own, default=argparse.SUPPRESS)
     command.add(own)
@@ -100,7 +120,10 @@ def _missing(error: ImportError) -> int:
     if name in ("", "orchestrator"):
         return _bug()
     distribution = {"yaml": "PyYAML"}.get(name, name)
-    print(f"orchestrator: error[ORC902]: the engine needs `{name}`, which cannot be imported: {error}; pip install {distribution}", file=sys.stderr)
+    print(
+        f"orchestrator: error[ORC902]: the engine needs `{name}`, which cannot be imported: {error}; pip install {distribution}",
+        file=sys.stderr,
+    )
     return 3
 
 
@@ -108,7 +131,10 @@ def _bug() -> int:
     import traceback
 
     traceback.print_exc()
-    print("orchestrator: internal error[ORC901]: this is a bug; please report it with the traceback above", file=sys.stderr)
+    print(
+        "orchestrator: internal error[ORC901]: this is a bug; please report it with the traceback above",
+        file=sys.stderr,
+    )
     return 1
 
 
@@ -122,5 +148,7 @@ def _version() -> int:
     from orchestrator.document.read import C_PARSER
 
     parser_name = "libyaml" if C_PARSER else "pure Python parser: slow"
-    print(f"orchestrator {__version__} (Python {platform.python_version()}, pydantic {pydantic.VERSION}, PyYAML {yaml.__version__} with {parser_name})")
+    print(
+        f"orchestrator {__version__} (Python {platform.python_version()}, pydantic {pydantic.VERSION}, PyYAML {yaml.__version__} with {parser_name})"
+    )
     return 0

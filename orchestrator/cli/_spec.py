@@ -20,7 +20,7 @@ INVALID, FINDINGS, USAGE = 78, 4, 2
 _ENVIRONMENT = re.compile(r"[a-z0-9-]+\Z")
 
 
-class Usage(Exception):  # noqa: N818 - said to the user in one line
+class Usage(Exception):
     """A command line that cannot be meant."""
 
 
@@ -37,7 +37,11 @@ def read(options: argparse.Namespace, files: Sequence[str] = ()) -> Loaded:
 
 
 def default_file() -> str:
-    return "startup.yml" if not os.path.exists("startup.yaml") and os.path.exists("startup.yml") else "startup.yaml"
+    return (
+        "startup.yml"
+        if not os.path.exists("startup.yaml") and os.path.exists("startup.yml")
+        else "startup.yaml"
+    )
 
 
 def usage(error: Usage) -> int:

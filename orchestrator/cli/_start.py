@@ -46,7 +46,12 @@ class Session:
         """The spec cannot be used: every finding, the last words, 78."""
         if self.log_format == "json":
             for each in diagnostics:
-                self.stream.emit("diagnostic", each.message, level=each.severity if each.severity != "note" else "info", **each.record() | {"message": each.message})
+                self.stream.emit(
+                    "diagnostic",
+                    each.message,
+                    level=each.severity if each.severity != "note" else "info",
+                    **each.record() | {"message": each.message},
+                )
         else:
             _spec.show(diagnostics, self.loaded.sources, self.options)
         first = next((each for each in diagnostics if each.severity == "error"), None)
@@ -57,7 +62,9 @@ class Session:
     def last_words(self, code: int, cause: str, hint: str) -> None:
         """The verdict, its cause and a hint, where the platform looks for them."""
         service = self.report.service or "the service"
-        text = self.stream.secrets.masked(f"{service} did not start (exit {code}): {cause}" + (f"; hint: {hint}" if hint else ""))
+        text = self.stream.secrets.masked(
+            f"{service} did not start (exit {code}): {cause}" + (f"; hint: {hint}" if hint else "")
+        )
         if self.log_format == "json":
             self.stream.emit("last_words", text, level="error", exit_code=code, cause=cause, hint=hint)
         if os.path.exists(TERMINATION_LOG) and os.access(TERMINATION_LOG, os.W_OK):

@@ -46,7 +46,10 @@ class Lines:
 
     def _on_started(self, event: events.Event) -> None:
         data = event.data
-        words = [f"environment {data['environment']}" if data["environment"] else "", f"role {data['role']}" if data["role"] else ""]
+        words = [
+            f"environment {data['environment']}" if data["environment"] else "",
+            f"role {data['role']}" if data["role"] else "",
+        ]
         more = ", ".join(each for each in words if each)
         _write(f"orchestrator: starting {data['service']}" + (f" ({more})" if more else ""))
 
@@ -69,7 +72,11 @@ class Lines:
 
     def _on_note(self, event: events.Event) -> None:
         code = f"[{event.data['code']}]" if event.data.get("code") else ""
-        self._line("warning" if event.level == "warning" else "note", event.item or "orchestrator", f"{event.message} {code}".strip())
+        self._line(
+            "warning" if event.level == "warning" else "note",
+            event.item or "orchestrator",
+            f"{event.message} {code}".strip(),
+        )
         if event.data.get("hint"):
             self._below(f"hint: {event.data['hint']}")
 
@@ -106,12 +113,12 @@ def _write(line: str) -> None:
 
 def well(report: Report) -> str:
     """The last line of a start that came to its server."""
-    counts = _counts(report)
+    found = counts(report)
     more = f", degraded: {', '.join(report.degraded)}" if report.degraded else ""
-    return f"orchestrator: {report.service} is {report.status} after {report.duration_ms / 1000:.1f} s: {counts}{more}"
+    return f"orchestrator: {report.service} is {report.status} after {report.duration_ms / 1000:.1f} s: {found}{more}"
 
 
-def _counts(report: Report) -> str:
+def counts(report: Report) -> str:
     found: dict[str, int] = {}
     for item in report.items.values():
         found[item["status"]] = found.get(item["status"], 0) + 1

@@ -52,7 +52,10 @@ def _start(session: Session, options: argparse.Namespace) -> int:
         return session.invalid(error.diagnostics)
     except InternalError as error:
         start.close()
-        print(f"{error}\norchestrator: internal error[ORC901]: this is a bug; please report it with the traceback above", file=sys.stderr)
+        print(
+            f"{error}\norchestrator: internal error[ORC901]: this is a bug; please report it with the traceback above",
+            file=sys.stderr,
+        )
         return 1
     return session.failed(code) if code else 0
 

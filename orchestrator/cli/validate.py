@@ -15,12 +15,21 @@ from orchestrator.diagnostics import formats, in_order
 if TYPE_CHECKING:
     import argparse
 
+    from orchestrator.spec.load import Loaded
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILE", help="the spec (startup.yaml)")
-    parser.add_argument("--all-environments", action="store_true", help="each overlay beside the spec as well")
+    parser.add_argument(
+        "--all-environments", action="store_true", help="each overlay beside the spec as well"
+    )
     parser.add_argument("--format", choices=formats.names(), default="text", help="how findings are written")
-    parser.add_argument("--fail-on", choices=("error", "warning", "note", "never"), default="error", help="the least severity that fails")
+    parser.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "note", "never"),
+        default="error",
+        help="the least severity that fails",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-def _others(options: argparse.Namespace) -> list[_spec.Loaded]:
+def _others(options: argparse.Namespace) -> list[Loaded]:
     from orchestrator.spec.load import environments, load_files
 
     files = list(options.files or options.file or [_spec.default_file()])

@@ -49,11 +49,11 @@ if found is not None:
 """
 
 
-class TooLong(Exception):  # noqa: N818 -- a finding about a pattern, not an error of ours
+class TooLong(Exception):
     """It did not end within its time."""
 
 
-class Unusable(Exception):  # noqa: N818 -- a finding about a schema, not an error of ours
+class Unusable(Exception):
     """The schema cannot be used; the text says why."""
 
 

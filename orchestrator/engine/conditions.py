@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Answer = tuple[bool, str]
 
 
-class CannotTell(Exception):  # noqa: N818 - it is no error of the engine: the world does not answer
+class CannotTell(Exception):
     """A condition that is neither yes nor no: a command that failed, a text that is no boolean."""
 
 
@@ -33,7 +33,9 @@ def _variable(condition: Any, context: Context) -> Answer:
     if text is None:
         return False, f"`{name}` is unset"
     if condition.equals is not None:
-        return text == _text(condition.equals), f"`{name}` is {'' if text == _text(condition.equals) else 'not '}`{_text(condition.equals)}`"
+        return text == _text(
+            condition.equals
+        ), f"`{name}` is {'' if text == _text(condition.equals) else 'not '}`{_text(condition.equals)}`"
     if condition.in_ is not None:
         words = [_text(each) for each in condition.in_]
         return text in words, f"`{name}` is {'' if text in words else 'not '}one of {', '.join(words)}"
@@ -54,7 +56,9 @@ def _state(name: str, text: str | None, wanted: str | bool) -> Answer:
 
     value = truth(text)
     if value is None:
-        raise CannotTell(f"`{name}` is neither true nor false: write true/false, yes/no, on/off, y/n, t/f or 1/0")
+        raise CannotTell(
+            f"`{name}` is neither true nor false: write true/false, yes/no, on/off, y/n, t/f or 1/0"
+        )
     return value == (word == "true"), f"`{name}` is {'true' if value else 'false'}"
 
 
@@ -80,7 +84,9 @@ def _succeeds(condition: Any, context: Context) -> Answer:
         return True, f"`{shown}` succeeds"
     if result.code in condition.no_codes:
         return False, f"`{shown}` ended with {result.code}"
-    raise CannotTell(f"`{shown}` ended with {result.code}, which is neither yes (0) nor no ({', '.join(map(str, condition.no_codes))})")
+    raise CannotTell(
+        f"`{shown}` ended with {result.code}, which is neither yes (0) nor no ({', '.join(map(str, condition.no_codes))})"
+    )
 
 
 def _word(found: str, wanted: str | tuple[str, ...], what: str) -> Answer:

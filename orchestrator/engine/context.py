@@ -41,7 +41,9 @@ class User:
 def current_user() -> User:
     """The engine's own user; the name is empty where passwd has none (an arbitrary uid)."""
     uid = os.geteuid()
-    return User(uid, os.getegid(), tuple(os.getgroups()), os.environ.get("USER", ""), os.environ.get("HOME", "/"))
+    return User(
+        uid, os.getegid(), tuple(os.getgroups()), os.environ.get("USER", ""), os.environ.get("HOME", "/")
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,13 @@ class _Application:
                 return
         if contract.removed and name in self.result.environ:
             said = contract.removed if isinstance(contract.removed, str) else "it has no effect any more"
-            self._fail(name, "ORC403", "removed", f"`{name}` was removed: {said}", f"take {name} out of the environment")
+            self._fail(
+                name,
+                "ORC403",
+                "removed",
+                f"`{name}` was removed: {said}",
+                f"take {name} out of the environment",
+            )
             return
         if contract.renamed_to:
             self._renamed(name, contract.renamed_to)
@@ -123,7 +129,9 @@ class _Application:
         """The `_FILE` convention of images, and secrets as Docker and Compose mount them. One trailing newline is not meant."""
         named = self.result.environ.get(f"{name}_FILE")
         if text is not None and named is not None:
-            return None, failed("ORC403", "both", f"both `{name}` and `{name}_FILE` are set", "keep one of them", final=True)
+            return None, failed(
+                "ORC403", "both", f"both `{name}` and `{name}_FILE` are set", "keep one of them", final=True
+            )
         if text is not None:
             return text, None
         path = named or os.path.join(SECRETS_FOLDER, name.lower())
@@ -133,7 +141,11 @@ class _Application:
             with open(self.context.path(path), encoding="utf-8") as file:
                 return file.read().removesuffix("\n"), None
         except (OSError, UnicodeDecodeError) as error:
-            said = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
+            said = (
+                error.strerror.lower()
+                if isinstance(error, OSError) and error.strerror
+                else "it is not UTF-8 text"
+            )
             return None, failed("ORC404", "unreadable", f"cannot read `{name}` from {path}: {said}",
                                 f"mount it readable for uid {self.context.user.uid}")  # fmt: skip
 
@@ -164,7 +176,13 @@ class _Application:
         if old not in environ:
             self.result.outcomes[old] = ok("not set")
         elif new in environ and environ[new] != environ[old] and new not in self.done:
-            self._fail(old, "ORC403", "both", f"`{old}` was renamed to `{new}`, and both are set to different values", f"keep {new} alone")
+            self._fail(
+                old,
+                "ORC403",
+                "both",
+                f"`{old}` was renamed to `{new}`, and both are set to different values",
+                f"keep {new} alone",
+            )
         else:
             environ.setdefault(new, environ[old])
             self.result.outcomes[old] = ok(f"taken for `{new}`")
@@ -180,7 +198,13 @@ class _Application:
             return
         found = "empty" if name in self.result.environ else "not set"
         because = f" ({why})" if why else ""
-        self._fail(name, "ORC401", "missing", f"`{name}` is {found} and required{because}", _how_to_set(name, contract))
+        self._fail(
+            name,
+            "ORC401",
+            "missing",
+            f"`{name}` is {found} and required{because}",
+            _how_to_set(name, contract),
+        )
 
     def _judge(self, name: str, contract: Variable, text: str) -> None:
         wrong = contract.judge(text)
@@ -189,7 +213,9 @@ class _Application:
             self.result.outcomes[name] = ok(shown)
         else:
             reason, message, hint = wrong
-            self._fail(name, "ORC403" if reason == "forbidden" else "ORC402", reason, f"`{name}`: {message}", hint)
+            self._fail(
+                name, "ORC403" if reason == "forbidden" else "ORC402", reason, f"`{name}`: {message}", hint
+            )
 
     def _among_themselves(self) -> None:
         environ = self.result.environ
@@ -198,10 +224,22 @@ class _Application:
                 continue
             for other in contract.conflicts or ():
                 if other in environ:
-                    self._fail(name, "ORC403", "conflict", f"`{name}` and `{other}` exclude each other, both are set", "unset one of them")
+                    self._fail(
+                        name,
+                        "ORC403",
+                        "conflict",
+                        f"`{name}` and `{other}` exclude each other, both are set",
+                        "unset one of them",
+                    )
             for other in contract.requires or ():
                 if not environ.get(other):
-                    self._fail(name, "ORC403", "requires", f"`{name}` is set and needs `{other}`, which is not", f"set {other}")
+                    self._fail(
+                        name,
+                        "ORC403",
+                        "requires",
+                        f"`{name}` is set and needs `{other}`, which is not",
+                        f"set {other}",
+                    )
 
     def _fail(self, name: str, code: str, reason: str, message: str, hint: str) -> None:
         self.result.outcomes[name] = failed(code, reason, message, hint, final=True)
@@ -212,7 +250,9 @@ class _Application:
             contract = find_contract(self.contracts, name)
             if contract is not None and contract.secret and text:
                 self.result.secrets.append(text)
-        self.result.hidden = frozenset(name for name in environ if (c := find_contract(self.contracts, name)) is not None and c.unset)
+        self.result.hidden = frozenset(
+            name for name in environ if (c := find_contract(self.contracts, name)) is not None and c.unset
+        )
 
 
 def _how_to_set(name: str, contract: Variable) -> str:

@@ -49,7 +49,14 @@ class Event:
         now = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
         own = {key: value for key, value in self.data.items() if value not in ("", None)}
-        return {"time": stamp, "level": self.level, "event": self.name, "item": self.item, "message": self.message, **own}
+        return {
+            "time": stamp,
+            "level": self.level,
+            "event": self.name,
+            "item": self.item,
+            "message": self.message,
+            **own,
+        }
 
 
 class Secrets:

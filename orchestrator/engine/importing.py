@@ -88,7 +88,9 @@ class Importing:
 
     def _hopeless(self) -> bool:
         """Whether something failed for good, so that no process of ours will serve, and each module was tried."""
-        return bool(self.start.failures) and (self._failed_round or self._rounds > 0) and self.importer is None
+        return (
+            bool(self.start.failures) and (self._failed_round or self._rounds > 0) and self.importer is None
+        )
 
     def _may_begin(self) -> bool:
         start = self.start
@@ -126,7 +128,9 @@ class Importing:
         self.environ = plan.environ
         self.importer = importer.start(plan, start.listener, fork=plan.importer == "fork")
         if self.importer.why:
-            start.stream.emit(events.NOTE, f"a new interpreter imports the app: {self.importer.why}", level="debug")
+            start.stream.emit(
+                events.NOTE, f"a new interpreter imports the app: {self.importer.why}", level="debug"
+            )
 
     def outdated(self, why: str) -> None:
         """What was imported so far is no longer what is to be served: a fresh process will import."""
@@ -140,7 +144,9 @@ class Importing:
 
     def imported_modules(self) -> list[Work]:
         """The modules that are to be imported before the app: not those that were let go."""
-        return [work for work in self._modules() if not work.settled or work.status in (Status.OK, Status.HEALED)]
+        return [
+            work for work in self._modules() if not work.settled or work.status in (Status.OK, Status.HEALED)
+        ]
 
     def begin_again(self) -> None:
         """Forgets what was tried: a fresh process will import once all is ready for it."""
@@ -170,12 +176,13 @@ class Importing:
     # Reports
 
     def hear(self) -> None:
-        if self.importer is None:
+        importer = self.importer
+        if importer is None:
             return
-        for event in self.importer.read_events():
+        for event in importer.read_events():
             self._on(event)
-            if self.importer is None:
-                return
+            if self.importer is not importer:
+                return  # thrown away for what the event led to: the rest of what it says is no longer true
 
     def _on(self, event: dict[str, Any]) -> None:
         kind = event["event"]
@@ -221,7 +228,9 @@ class Importing:
         if launch is None or event is None or launch.settled:
             return
         modules_failed = any(work.status is Status.FAILED for work in self._modules())
-        modules_let_go = any(work.status in (Status.DEGRADED, Status.WARNED) and work.attempts for work in self._modules())
+        modules_let_go = any(
+            work.status in (Status.DEGRADED, Status.WARNED) and work.attempts for work in self._modules()
+        )
         final = event["reason"] in FINAL or self._others_settled()
         if modules_let_go and not modules_failed and self._rounds == 1:
             del self._held[launch.id]  # the next round, without that module, tells
@@ -256,4 +265,11 @@ def app_outcome(event: dict[str, Any]) -> Outcome:
         return ok(f"imported in {event['ms']:.0f} ms")
     outcome = judge(MODULE.model_validate({"module": event["module"]}), event)
     code = "ORC702" if event["reason"] in ("missing", "attribute") and event.get("itself", True) else "ORC701"
-    return failed(code, outcome.reason, f"cannot import the app: {outcome.summary}", outcome.hint, details=outcome.details, final=True)
+    return failed(
+        code,
+        outcome.reason,
+        f"cannot import the app: {outcome.summary}",
+        outcome.hint,
+        details=outcome.details,
+        final=True,
+    )

@@ -61,7 +61,13 @@ class Port(Synthetic):
         port = self.port or launch.listening_port
         bound = sockets.bind(launch.host, port or 0, context.path(launch.unix) if launch.unix else None)
         if isinstance(bound, sockets.BindError):
-            return failed("ORC461" if bound.reason == "in_use" else "ORC462", bound.reason, bound.message, bound.hint, final=True)
+            return failed(
+                "ORC461" if bound.reason == "in_use" else "ORC462",
+                bound.reason,
+                bound.message,
+                bound.hint,
+                final=True,
+            )
         where = launch.unix or _shown(launch.host, bound.getsockname()[1])
         if binds_itself(launch):
             bound.close()
@@ -87,7 +93,13 @@ def launch_work(start: Start) -> Work | None:
     launch = start.spec.launch
     if launch is None or launch.app is None:
         return None
-    return Work("launch", _LaunchItem("launch", on_failure=launch.on_failure, app=launch.app), ("launch",), start.loaded.place(("launch", "app")), LAUNCH)
+    return Work(
+        "launch",
+        _LaunchItem("launch", on_failure=launch.on_failure, app=launch.app),
+        ("launch",),
+        start.loaded.place(("launch", "app")),
+        LAUNCH,
+    )
 
 
 @dataclass(slots=True)
@@ -107,7 +119,12 @@ def in_container(environ: dict[str, str]) -> bool:
 
 
 def loopback(launch: Launch | None) -> bool:
-    return launch is not None and launch.unix is None and launch.command is None and launch.host.startswith(LOOPBACK)
+    return (
+        launch is not None
+        and launch.unix is None
+        and launch.command is None
+        and launch.host.startswith(LOOPBACK)
+    )
 
 
 # The plan of the launch
@@ -119,7 +136,9 @@ def plan_of(start: Start, modules: list[Work]) -> LaunchPlan:
     from orchestrator.launch.plan import LaunchPlan
 
     launch: Launch | None = start.spec.launch
-    plan = LaunchPlan(service=start.spec.service, environ=start.service_environ(), cwd=start.cwd, log=start.log_format)
+    plan = LaunchPlan(
+        service=start.spec.service, environ=start.service_environ(), cwd=start.cwd, log=start.log_format
+    )
     plan.state_dir = start.state_directory
     if plan.state_dir:
         plan.environ["ORCHESTRATOR_STATE_DIR"] = plan.state_dir
@@ -137,19 +156,36 @@ def _module(work: Work) -> dict[str, Any]:
 
     item = work.item
     deadline = item.deadline if item.deadline is not None else item.timeout
-    return {"id": work.id, "module": item.module, "attribute": item.attribute or "", "deadline": deadline or IMPORT_DEADLINE}
+    return {
+        "id": work.id,
+        "module": item.module,
+        "attribute": item.attribute or "",
+        "deadline": deadline or IMPORT_DEADLINE,
+    }
 
 
 def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     import signal
 
     work = start.by_id.get("launch")
-    plan.server, plan.factory, plan.importer, plan.mode = launch.server, launch.factory, launch.importer, launch.mode
+    plan.server, plan.factory, plan.importer, plan.mode = (
+        launch.server,
+        launch.factory,
+        launch.importer,
+        launch.mode,
+    )
     plan.app = work.item.app if work is not None and launch.app is not None else (launch.app or "")
     plan.command = list(launch.command or ())
     plan.host, plan.unix = launch.host, start.context().path(launch.unix) if launch.unix else ""
-    plan.port = start.listener.getsockname()[1] if start.listener is not None and not plan.unix else (launch.listening_port or 0)
-    plan.options = {name: list(value) if isinstance(value, tuple) else value for name, value in (launch.options or {}).items()}
+    plan.port = (
+        start.listener.getsockname()[1]
+        if start.listener is not None and not plan.unix
+        else (launch.listening_port or 0)
+    )
+    plan.options = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in (launch.options or {}).items()
+    }
     plan.umask = launch.umask if launch.umask is not None else -1
     if launch.cwd:
         plan.cwd = start.context().path(launch.cwd)
@@ -157,7 +193,11 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     plan.drain, plan.grace = (shutdown.drain, shutdown.grace) if shutdown else (0.0, GRACE)
     plan.stop_signal = int(signal.Signals[launch.stop_signal])
     if launch.restart is not None:
-        plan.restart = {"policy": launch.restart.policy, "attempts": launch.restart.attempts, "within": launch.restart.within}
+        plan.restart = {
+            "policy": launch.restart.policy,
+            "attempts": launch.restart.attempts,
+            "within": launch.restart.within,
+        }
     plan.health = _watch(plan, start)
     plan.on_failure = _after_launch(start)
 
@@ -206,7 +246,9 @@ def _after_launch(start: Start) -> list[dict[str, Any]]:
     from orchestrator.engine.run import flat
 
     health = start.spec.health
-    given = health.on_failure if health is not None and health.on_failure is not None else start.spec.on_failure
+    given = (
+        health.on_failure if health is not None and health.on_failure is not None else start.spec.on_failure
+    )
     made: list[dict[str, Any]] = []
     for action in flat(given or (), start.spec.fallbacks or {}):
         made.extend(_for_supervisor(action))
@@ -252,7 +294,9 @@ class CommandHealth(Synthetic):
         if result.code == 0 and not result.problem:
             return ok(f"`{self.argv[0]}` succeeds")
         said = result.output.strip().splitlines()
-        return failed("ORC706", "unexpected", f"`{self.argv[0]}` {result.ended}" + (f": {said[-1]}" if said else ""))
+        return failed(
+            "ORC706", "unexpected", f"`{self.argv[0]}` {result.ended}" + (f": {said[-1]}" if said else "")
+        )
 
 
 @dataclass(slots=True)
@@ -270,7 +314,9 @@ class HeartbeatHealth(Synthetic):
         except OSError as error:
             return failed("ORC706", "missing", f"{self.file}: {(error.strerror or str(error)).lower()}")
         if age > self.max_age:
-            return failed("ORC706", "stale", f"{self.file} is {age:.1f} s old, at most {self.max_age:g} s are well")
+            return failed(
+                "ORC706", "stale", f"{self.file} is {age:.1f} s old, at most {self.max_age:g} s are well"
+            )
         return ok(f"{self.file} is {age:.1f} s old")
 
 
@@ -282,7 +328,13 @@ def health_works(start: Start, plan: LaunchPlan) -> list[Work]:
     deadline = health.deadline if health.deadline is not None else HEALTH_DEADLINE
     named = sorted(health.named(), key=lambda each: each[0] != "ready")
     return [
-        Work(f"health:{name}", _health_item(one, plan, deadline), ("health", name), start.loaded.place(("health", name)), HEALTH)
+        Work(
+            f"health:{name}",
+            _health_item(one, plan, deadline),
+            ("health", name),
+            start.loaded.place(("health", name)),
+            HEALTH,
+        )
         for name, one in named
     ]
 
@@ -292,7 +344,13 @@ def _health_item(one: Endpoint, plan: LaunchPlan, deadline: float) -> Synthetic:
     if one.command is not None:
         return CommandHealth("health", timeout=timeout, deadline=deadline, argv=one.command)
     if one.heartbeat is not None:
-        return HeartbeatHealth("health", timeout=timeout, deadline=deadline, file=one.heartbeat.file, max_age=one.heartbeat.max_age)
+        return HeartbeatHealth(
+            "health",
+            timeout=timeout,
+            deadline=deadline,
+            file=one.heartbeat.file,
+            max_age=one.heartbeat.max_age,
+        )
     from orchestrator.health import verify
 
     asked = verify.Endpoint(
@@ -315,7 +373,14 @@ def probe_endpoints(start: Start, plan: LaunchPlan) -> tuple[Any, ...]:
         if one.command is not None:
             made.append(Probed(name, "command"))
         elif one.heartbeat is not None:
-            made.append(Probed(name, "heartbeat", file=start.context().path(one.heartbeat.file), max_age=one.heartbeat.max_age))
+            made.append(
+                Probed(
+                    name,
+                    "heartbeat",
+                    file=start.context().path(one.heartbeat.file),
+                    max_age=one.heartbeat.max_age,
+                )
+            )
         else:
             made.append(_probed(name, one, plan))
     return tuple(made)

@@ -46,8 +46,26 @@ def ok(summary: str, **data: Any) -> Outcome:
     return Outcome(ok=True, summary=summary, data=data)
 
 
-def failed(code: str, reason: str, summary: str, hint: str = "", *, details: str = "", final: bool = False, **data: Any) -> Outcome:
-    return Outcome(ok=False, summary=summary, code=code, reason=reason, hint=hint, details=details, final=final, data=data)
+def failed(
+    code: str,
+    reason: str,
+    summary: str,
+    hint: str = "",
+    *,
+    details: str = "",
+    final: bool = False,
+    **data: Any,
+) -> Outcome:
+    return Outcome(
+        ok=False,
+        summary=summary,
+        code=code,
+        reason=reason,
+        hint=hint,
+        details=details,
+        final=final,
+        data=data,
+    )
 
 
 LATE = frozenset({"refused", "timeout", "dns", "unreachable"})

@@ -49,7 +49,9 @@ def environment(context: Context, more: Mapping[str, str | None] | None = None) 
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def start(argv: Sequence[str], context: Context, *, cwd: str = "", environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start(
+    argv: Sequence[str], context: Context, *, cwd: str = "", environ: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Starts a command as the service's user; raises OSError when it cannot be started."""
     user = context.user
     switch = os.geteuid() == 0 and user.uid != 0
@@ -77,14 +79,24 @@ def not_started(argv: Sequence[str], error: OSError) -> tuple[str, str]:
     if isinstance(error, PermissionError):
         return f"`{name}` cannot be executed: permission denied", f"chmod +x {name}"
     if error.errno == 8:
-        return f"`{name}` is no program: exec format error", "a script needs a first line such as #!/bin/sh, and LF line endings"
+        return (
+            f"`{name}` is no program: exec format error",
+            "a script needs a first line such as #!/bin/sh, and LF line endings",
+        )
     return f"`{name}` cannot be started: {error.strerror}", ""
 
 
 class Command:
     """A running command. `fileno` is readable when there is output or its end."""
 
-    def __init__(self, process: subprocess.Popen[bytes], said: Callable[[str], None], *, deadline: float | None, grace: float) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        said: Callable[[str], None],
+        *,
+        deadline: float | None,
+        grace: float,
+    ) -> None:
         self.process = process
         self.deadline = deadline
         """When (`time.monotonic`) it is asked to end."""

@@ -89,15 +89,30 @@ def _use(start: Start, work: Work, action: Any) -> bool:
 def using(item: Any, what: str, value: str) -> Any | None:
     """The item with another value; None where the value cannot stand in for anything."""
     if dataclasses.is_dataclass(item) and not isinstance(item, type):
-        return dataclasses.replace(item, **{what: int(value) if what == "port" else value}) if hasattr(item, what) else None
+        return (
+            dataclasses.replace(item, **{what: int(value) if what == "port" else value})
+            if hasattr(item, what)
+            else None
+        )
     fields = type(item).model_fields
     if what in fields:
         return item.model_copy(update={what: int(value) if what == "port" else value})
     if what == "url":  # a wait: its kind's own field takes the address
         kind = type(item).__module__.rpartition(".")[2]
         if kind in fields:
-            data = {**item.model_dump(by_alias=True, exclude_unset=True, exclude={kind, "on_failure", "when", "retry"}), kind: value}
-            return type(item).model_validate(data).model_copy(update={"on_failure": item.on_failure, "retry": item.retry, "deadline": item.deadline})
+            data = {
+                **item.model_dump(
+                    by_alias=True, exclude_unset=True, exclude={kind, "on_failure", "when", "retry"}
+                ),
+                kind: value,
+            }
+            return (
+                type(item)
+                .model_validate(data)
+                .model_copy(
+                    update={"on_failure": item.on_failure, "retry": item.retry, "deadline": item.deadline}
+                )
+            )
     return None
 
 
@@ -123,7 +138,9 @@ def execute(start: Start, work: Work, argv: Sequence[str], deadline: float) -> p
     except OSError as error:
         return processes.Result(-1, problem=processes.not_started(argv, error)[0])
     ends = time.monotonic() + deadline
-    command = processes.Command(process, lambda line: start.stream.emit(events.OUTPUT, line, item=work.id), deadline=ends, grace=2.0)
+    command = processes.Command(
+        process, lambda line: start.stream.emit(events.OUTPUT, line, item=work.id), deadline=ends, grace=2.0
+    )
     try:
         while (result := command.poll()) is None:
             poll = select.poll()
@@ -137,7 +154,9 @@ def execute(start: Start, work: Work, argv: Sequence[str], deadline: float) -> p
         process.wait()
         raise
     if result.timed_out:
-        return processes.Result(result.code, result.output, f"did not end within {deadline:g} s", timed_out=True)
+        return processes.Result(
+            result.code, result.output, f"did not end within {deadline:g} s", timed_out=True
+        )
     return result
 
 
@@ -154,8 +173,7 @@ def _install(start: Start, work: Work, action: Any) -> bool:
         argv += ["--require-hashes", "--requirement", start.context().path(action.install.hashes)]
     else:
         argv.append(work.item.requirement)
-    done = _by_command(start, work, action, argv, 300.0)
-    return done
+    return _by_command(start, work, action, argv, 300.0)
 
 
 def _not_trusted(folder: str) -> str:
@@ -184,4 +202,13 @@ def _summary(work: Work) -> str:
     return work.outcome.summary if work.outcome else ""
 
 
-_HANDLERS = {"warn": _warn, "degrade": _degrade, "stop": _stop, "serve": _serve, "set": _set, "use": _use, "run": _run, "install": _install}
+_HANDLERS = {
+    "warn": _warn,
+    "degrade": _degrade,
+    "stop": _stop,
+    "serve": _serve,
+    "set": _set,
+    "use": _use,
+    "run": _run,
+    "install": _install,
+}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import events
 from orchestrator.engine.outcome import LATE, Status
+
+if TYPE_CHECKING:
+    from orchestrator.engine import events
 
 INTERNAL, USAGE, FAILED, FINDINGS, NOT_BOOTED, LATE_EXIT, INVALID, FORCED = 1, 2, 3, 4, 5, 75, 78, 137
 
@@ -77,10 +79,18 @@ class Report:
 
     def _on_imported(self, event: events.Event) -> None:
         ms = round(event.data["total_ms"], 1)
-        self.imports.append({"module": event.data["module"], "self_ms": round(event.data.get("self_ms", ms), 1), "total_ms": ms})
+        self.imports.append(
+            {
+                "module": event.data["module"],
+                "self_ms": round(event.data.get("self_ms", ms), 1),
+                "total_ms": ms,
+            }
+        )
 
     def _on_note(self, event: events.Event) -> None:
-        self.notes.append({"code": event.data.get("code", ""), "message": event.message, "hint": event.data.get("hint", "")})
+        self.notes.append(
+            {"code": event.data.get("code", ""), "message": event.message, "hint": event.data.get("hint", "")}
+        )
 
     def _on_service(self, event: events.Event) -> None:
         self.status = event.data["status"]

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import select
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.diagnostics import Diagnostic, Place, Related
 from orchestrator.document.interpolate import BadInterpolation, parse, references
 from orchestrator.engine import backoff, environment, events, launching, remedies
 from orchestrator.engine.conditions import CannotTell, holds
@@ -25,23 +24,24 @@ from orchestrator.launch.reaper import Reaper
 from orchestrator.launch.signals import CHILD, STOPS
 from orchestrator.spec.item import Action, Named
 from orchestrator.spec.references import Index, run_time_names
-from orchestrator.spec.spec import Spec
 from orchestrator.spec.values import RunValues
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.diagnostics import Diagnostic
     from orchestrator.document.node import Node
     from orchestrator.engine.context import Clock
     from orchestrator.launch.signals import Notes
     from orchestrator.spec.load import Loaded
+    from orchestrator.spec.spec import Spec
 
 TIMEOUT = 2.0
 WAIT_DEADLINE = 60.0
 
 
-class Interrupted(Exception):  # noqa: N818 - a request, not an error
+class Interrupted(Exception):
     """Somebody asked for the end. `number` is the signal."""
 
     def __init__(self, number: int) -> None:
@@ -49,7 +49,7 @@ class Interrupted(Exception):  # noqa: N818 - a request, not an error
         self.number = number
 
 
-class Invalid(Exception):  # noqa: N818 - carries findings
+class Invalid(Exception):
     """The spec cannot be used with the values of this environment."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
@@ -59,6 +59,12 @@ class Invalid(Exception):  # noqa: N818 - carries findings
 
 class InternalError(Exception):
     """A bug: `details` is its traceback."""
+
+
+class _Source(Protocol):
+    """Something the loop waits for."""
+
+    def fileno(self) -> int: ...
 
 
 class Start:
@@ -129,7 +135,17 @@ class Start:
         """What an attempt may know now."""
         given = dict(environ if environ is not None else self.service_environ())
         states = {work.id: work.status.value for work in self.works}
-        return Context(given, self.cwd, self.user, self.clock, timeout, self.spec.service, self.loaded.environment, self.role, states)
+        return Context(
+            given,
+            self.cwd,
+            self.user,
+            self.clock,
+            timeout,
+            self.spec.service,
+            self.loaded.environment,
+            self.role,
+            states,
+        )
 
     def service_environ(self) -> dict[str, str]:
         """The environment as the service gets it."""
@@ -145,11 +161,13 @@ class Start:
         """Puts the values of variables into the spec; raises Invalid when one is not of its field's type."""
         known = {name: text for name, text in self.environ.items() if name not in self.unknown}
         later = frozenset(run_time_names(self.spec)) | self.unknown
-        resolved = self.loaded.resolve(RunValues(self.loaded.spec.variables if self.loaded.spec else {}, known, later))
+        resolved = self.loaded.resolve(
+            RunValues(self.loaded.spec.variables if self.loaded.spec else {}, known, later)
+        )
         if resolved.failed:
             raise Invalid(resolved.diagnostics)
         assert resolved.spec is not None
-        self.spec, self._missing = resolved.spec, resolved.missing
+        self.spec, self._resolved = resolved.spec, resolved
         for work in self.works:
             if not work.settled:
                 self._refresh(work)
@@ -157,26 +175,43 @@ class Start:
     def _refresh(self, work: Work) -> None:
         """The item with the values that are known by now."""
         for path, item in self.spec.located_items():
-            if path == work.path and work.id in (item.identity, *(each.identity for each in _expanded(item, self))):
+            if path == work.path and work.id in (
+                item.identity,
+                *(each.identity for each in _expanded(item, self)),
+            ):
                 work.item = next(each for each in _expanded(item, self) if each.identity == work.id)
                 return
 
     def _tell_variables(self, applied: environment.Applied) -> None:
         for name, outcome in applied.outcomes.items():
             contract = self.spec.variables.get(name)
-            work = Work(f"variable:{name}", contract, ("variables", name), self.loaded.place(("variables", name)), QUICK)
+            work = Work(
+                f"variable:{name}",
+                contract,
+                ("variables", name),
+                self.loaded.place(("variables", name)),
+                QUICK,
+            )
             work.started = self.stream.now()
             self.works.append(work)
             self.by_id[work.id] = work
             work.attempts = 1
             self.conclude(work, outcome)
         for name, why in applied.skipped.items():
-            work = Work(f"variable:{name}", self.spec.variables[name], ("variables", name), self.loaded.place(("variables", name)), QUICK)
+            work = Work(
+                f"variable:{name}",
+                self.spec.variables[name],
+                ("variables", name),
+                self.loaded.place(("variables", name)),
+                QUICK,
+            )
             self.works.append(work)
             self.by_id[work.id] = work
             self._skip(work, why)
         for name, message, hint in applied.warnings:
-            self.stream.emit(events.NOTE, message, level="warning", item=f"variable:{name}", hint=hint, code="ORC403")
+            self.stream.emit(
+                events.NOTE, message, level="warning", item=f"variable:{name}", hint=hint, code="ORC403"
+            )
 
     def _list(self) -> None:
         index = Index(self.spec)
@@ -186,7 +221,9 @@ class Start:
                 continue
             for each in _expanded(item, self):
                 name = each.identity
-                needs = tuple(found[0] for reference in each.needs if len(found := index.find(reference)) == 1)
+                needs = tuple(
+                    found[0] for reference in each.needs if len(found := index.find(reference)) == 1
+                )
                 phase = PHASES.get(each.kind, CHECK)
                 self._add(Work(name, each, path, self.loaded.place(path), phase, needs))
         if port is not None:
@@ -217,32 +254,18 @@ class Start:
 
     def _missing_variables(self) -> None:
         """All variables without a value in one go. Places in items that are skipped do not count."""
-        places: dict[str, list[tuple[str, Place]]] = {}
-        for name, text, place in self._missing:
-            if not self._in_a_skipped_item(place):
-                places.setdefault(name, []).append((text, place))
-        if not places:
-            return
-        found = []
-        for name, uses in places.items():
-            said = next((text for text, _ in uses if text), "")
-            message = f"the variable `{name}` is not set" + (f": {said}" if said else "")
-            more = [Related("also used here", place) for _, place in uses[1:]]
-            found.append(Diagnostic("ORC217", "error", message, uses[0][1], hint=f"set {name}, or write a default: `${{{name}:-…}}`",
-                                    related=tuple(more)))  # fmt: skip
-        raise Invalid(found)
+        from orchestrator.spec.load import missing_findings
 
-    def _in_a_skipped_item(self, place: Place) -> bool:
-        for work in self.works:
-            node = self._node(work.path)
-            if node is None or node.file != place.file or not node.span[0] <= place.line <= node.span[2]:
-                continue
-            when = getattr(work.item, "when", None)
-            try:
-                return when is not None and not holds(when, self.context())[0]
-            except CannotTell:
-                return False
-        return False
+        found = missing_findings(self._resolved, [work.path for work in self.works if self._is_skipped(work)])
+        if found:
+            raise Invalid(found)
+
+    def _is_skipped(self, work: Work) -> bool:
+        when = getattr(work.item, "when", None)
+        try:
+            return when is not None and not holds(when, self.context())[0]
+        except CannotTell:
+            return False
 
     def _node(self, path: tuple[str | int, ...]) -> Node | None:
         return self.loaded.tree.at(path)[0] if self.loaded.tree is not None else None
@@ -288,7 +311,9 @@ class Start:
     def _phase_allows(self, work: Work) -> bool:
         if work.phase == QUICK:
             return True
-        before = {IMPORT: (QUICK,), WAIT: (QUICK,), CHECK: (QUICK, WAIT), STEP: (QUICK, WAIT, CHECK)}[work.phase]
+        before = {IMPORT: (QUICK,), WAIT: (QUICK,), CHECK: (QUICK, WAIT), STEP: (QUICK, WAIT, CHECK)}[
+            work.phase
+        ]
         earlier = [each for each in self.works if each.phase in before and work.id not in each.needs]
         if not all(each.settled for each in earlier):
             return False
@@ -319,7 +344,9 @@ class Start:
         if not self.unknown:
             return ""
         node = self._node(work.path)
-        return next((name for name in _names_in(node) if name in self.unknown), "") if node is not None else ""
+        return (
+            next((name for name in _names_in(node) if name in self.unknown), "") if node is not None else ""
+        )
 
     def _begin(self, work: Work) -> None:
         if work.settled:
@@ -331,7 +358,10 @@ class Start:
             try:
                 yes, why = holds(when, self.context())
             except CannotTell as error:
-                self.conclude(work, failed("ORC471", "condition", f"cannot tell whether it applies: {error}", final=True))
+                self.conclude(
+                    work,
+                    failed("ORC471", "condition", f"cannot tell whether it applies: {error}", final=True),
+                )
                 return
             if not yes:
                 self._skip(work, why)
@@ -374,7 +404,8 @@ class Start:
     def wait(self, until: float | None = None) -> None:
         """Waits for something to happen, at most until a time (`time.monotonic`), and takes note of it."""
         poll = select.poll()
-        for source in (self.notes, self.lanes, *self.importing.sources(), *self.stepping.sources()):
+        sources: list[_Source] = [self.notes, self.lanes, *self.importing.sources(), *self.stepping.sources()]
+        for source in sources:
             poll.register(source.fileno(), select.POLLIN)
         dues = [due for due in (until, self.importing.due(), self.stepping.due()) if due is not None]
         poll.poll(max(0, int((min(dues) - time.monotonic()) * 1000) + 1) if dues else None)
@@ -394,7 +425,11 @@ class Start:
 
     def _is_ours(self, pid: int) -> bool:
         """Whether somebody here waits for this process; while threads start children, any may be one of theirs."""
-        return bool(self.lanes.running) or pid in (self.importing.pid, self.stepping.pid, self.maintenance_pid)
+        return bool(self.lanes.running) or pid in (
+            self.importing.pid,
+            self.stepping.pid,
+            self.maintenance_pid,
+        )
 
     def _heard(self, attempt: Any) -> None:
         work = attempt.work
@@ -431,8 +466,16 @@ class Start:
     def actions(self, work: Work) -> list[Action]:
         """What is to be done for an item, named lists put in; actions that cannot stand on its kind are left out."""
         item = work.item
-        given = item.on_failure if item is not None and getattr(item, "on_failure", None) is not None else self.spec.on_failure
-        return [each for each in flat(given or (), self.spec.fallbacks or {}) if each.allowed is None or work.kind in each.allowed]
+        given = (
+            item.on_failure
+            if item is not None and getattr(item, "on_failure", None) is not None
+            else self.spec.on_failure
+        )
+        return [
+            each
+            for each in flat(given or (), self.spec.fallbacks or {})
+            if each.allowed is None or work.kind in each.allowed
+        ]
 
     def settle_as(self, work: Work, status: Status, message: str = "") -> None:
         """The item's state is told, and noted."""
@@ -441,7 +484,12 @@ class Start:
         assert outcome is not None
         if work.feature and work.feature not in self.degraded:
             self.degraded.append(work.feature)
-        levels = {Status.FAILED: "error", Status.BLOCKED: "error", Status.DEGRADED: "warning", Status.WARNED: "warning"}
+        levels = {
+            Status.FAILED: "error",
+            Status.BLOCKED: "error",
+            Status.DEGRADED: "warning",
+            Status.WARNED: "warning",
+        }
         bad = status not in (Status.OK, Status.HEALED, Status.SKIPPED)
         place = work.place
         self.stream.emit(
@@ -505,10 +553,10 @@ def _expanded(item: Any, start: Start) -> list[Any]:
 
 def flat(actions: Sequence[Action], named: Mapping[str, Sequence[Action]]) -> list[Action]:
     """The actions with named lists put in. The validator has refused circles."""
-    flat: list[Action] = []
+    result: list[Action] = []
     for action in actions:
-        flat.extend(flat(named[action.name], named) if isinstance(action, Named) else [action])
-    return flat
+        result.extend(flat(named[action.name], named) if isinstance(action, Named) else [action])
+    return result
 
 
 def _names_in(node: Node) -> list[str]:

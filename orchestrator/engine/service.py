@@ -124,7 +124,9 @@ class Service:
             "status": status, "reason": self.stream.secrets.masked(reason), "degraded": list(start.degraded),
             "started_at": self.report.started_at,
         })  # fmt: skip
-        self.state.write_probe(Probe(status, os.getpid(), self._endpoints, self.stream.secrets.masked(reason)))
+        self.state.write_probe(
+            Probe(status, os.getpid(), self._endpoints, self.stream.secrets.masked(reason))
+        )
 
     def _write_report(self) -> None:
         if self.state is not None:
@@ -148,7 +150,13 @@ class Service:
         self._endpoints = launching.probe_endpoints(start, self.plan)
         self.tell("starting")
         importer.go({"ORCHESTRATOR_DEGRADED": ",".join(start.degraded)})
-        work = start.by_id.get("launch") or Work("launch", launching.Synthetic("launch", on_failure=launch.on_failure), ("launch",), start.loaded.place(("launch",)), LAUNCH)
+        work = start.by_id.get("launch") or Work(
+            "launch",
+            launching.Synthetic("launch", on_failure=launch.on_failure),
+            ("launch",),
+            start.loaded.place(("launch",)),
+            LAUNCH,
+        )
         if work not in start.works:
             start.works.append(work)
             start.by_id[work.id] = work
@@ -165,7 +173,11 @@ class Service:
         """The process that has imported everything in the environment that the server is to have."""
         start = self.start
         importing = start.importing
-        if start.spec.launch is not None and start.spec.launch.command is not None and importing.importer is None:
+        if (
+            start.spec.launch is not None
+            and start.spec.launch.command is not None
+            and importing.importer is None
+        ):
             from orchestrator.launch import importer as importers
 
             self.plan = launching.plan_of(start, [])
@@ -181,7 +193,11 @@ class Service:
     def _until_serving(self, importer: Importer) -> Outcome:
         """Waits for the server's word that it serves; a command's word is that it was executed."""
         health = self.start.spec.health
-        limit = health.deadline if health is not None and health.deadline is not None else launching.HEALTH_DEADLINE
+        limit = (
+            health.deadline
+            if health is not None and health.deadline is not None
+            else launching.HEALTH_DEADLINE
+        )
         due = time.monotonic() + limit
         said = ""
         while not importer.serving:
@@ -191,9 +207,16 @@ class Service:
                 elif event["event"] == "ended":
                     return _did_not_boot(event["code"], said)
             if time.monotonic() >= due:
-                return failed("ORC703", "timeout", f"the server did not serve within {limit:g} s", "raise `health.deadline`, or see what its start waits for")
+                return failed(
+                    "ORC703",
+                    "timeout",
+                    f"the server did not serve within {limit:g} s",
+                    "raise `health.deadline`, or see what its start waits for",
+                )
         took = (self.stream.now() - self.start.by_id["launch"].started) / 1000
-        return ok(f"{self.start.spec.launch.command[0] if self.start.spec.launch.command else self.start.spec.launch.server} serves {self._where()} after {took:.1f} s")
+        return ok(
+            f"{self.start.spec.launch.command[0] if self.start.spec.launch.command else self.start.spec.launch.server} serves {self._where()} after {took:.1f} s"
+        )
 
     def _where(self) -> str:
         assert self.plan is not None
@@ -275,7 +298,9 @@ class Service:
         given = work.item.on_failure
         if work.phase == HEALTH and health is not None:
             given = health.on_failure
-        actions = flat(given if given is not None else start.spec.on_failure or (), start.spec.fallbacks or {})
+        actions = flat(
+            given if given is not None else start.spec.on_failure or (), start.spec.fallbacks or {}
+        )
         while work.tried < len(actions):
             action: Any = actions[work.tried]
             if action.word == "restart":
@@ -322,7 +347,14 @@ class Service:
         plan.environ["ORCHESTRATOR_DEGRADED"] = ",".join(start.degraded)
         server.close()
         start.lanes.abandon()
-        supervisor.become(plan, listener=start.listener, server_pid=server.pid, notes=start.notes, maintenance=self._maintenance_config(), status=status)
+        supervisor.become(
+            plan,
+            listener=start.listener,
+            server_pid=server.pid,
+            notes=start.notes,
+            maintenance=self._maintenance_config(),
+            status=status,
+        )
 
     def _exec(self, importer: Importer) -> None:
         """`mode: exec`: the imports were proven in a process of their own; now the server takes this one."""
@@ -330,7 +362,12 @@ class Service:
 
         assert self.plan is not None
         importer.end()
-        self.stream.emit(events.NOTE, "mode exec: no restart, no watch, no maintenance after this point", level="info", item="launch")
+        self.stream.emit(
+            events.NOTE,
+            "mode exec: no restart, no watch, no maintenance after this point",
+            level="info",
+            item="launch",
+        )
         self._endpoints = launching.probe_endpoints(self.start, self.plan)
         self._end_maintenance()
         self.tell("degraded" if self.start.degraded else "ready")
@@ -351,14 +388,18 @@ class Service:
 
         health = self.start.spec.health
         paths = {name: one.path or "" for name, one in health.named()} if health is not None else {}
-        return Config(service=self.start.spec.service, live=paths.get("live", ""), ready=paths.get("ready", ""))
+        return Config(
+            service=self.start.spec.service, live=paths.get("live", ""), ready=paths.get("ready", "")
+        )
 
     def _maintain(self) -> None:
         """Serves maintenance and tries again, with growing pauses, what failed; returns when all holds or its time is over."""
         action = self._serving_maintenance()
         began, attempt = time.monotonic(), 0
         self._begin_maintenance()
-        reasons = "; ".join(f"{work.id}: {work.outcome.summary}" for work in self.start.failures if work.outcome)
+        reasons = "; ".join(
+            f"{work.id}: {work.outcome.summary}" for work in self.start.failures if work.outcome
+        )
         self.tell("maintenance", reason=reasons)
         self._write_report()
         while self._serving_maintenance() is not None:
@@ -378,7 +419,12 @@ class Service:
         for work in start.works:
             if work.status not in (Status.FAILED, Status.BLOCKED):
                 continue
-            if work.phase == STEP and work.attempts and work.item.unless is None and work.item.creates is None:
+            if (
+                work.phase == STEP
+                and work.attempts
+                and work.item.unless is None
+                and work.item.creates is None
+            ):
                 continue
             work.reset()
         start.importing.discard()
@@ -405,7 +451,9 @@ class Service:
         reader, writer = os.pipe()
         listener = self.start.listener.fileno()
         argv = maintenance.command(listener, self._maintenance_config(), reader)
-        process = subprocess.Popen(argv, pass_fds=(listener, reader), close_fds=True, env={"PATH": os.environ.get("PATH", "")})
+        process = subprocess.Popen(
+            argv, pass_fds=(listener, reader), close_fds=True, env={"PATH": os.environ.get("PATH", "")}
+        )
         os.close(reader)
         self.start.maintenance_pid = process.pid
         self._maintenance = (process, writer)
@@ -425,7 +473,14 @@ class Service:
 def _did_not_boot(code: int, said: str) -> Outcome:
     ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
     more = f": {said}" if said else ""
-    return failed("ORC701", "boot", f"the server {ended} before it was ready{more}", "what it printed is above", final=True, exit_code=code)
+    return failed(
+        "ORC701",
+        "boot",
+        f"the server {ended} before it was ready{more}",
+        "what it printed is above",
+        final=True,
+        exit_code=code,
+    )
 
 
 def _never_ready(work: Work, last: Outcome) -> Outcome:
@@ -437,6 +492,8 @@ def last_words(report: Report, code: int) -> dict[str, str]:
     """The verdict, the cause and the hint: for the log, and for who reads the termination log."""
     first = next(iter(report.failed), None)
     cause = f"{first['id']}: {first['summary']}" if first else ""
-    return {"verdict": f"{report.service} did not start (exit {code})" if code else "", "cause": cause, "hint": first["hint"] if first else ""}
-
-
+    return {
+        "verdict": f"{report.service} did not start (exit {code})" if code else "",
+        "cause": cause,
+        "hint": first["hint"] if first else "",
+    }

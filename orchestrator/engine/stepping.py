@@ -49,7 +49,9 @@ class Stepping:
         try:
             done = self._done_already(step)
         except CannotTell as error:
-            self.start.conclude(work, failed("ORC601", "condition", f"cannot tell whether it is done: {error}", final=True))
+            self.start.conclude(
+                work, failed("ORC601", "condition", f"cannot tell whether it is done: {error}", final=True)
+            )
             return
         if done:
             work.outcome = ok(f"done already: {done}")
@@ -109,9 +111,21 @@ class Stepping:
             return failed("ORC602", "timeout", f"did not end within {step.deadline:g} s and was ended", "raise `deadline`, or find what it waits for: the output is above",
                           details=last)  # fmt: skip
         if result.code != 0:
-            return failed("ORC601", "exit", f"{result.ended} after {took:.1f} s", _hint(result), details=last, exit_code=result.code)
+            return failed(
+                "ORC601",
+                "exit",
+                f"{result.ended} after {took:.1f} s",
+                _hint(result),
+                details=last,
+                exit_code=result.code,
+            )
         if step.creates is not None and not os.path.exists(self.start.context().path(step.creates)):
-            return failed("ORC604", "creates", f"ended with 0, but {step.creates} does not exist", "correct `creates`, or the step")
+            return failed(
+                "ORC604",
+                "creates",
+                f"ended with 0, but {step.creates} does not exist",
+                "correct `creates`, or the step",
+            )
         problem = self._take_outputs(step, result.output)
         return problem or ok(f"done in {took:.1f} s")
 
@@ -123,9 +137,19 @@ class Stepping:
         missing = [name for name in step.output_names if name not in found]
         strangers = [name for name in found if name not in step.output_names]
         if missing:
-            return failed("ORC604", "outputs", f"did not set {', '.join(missing)}", 'write a line NAME=value to the file "$ORCHESTRATOR_OUTPUT"')
+            return failed(
+                "ORC604",
+                "outputs",
+                f"did not set {', '.join(missing)}",
+                'write a line NAME=value to the file "$ORCHESTRATOR_OUTPUT"',
+            )
         if strangers:
-            return failed("ORC604", "outputs", f"set {', '.join(strangers)}, which it does not declare", "declare the names under `outputs`")
+            return failed(
+                "ORC604",
+                "outputs",
+                f"set {', '.join(strangers)}, which it does not declare",
+                "declare the names under `outputs`",
+            )
         self.start.changed(found)
         return None
 

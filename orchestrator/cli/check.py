@@ -1,0 +1,121 @@
+"""Check the requirements and wait for what must answer; run no step and start nothing.
+
+`--static` leaves out what needs a network: for CI, inside the built image.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from orchestrator.cli import _spec, console
+from orchestrator.cli._start import Session
+from orchestrator.cli.run import _leave
+from orchestrator.engine import events
+from orchestrator.engine.outcome import Status
+from orchestrator.engine.report import exit_code
+from orchestrator.engine.run import Interrupted, Invalid, Start
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("role", nargs="?", default="", metavar="ROLE", help="which of the spec's roles")
+    parser.add_argument("--static", action="store_true", help="leave out what needs a network")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="this item and what it needs; may be given several times",
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json", "junit"), default="text", help="how the result is written"
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "note", "never"),
+        default="error",
+        help="the least severity that fails",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    try:
+        session = Session(options)
+        start = _prepared(session, options)
+    except _spec.Usage as error:
+        return _spec.usage(error)
+    if start is None:
+        return session.invalid(session.loaded.diagnostics)
+    try:
+        code = _checked(session, start, options)
+    except Invalid as error:
+        return session.invalid(error.diagnostics)
+    except Interrupted as stop:
+        start.close()
+        return _leave(128 + stop.number)
+    return _leave(code)
+
+
+def _prepared(session: Session, options: argparse.Namespace) -> Start | None:
+    if session.loaded.failed:
+        return None
+    start = Start(session.loaded, session.stream, session.notes, environ=os.environ, role=options.role,
+                  network=not options.static, steps=False, only=options.only)  # fmt: skip
+    start.log_format = session.log_format
+    return start
+
+
+def _checked(session: Session, start: Start, options: argparse.Namespace) -> int:
+    start.prepare()
+    _refuse_unknown(start, options.only)
+    start.settle()
+    code = 0
+    if start.failures and options.fail_on != "never":
+        code = exit_code(
+            [(work.kind, work.outcome.reason if work.outcome else "") for work in start.failures]
+        )
+    elif options.fail_on in ("warning", "note") and any(
+        work.status in (Status.DEGRADED, Status.WARNED) for work in start.works
+    ):
+        code = _spec.FINDINGS
+    session.stream.emit(events.SERVICE, status="failed" if start.failures else "ready", level="debug")
+    session.stream.emit(events.FINISHED, level="debug", exit_code=code)
+    start.close()
+    _write(session, options.format, code)
+    return code
+
+
+def _refuse_unknown(start: Start, only: list[str]) -> None:
+    from orchestrator.spec.references import Index
+
+    index = Index(start.spec)
+    for reference in only:
+        found = index.find(reference)
+        if len(found) != 1:
+            known = ", ".join(found or index.names)
+            raise _spec.Usage(
+                f"--only {reference}: "
+                + ("it may mean " if found else "there is no such item; there are ")
+                + known
+            )
+
+
+def _write(session: Session, form: str, code: int) -> None:
+    report = session.report
+    if form == "json":
+        print(json.dumps(session.stream.secrets.clean(report.record()), indent=2))
+    elif form == "junit":
+        from orchestrator.cli._junit import junit
+
+        print(junit(report.record()))
+    elif session.log_format == "text":
+        if code and report.failed:
+            print(console.last_screen(report, session.loaded.sources, code), file=sys.stderr)
+        else:
+            counts = console.counts(report)
+            print(f"orchestrator: {report.service} may start: {counts}", file=sys.stderr)

@@ -1,0 +1,46 @@
+"""Print the effective spec: overlays merged, variables not put in.
+
+`--provenance` adds to each value the file and line it came from, and what it overrode.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from orchestrator.cli import _spec
+from orchestrator.diagnostics import summary
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("yaml", "json"), default="yaml", help="how it is written")
+    parser.add_argument("--provenance", action="store_true", help="say where each value comes from")
+
+
+def run(options: argparse.Namespace) -> int:
+    from orchestrator.document import dump
+    from orchestrator.spec.load import provenance
+
+    try:
+        loaded = _spec.read(options)
+    except _spec.Usage as error:
+        return _spec.usage(error)
+    if options.format == "json":
+        record = {
+            "schema": 1,
+            "diagnostics": [each.record() for each in loaded.diagnostics],
+            "summary": summary(loaded.diagnostics),
+            "spec": dump.to_data(loaded.tree) if loaded.tree is not None else None,
+        }
+        if options.provenance:
+            record["provenance"] = provenance(loaded)
+        print(json.dumps(record, indent=2))
+    else:
+        _spec.show(loaded.diagnostics, loaded.sources, options)
+        if loaded.tree is not None:
+            sys.stdout.write(dump.to_yaml(loaded.tree, provenance=options.provenance))
+    return _spec.INVALID if loaded.failed else 0
