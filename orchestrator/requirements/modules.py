@@ -267,6 +267,8 @@ def _how_to_bring(missing: Missing, context: Context) -> str:
 
 def _unreadable(name: str, places: Sequence[str]) -> str:
     for place in places:
+        if os.path.isdir(place) and not os.access(place, os.R_OK | os.X_OK):
+            return place
         for each in (os.path.join(place, name), os.path.join(place, name + ".py")):
             if os.path.exists(each) and not os.access(each, os.R_OK):
                 return each
