@@ -77,8 +77,12 @@ def _enter(here: int, part: str, path: str, made: list[str], owner: Owner | None
         raise
     made.append(path)
     inner = _open(here, part, path)
-    if guarded():
-        give(inner, owner)
+    try:
+        if guarded():
+            give(inner, owner)
+    except BaseException:
+        os.close(inner)
+        raise
     return inner
 
 

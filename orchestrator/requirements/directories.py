@@ -265,15 +265,21 @@ class Directory(Requirement):
 
 def _write_and_remove(path: str) -> None:
     """Tries what the service will do: makes a file, writes a byte, removes it."""
-    directory = os.open(path, os.O_PATH | os.O_DIRECTORY)
-    name = f".orchestrator-{os.getpid()}-{os.urandom(4).hex()}"
-    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+    directory = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _trial(directory, f".orchestrator-{os.getpid()}-{os.urandom(4).hex()}")
+    finally:
+        os.close(directory)
+
+
+def _trial(directory: int, name: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(name, flags, 0o600, dir_fd=directory)
     try:
         os.write(file, b"\n")
     finally:
         os.close(file)
         os.unlink(name, dir_fd=directory)
-        os.close(directory)
 
 
 def _written(owner: Owner) -> str:
