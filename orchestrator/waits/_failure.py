@@ -21,7 +21,7 @@ CODES = {
 _FINAL = frozenset({"tls", "auth", "driver"})
 
 
-class Failure(Exception):  # noqa: N818 -- a finding, not an error of ours
+class Failure(Exception):
     """Ends an attempt. What trying again cannot mend is final; `tls`, `auth` and `driver` are unless said."""
 
     def __init__(

@@ -167,15 +167,17 @@ def error(where: str, payload: bytes) -> Failure:
     if state == "53300":
         return Failure("refused", told, "raise its max_connections, or find who holds the connections")
     if state in ("28P01", "28000", "42501"):
-        return Failure("auth", told, _hint_for_login(message))
+        return Failure("auth", told, _hint_for_login(state, message))
     if state == "3D000":
         return Failure("unexpected", told, "somebody must create it: POSTGRES_DB of its image, or createdb")
     return Failure("protocol" if state.startswith("08") else "unexpected", told)
 
 
-def _hint_for_login(message: str) -> str:
-    if "no pg_hba.conf entry" in message or "no encryption" in message:
+def _hint_for_login(state: str, message: str) -> str:
+    if "pg_hba.conf" in message:
         return "its pg_hba.conf decides who may come, from where, and whether TLS is needed (sslmode)"
+    if state != "28P01":
+        return ""
     return "a volume keeps the password it was made with: POSTGRES_PASSWORD counts only for an empty one"
 
 

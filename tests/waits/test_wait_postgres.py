@@ -1,0 +1,412 @@
+"""`postgres` against real PostgreSQL servers, and against what they say in bad moments."""
+
+import glob
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from urllib.parse import quote
+
+import pytest
+from pydantic import ValidationError
+
+from orchestrator.testing import served
+
+BIN = next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)), "")
+PASSWORD = "pa ss'/%@ü²"
+real = pytest.mark.skipif(not BIN, reason="PostgreSQL is not installed")
+
+
+class Server:
+    """A private PostgreSQL, run by somebody who is not root."""
+
+    def __init__(self, certificate):
+        self.folder = tempfile.mkdtemp(prefix="orchestrator-pg-")
+        self.port = _free()
+        self.root = os.geteuid() == 0
+        if self.root:
+            shutil.chown(self.folder, "postgres", "postgres")
+        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-N", "--locale=C.UTF-8")
+        self._write("pg_hba.conf", (
+            "local all all trust\n"
+            "hostssl all tls_only 127.0.0.1/32 scram-sha-256\nhost all tls_only 127.0.0.1/32 reject\n"
+            "host all md5_user 127.0.0.1/32 md5\nhost all plain_user 127.0.0.1/32 password\n"
+            "host all trusted 127.0.0.1/32 trust\nhost all nobody_else 127.0.0.1/32 reject\n"
+            "host all all 127.0.0.1/32 scram-sha-256\n"
+        ))  # fmt: skip
+        for name, path in zip(("server.pem", "server.key"), certificate, strict=True):
+            with open(path) as file:
+                self._write(name, file.read(), 0o600)
+        self._write("postgresql.auto.conf", (
+            f"port={self.port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories='{self.folder}'\nfsync=off\n"
+            "ssl=on\nssl_cert_file='server.pem'\nssl_key_file='server.key'\nmax_connections=20\n"
+        ))  # fmt: skip
+        self._run("pg_ctl", "-D", self.data, "-w", "-l", f"{self.folder}/log", "start")
+        quoted = PASSWORD.replace("'", "''")
+        self.sql(
+            f"create role app login password '{quoted}'",
+            f"create role tls_only login password '{quoted}'",
+            "create role trusted login",
+            "create role nobody_else login",
+            f"create role plain_user login password '{quoted}'",
+            "set password_encryption='md5'",
+            f"create role md5_user login password '{quoted}'",
+            "create table t (n int, name text, ok bool, f float8, d numeric, j jsonb)",
+            "insert into t values (3, 'x', true, 1.5, 2, '{\"a\": 1}')",
+            "grant select on t to app",
+        )
+
+    @property
+    def data(self):
+        return f"{self.folder}/data"
+
+    def _write(self, name, text, mode=0o600):
+        path = f"{self.data}/{name}"
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, mode)
+        if self.root:
+            shutil.chown(path, "postgres", "postgres")
+
+    def _run(self, command, *arguments, **more):
+        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if self.root else {}
+        subprocess.run(
+            [f"{BIN}/{command}", *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self.folder,
+            **user,
+            **more,
+        )
+
+    def sql(self, *statements):
+        self._run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", "postgres",
+                  *(word for each in statements for word in ("-c", each)))  # fmt: skip
+
+    def stop(self):
+        self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(self.folder)
+
+
+def _free():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(certificates):
+    running = Server(certificates.make("good"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def entry(server):
+    def entry(user="app", password=PASSWORD, database="postgres", query=""):
+        secret = f":{quote(password, safe='')}" if password else ""
+        return f"postgresql://{user}{secret}@127.0.0.1:{server.port}/{database}{query}"
+
+    return entry
+
+
+@real
+@pytest.mark.parametrize("user", ["app", "md5_user", "plain_user", "tls_only"])
+def test_the_password_is_proven_by_scram_md5_and_plain(attempt, entry, server, user):
+    outcome = attempt("postgres", entry(user))
+    assert outcome.ok, outcome
+    assert outcome.summary == f"127.0.0.1:{server.port}/postgres let {user} in"
+    assert outcome.data["version"]
+
+
+@real
+@pytest.mark.parametrize("user", ["app", "md5_user", "plain_user"])
+def test_a_wrong_password_is_final(attempt, entry, user):
+    outcome = attempt("postgres", entry(user, "wrong"))
+    assert (outcome.reason, outcome.code, outcome.final) == ("auth", "ORC506", True)
+    assert "28P01" in outcome.summary
+
+
+@real
+def test_a_missing_password_is_final(attempt, entry):
+    outcome = attempt("postgres", entry(password=""))
+    assert (outcome.reason, outcome.final) == ("auth", True)
+    assert outcome.summary.endswith("asks for a password, and none is given")
+
+
+@real
+def test_a_user_whom_pg_hba_rejects_is_final(attempt, entry):
+    outcome = attempt("postgres", entry("nobody_else"))
+    assert (outcome.reason, outcome.final) == ("auth", True)
+    assert "pg_hba.conf" in outcome.hint
+
+
+@real
+def test_parts_need_no_escaping_and_missing_ones_come_from_the_environment(attempt, server):
+    parts = {"host": "127.0.0.1", "port": server.port, "user": "app", "database": "postgres"}
+    assert attempt("postgres", {**parts, "password": PASSWORD}).ok
+    assert attempt("postgres", parts, environ={"PGPASSWORD": PASSWORD}).ok
+
+
+@real
+def test_a_user_who_is_trusted_needs_no_password(attempt, entry):
+    assert attempt("postgres", entry("trusted", "")).ok
+
+
+@real
+def test_without_a_user_a_server_that_takes_logins_is_well(attempt, server):
+    outcome = attempt("postgres", f"postgresql://127.0.0.1:{server.port}")
+    assert outcome.ok
+    assert outcome.summary == f"127.0.0.1:{server.port} takes logins"
+
+
+@real
+def test_drivers_in_the_scheme_and_a_unix_socket_are_understood(attempt, server, entry):
+    assert attempt("postgres", entry().replace("postgresql://", "postgresql+asyncpg://")).ok
+    assert attempt("postgres", f"postgresql://postgres@/postgres?host={server.folder}&port={server.port}").ok
+    assert attempt("postgres", {"host": server.folder, "port": server.port, "user": "postgres"}).ok
+
+
+@real
+def test_a_database_that_is_not_there_may_still_come(attempt, entry):
+    outcome = attempt("postgres", entry(database="nowhere"))
+    assert (outcome.reason, outcome.final) == ("unexpected", False)
+    assert '"nowhere" does not exist (3D000)' in outcome.summary
+    assert "somebody must create it" in outcome.hint
+
+
+@real
+@pytest.mark.parametrize("mode", ["disable", "prefer", "require", "verify-ca", "verify-full"])
+def test_every_sslmode_works_with_a_certificate_that_is_right(attempt, entry, certificates, mode):
+    assert attempt("postgres", entry(query=f"?sslmode={mode}&sslrootcert={certificates.ca}")).ok
+
+
+@real
+def test_a_certificate_that_is_not_trusted_is_final(attempt, entry):
+    outcome = attempt("postgres", entry(query="?sslmode=verify-full"))
+    assert (outcome.reason, outcome.final) == ("tls", True)
+
+
+@real
+def test_tls_that_is_needed_and_not_used_is_final(attempt, entry):
+    outcome = attempt("postgres", entry("tls_only", query="?sslmode=disable"))
+    assert (outcome.reason, outcome.final) == ("auth", True)
+
+
+@real
+@pytest.mark.parametrize(
+    "expect",
+    [
+        "select 1 from t",
+        {"query": "select n from t", "value": 3}, {"query": "select name from t", "value": "x"},
+        {"query": "select ok from t", "value": True}, {"query": "select f from t", "value": {"gt": 1.4}},
+        {"query": "select d from t", "value": 2}, {"query": "select null", "value": None},
+        {"query": "select * from t where false", "rows": 0},
+        {"query": "select generate_series(1, 5)", "rows": {"ge": 5}},
+        {"query": "select version()", "value": {"starts_with": "PostgreSQL"}},
+    ],
+)  # fmt: skip
+def test_a_query_is_compared(attempt, entry, expect):
+    outcome = attempt("postgres", entry(), expect=expect)
+    assert outcome.ok, outcome
+
+
+@real
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ({"query": "select n from t", "value": 4}, "expected 4, got 3"),
+        ("select 1 from t where false", "the query gave no row"),
+        ({"query": "select n from t", "rows": 2}, "the number of rows: expected 2, got 1"),
+        ("select * from nowhere", '"nowhere" does not exist (42P01)'),
+    ],
+)
+def test_a_query_that_gives_something_else_is_said(attempt, entry, expect, said):
+    outcome = attempt("postgres", entry(), expect=expect)
+    assert outcome.reason == "unexpected"
+    assert said in outcome.summary
+
+
+@real
+def test_a_query_cannot_write(attempt, server):
+    value = {"host": server.folder, "port": server.port, "user": "postgres", "database": "postgres"}
+    outcome = attempt("postgres", value, expect="delete from t")
+    assert outcome.reason == "unexpected"
+    assert "in a read-only transaction (25006)" in outcome.summary
+
+
+@real
+def test_a_query_that_takes_too_long_is_a_timeout_and_ends_on_the_server(attempt, entry, server):
+    outcome = attempt("postgres", entry(), timeout=0.7, expect="select pg_sleep(30)")
+    assert outcome.reason in ("timeout", "unexpected")
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            server.sql("do $$ begin if exists (select 1 from pg_stat_activity where query like 'select pg_sleep%' "
+                       "and state = 'active') then raise 'still running'; end if; end $$")  # fmt: skip
+            return
+        except subprocess.CalledProcessError:
+            time.sleep(0.1)
+    raise AssertionError("the query still runs")
+
+
+@real
+def test_a_primary_is_writable(attempt, server):
+    value = {
+        "host": "127.0.0.1",
+        "port": server.port,
+        "user": "app",
+        "password": PASSWORD,
+        "database": "postgres",
+    }
+    assert attempt("postgres", {**value, "writable": True}).ok
+
+
+@real
+def test_a_server_that_starts_is_noticed(make, certificates):
+    """Start-up is seen as refused, at most; never as a failure for good."""
+    from orchestrator.engine.context import Context
+
+    running = Server(certificates.make("good"))
+    wait = make("postgres", f"postgresql://trusted@127.0.0.1:{running.port}/postgres")
+    try:
+        running._run("pg_ctl", "-D", running.data, "-m", "immediate", "-w", "stop")
+        assert wait.attempt(Context(environ={})).reason == "refused"
+        running._run("pg_ctl", "-D", running.data, "-W", "-l", f"{running.folder}/log", "start")
+        end = time.monotonic() + 15
+        while not (outcome := wait.attempt(Context(environ={}))).ok:
+            assert (outcome.reason, outcome.final) == ("refused", False), outcome
+            assert time.monotonic() < end
+    finally:
+        running.stop()
+
+
+# -- what servers say in bad moments
+
+
+def error(state, message="said so"):
+    body = b"SFATAL\0C" + state.encode() + b"\0M" + message.encode() + b"\0\0"
+    return b"E" + struct.pack("!i", len(body) + 4) + body
+
+
+def saying(*messages):
+    """A server that speaks no TLS and then says this."""
+
+    def handle(connection):
+        if struct.unpack("!ii", connection.recv(8))[1] == 80877103:
+            connection.sendall(b"N")
+        for each in messages:
+            connection.recv(4096)
+            connection.sendall(each)
+
+    return served(handle)
+
+
+def request(kind, payload=b""):
+    return b"R" + struct.pack("!ii", len(payload) + 8, kind) + payload
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "final"),
+    [
+        ("57P03", "refused", False), ("57P01", "refused", False), ("53300", "refused", False),
+        ("28P01", "auth", True), ("28000", "auth", True), ("42501", "auth", True),
+        ("3D000", "unexpected", False), ("08P01", "protocol", False), ("XX000", "unexpected", False),
+    ],
+)  # fmt: skip
+def test_errors_have_a_reason(attempt, state, reason, final):
+    with saying(error(state)) as port:
+        outcome = attempt("postgres", f"postgresql://me:x@127.0.0.1:{port}/app")
+    assert (outcome.reason, outcome.final) == (reason, final)
+    assert outcome.summary == f"127.0.0.1:{port}: said so ({state})"
+
+
+@pytest.mark.parametrize(
+    ("state", "well"), [("28000", True), ("3D000", True), ("57P03", False), ("53300", False)]
+)
+def test_without_a_user_only_a_server_that_takes_no_logins_fails(attempt, state, well):
+    with saying(error(state)) as port:
+        assert attempt("postgres", f"postgresql://127.0.0.1:{port}").ok == well
+
+
+def test_tls_that_is_required_and_not_offered_is_final(attempt):
+    with saying() as port:
+        outcome = attempt("postgres", f"postgresql://me@127.0.0.1:{port}/app?sslmode=require")
+    assert (outcome.reason, outcome.final) == ("tls", True)
+    assert outcome.summary.endswith("offers no TLS, and sslmode is require")
+
+
+def test_an_authentication_that_is_not_known_is_ready_and_said(attempt):
+    with saying(request(7)) as port:
+        outcome = attempt("postgres", f"postgresql://me@127.0.0.1:{port}/app")
+    assert outcome.ok
+    assert "cannot be tried here" in outcome.summary
+
+
+@pytest.mark.parametrize(
+    ("challenge", "said"),
+    [
+        (b"r=other,s=AAAA,i=4096", "a challenge that is not right"),
+        (b"r=NONCE1,s=AAAA,i=2000000000", "a challenge that is not right"),
+        (b"r=NONCE1,s=AAAA,i=x", "a challenge that cannot be read"),
+        (b"nothing", "a challenge that cannot be read"),
+    ],
+)
+def test_a_challenge_that_is_not_right_is_said(attempt, challenge, said):
+    def handle(connection):
+        connection.recv(8)
+        connection.sendall(b"N")
+        connection.recv(4096)
+        connection.sendall(request(10, b"SCRAM-SHA-256\0\0"))
+        nonce = connection.recv(4096).partition(b"r=")[2]
+        connection.sendall(request(11, challenge.replace(b"NONCE", nonce)))
+        connection.recv(4096)
+
+    with served(handle) as port:
+        outcome = attempt("postgres", f"postgresql://me:x@127.0.0.1:{port}/app")
+    assert outcome.reason == "protocol"
+    assert said in outcome.summary
+
+
+def test_a_server_that_does_not_know_the_password_is_not_believed(attempt):
+    def handle(connection):
+        connection.recv(8)
+        connection.sendall(b"N")
+        connection.recv(4096)
+        connection.sendall(request(10, b"SCRAM-SHA-256\0\0"))
+        nonce = connection.recv(4096).partition(b"r=")[2]
+        connection.sendall(request(11, b"r=" + nonce + b"1,s=AAAA,i=4096"))
+        connection.recv(4096)
+        connection.sendall(request(12, b"v=AAAA") + request(0) + b"Z\0\0\0\5I")
+
+    with served(handle) as port:
+        outcome = attempt("postgres", f"postgresql://me:x@127.0.0.1:{port}/app")
+    assert (outcome.reason, outcome.final) == ("auth", True)
+
+
+# -- what is written
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("db:5432", "ORC117"), ("mysql://db/app", "ORC117"), ({"user": "me"}, "ORC101"),
+        ("postgresql://db/app?sslmode=maybe", "ORC117"), ("postgresql://a,b/app", "ORC117"),
+        ({"url": "postgresql://db", "database": "x"}, "ORC113"), ("postgresql://me:se/cret@db/app", "ORC117"),
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_when_it_is_read(make, value, code):
+    with pytest.raises(ValidationError) as caught:
+        make("postgres", value)
+    assert caught.value.errors()[0]["type"] == code
+    assert "cret" not in caught.value.errors()[0]["msg"]
+
+
+def test_a_password_is_in_neither_target_nor_repr(make):
+    wait = make("postgres", "postgresql://me:hunter2@db/app?password=hunter2")
+    assert wait.target() == "db:5432/app"
+    assert "hunter2" not in repr(wait)
+    assert "hunter2" not in repr(wait.postgres.login({"PGPASSWORD": "hunter2"}))
+    assert "hunter2" not in repr(wait.postgres.server())
