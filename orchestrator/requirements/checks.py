@@ -111,7 +111,7 @@ class Holds(Check):
         if yes:
             return ok(found)
         said = f"{self.why}: {found}" if self.why else f"the condition does not hold: {found}"
-        return failed("ORC471", "condition", said, "change what the condition asks for, or the condition")
+        return failed("ORC471", "condition", said, _to_make_hold(self.holds))
 
 
 KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds}
@@ -126,6 +126,17 @@ def decode_check(value: Any) -> Requirement:
 
 def _load(name: str) -> type[Any]:
     return KINDS[name] if name in KINDS else REQUIREMENTS.load(name)
+
+
+def _to_make_hold(condition: Any) -> str:
+    """What mends a condition of which there is one thing to mend."""
+    if (variable := getattr(condition, "variable", None)) is not None:
+        return f"set `{variable}` to what the condition asks for"
+    if (path := getattr(condition, "exists", None)) is not None:
+        return f"make or mount {path}"
+    if (package := getattr(condition, "package", None)) is not None:
+        return f"pip install '{package}'"
+    return "change what the condition asks about, or the condition"
 
 
 def _well(result: Result) -> bool:

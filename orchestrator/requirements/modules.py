@@ -97,7 +97,7 @@ class Module(Requirement):
             f"{self.module} comes from {found.origin}, not from inside {self.inside}",
             _move_away(found.origin)
             if _below(found.origin, context.cwd)
-            else f"put {wanted} in front: PYTHONPATH",
+            else f"PYTHONPATH={wanted} puts that in front",
             final=True,
             origin=found.origin,
         )
@@ -258,8 +258,13 @@ def _how_to_bring(missing: Missing, context: Context) -> str:
     if parent is None:
         return _bring(last, context)
     place = parent.locations[0] if parent.locations else parent.origin
+    top = missing.name.partition(".")[0]
+    own = os.path.join(context.cwd, top)
+    if os.path.isdir(own) and not _below(place, own):
+        # A directory without `__init__.py` gives way to a package of that name anywhere later on the path.
+        return f"`{top}` is taken from {place}: add an `__init__.py` to {own}, or rename it"
     if _installed_place(place) or not _below(place, context.cwd):
-        return f"the installed `{missing.name.partition('.')[0]}` has no such module: check its version"
+        return f"the installed `{top}` has no such module: check its version"
     if not parent.locations:
         return f"correct the name, or make {place} a package: a directory with `__init__.py`"
     return _copy(missing.name)

@@ -198,6 +198,7 @@ def test_a_condition_that_does_not_hold_says_why(project):
     outcome = check(project, spec, environ={"REGION": "mars"})
     assert (outcome.code, outcome.reason) == ("ORC471", "condition")
     assert outcome.summary.startswith("the data may not leave: ")
+    assert outcome.hint == "set `REGION` to what the condition asks for"
 
 
 def test_a_condition_that_cannot_be_told_is_a_failure(project):

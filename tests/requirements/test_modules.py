@@ -84,6 +84,13 @@ def test_a_module_that_an_installed_package_lacks_is_not_to_be_copied(project):
     assert outcome.hint == "the installed `pydantic` has no such module: check its version"
 
 
+def test_a_directory_that_gives_way_to_an_installed_package_is_told_why(project, site):
+    project.write("venv/site-packages/common/__init__.py")
+    project.write("common/mine.py")
+    outcome = check(project, "common.mine")
+    assert outcome.hint.endswith(f"add an `__init__.py` to {project.path('common')}, or rename it")
+
+
 def test_a_file_written_after_the_first_look_is_seen(project):
     assert not check(project, "late").ok
     project.write("late.py")
