@@ -83,7 +83,9 @@ class Diagnostics(Format):
     diagnostics: list[Diagnostic] = field("The findings, by place.")
     summary: Summary = field("Their numbers.")
     spec: dict[str, Any] | None = field("`config`: the effective spec, not interpolated.", None)
-    provenance: dict[str, Provenance] | None = field("`config --provenance`: where each value comes from, by JSON pointer.", None)
+    provenance: dict[str, Provenance] | None = field(
+        "`config --provenance`: where each value comes from, by JSON pointer.", None
+    )
 
 
 class Fallback(Format):
@@ -148,7 +150,9 @@ class Rehearsal(Format):
 
     break_: str = Field(alias="break", description="The item that was made to fail.")
     reason: str = field("The reason it failed for.")
-    outcome: Literal["ready", "healed", "degraded", "maintenance", "stopped"] = field("What the service came to.")
+    outcome: Literal["ready", "healed", "degraded", "maintenance", "stopped"] = field(
+        "What the service came to."
+    )
     exit_code: int | None = field("The exit code; null while it goes on.")
     fallbacks: list[Fallback | str] = field("The actions that were applied, in order.")
     degraded: list[str] = field("The features that were off.")
@@ -174,7 +178,9 @@ class StateFile(Format):
 class LogLine(Format):
     """A line of the JSON log and of `events.jsonl`. An event's own fields stand beside these."""
 
-    time: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$")] = field("When it happened, in UTC.")
+    time: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$")] = field(
+        "When it happened, in UTC."
+    )
     level: Literal["debug", "info", "warning", "error"] = field("How much it matters.")
     event: str = field("What happened, in one word.")
     item: str = field("The id of the item it is about; empty for none.")

@@ -7,7 +7,16 @@ import os
 from typing import Any
 
 from orchestrator.spec.formats import FORMATS, format_schema
-from orchestrator.spec.reference import actions, conditions_, joined, mappings, matchers, sections, waits
+from orchestrator.spec.reference import (
+    actions,
+    checks_,
+    conditions_,
+    joined,
+    mappings,
+    matchers,
+    sections,
+    waits,
+)
 from orchestrator.spec.schema import base_schema, overlay_schema
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -16,11 +25,18 @@ NOTE = "<!-- Written by `make generate` from the models in orchestrator/: change
 
 def files() -> dict[str, str]:
     """Every file that is derived, by its path in the repository."""
-    return {**_schemas(), **{f"docs/reference/{name}": f"{NOTE}\n{text.rstrip()}\n" for name, text in _pages().items()}}
+    return {
+        **_schemas(),
+        **{f"docs/reference/{name}": f"{NOTE}\n{text.rstrip()}\n" for name, text in _pages().items()},
+    }
 
 
 def _schemas() -> dict[str, str]:
-    made = {"startup": base_schema(), "startup.overlay": overlay_schema(), **{name: format_schema(name) for name in FORMATS}}
+    made = {
+        "startup": base_schema(),
+        "startup.overlay": overlay_schema(),
+        **{name: format_schema(name) for name in FORMATS},
+    }
     return {f"schema/{name}.schema.json": _json(each) for name, each in made.items()}
 
 
@@ -33,9 +49,14 @@ def _pages() -> dict[str, str]:
     return {
         "README.md": _INDEX,
         "sections.md": "# Sections of `startup.yaml`\n\n" + joined(sections(schema)),
-        "waits.md": "# Kinds of `wait_for`\n\nEach is the key of an item that says what must answer.\n\n" + joined(waits(schema)),
-        "actions.md": "# Fallback actions\n\nWhat `on_failure` and the lists under `fallbacks` are made of.\n\n" + joined(actions(schema)),
-        "conditions.md": "# Conditions\n\nWhat `when`, `unless`, `required_when` and `holds` take.\n\n" + joined(conditions_(schema)),
+        "waits.md": "# Kinds of `wait_for`\n\nEach is the key of an item that says what must answer.\n\n"
+        + joined(waits(schema)),
+        "checks.md": "# Kinds of `checks`\n\nChecks of your own; the key tells which.\n\n"
+        + joined(checks_(schema)),
+        "actions.md": "# Fallback actions\n\nWhat `on_failure` and the lists under `fallbacks` are made of.\n\n"
+        + joined(actions(schema)),
+        "conditions.md": "# Conditions\n\nWhat `when`, `unless`, `required_when` and `holds` take.\n\n"
+        + joined(conditions_(schema)),
         "matchers.md": "# Expectations and matchers\n\n" + joined(matchers(schema)),
         "mappings.md": "# Mappings inside sections and kinds\n\n" + joined(mappings(schema)),
         "formats.md": "# Formats for programs\n\n" + _formats(),
@@ -43,7 +64,10 @@ def _pages() -> dict[str, str]:
 
 
 def _formats() -> str:
-    rows = [f"| [{name}](../../schema/{name}.schema.json) | {(model.__doc__ or '').strip()} |" for name, model in FORMATS.items()]
+    rows = [
+        f"| [{name}](../../schema/{name}.schema.json) | {(model.__doc__ or '').strip()} |"
+        for name, model in FORMATS.items()
+    ]
     return "\n".join([
         "Versioned, and they only grow: a reader lets keys pass that it does not know.", "",
         "| schema | what it describes |", "|---|---|", *rows, "",
@@ -54,6 +78,7 @@ _INDEX = """# Reference
 
 * [Sections](sections.md) of `startup.yaml`
 * [Waits](waits.md): what must answer
+* [Checks](checks.md) of your own
 * [Fallback actions](actions.md): what is done when something fails
 * [Conditions](conditions.md): `when`, `unless`, `required_when`, `holds`
 * [Expectations and matchers](matchers.md): what an answer must look like

@@ -9,7 +9,17 @@ from pydantic import Field, PlainValidator, model_validator
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec.item import Actions
 from orchestrator.spec.model import LazySchema, Model, described, problem
-from orchestrator.spec.types import AnyPort, AppReference, Argv, Duration, Mode, NonEmpty, PathText, Scalar, Size
+from orchestrator.spec.types import (
+    AnyPort,
+    AppReference,
+    Argv,
+    Duration,
+    Mode,
+    NonEmpty,
+    PathText,
+    Scalar,
+    Size,
+)
 
 Count = Annotated[int, Field(ge=1, le=1024)]
 
@@ -24,8 +34,8 @@ class Computed(Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> Computed:
-        if self.max is not None and self.min > self.max:
-            raise problem("ORC124", f"`min` {self.min} is greater than `max` {self.max}", "swap them")
+        if isinstance(self.min, int) and isinstance(self.max, int) and self.min > self.max:  # else one is still `${…}`
+            raise problem("ORC124", f"`min` {self.min} is greater than `max` {self.max}", "swap them", "min")
         return self
 
 
@@ -106,13 +116,15 @@ class Launch(Model):
     @model_validator(mode="after")
     def _one_target(self) -> Launch:
         if (self.app is None) == (self.command is None):
-            raise problem("ORC113", "`launch` has exactly one of `app` and `command`", "for example `app: package.module:app`")
+            found = "both" if self.app is not None else "neither"
+            raise problem("ORC113", f"`launch` has exactly one of `app` and `command`, found {found}",
+                          "for example `app: package.module:app`", "command" if self.app is not None else "")  # fmt: skip
         if self.command is not None:
             for name in ("factory", "options", "workers", "preload"):
                 if getattr(self, name):
-                    raise problem("ORC113", f"`{name}` has no meaning for a command", "write it as an argument of the command")
+                    raise problem("ORC113", f"`{name}` has no meaning for a command", "write it as an argument of the command", name)
         if self.unix is not None and self.port is not None and not isinstance(self.port, Interpolated):
-            raise problem("ORC113", "`unix` and `port` exclude each other", "keep one of them")
+            raise problem("ORC113", "`unix` and `port` exclude each other", "keep one of them", "unix")
         return self
 
     @property

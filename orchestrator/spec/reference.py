@@ -10,19 +10,24 @@ from functools import cache
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.spec import conditions, expect, kinds, types
-from orchestrator.spec.schema import Builder, base_schema, name_of
+from orchestrator.spec import conditions, expect, kinds
+from orchestrator.spec.item import Item
+from orchestrator.spec.schema import Builder, base_schema, checks, frozen, name_of
 from orchestrator.spec.shapes import REFERENCE
+from orchestrator.spec.shapes import types as types_of
 from orchestrator.spec.spec import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from orchestrator.spec.model import Model
     from orchestrator.spec.shapes import Schema
 
-_PATTERNS = {types._DURATION: "duration", r"^0?[0-7]{3,4}$": "file mode"}
-_WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "array": "list", "object": "mapping", "null": "nothing"}  # fmt: skip
+_PATTERNS = {"(ms|s|m|h|d)": "duration", "KiB|MiB": "size", "0?[0-7]{3,4}": "file mode"}
+"""What is special about the pattern of a text that has a word of its own."""
+_WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "boolean", "array": "list", "object": "mapping", "null": "nothing"}  # fmt: skip
+COMMON = tuple(Item.keys())
+"""The keys of every item: told once, and left out where a page lists what is special."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class Topic:
     """A part of a spec in which it stands; None where there is none."""
     needs: str = ""
     """What must be installed for it."""
+    item: bool = False
+    """Whether it takes the keys of every item besides its own."""
     others: tuple[str, ...] = field(default=())
     """Words that it is found by as well: how its items begin their ids."""
 
@@ -66,14 +73,25 @@ def topics(*, plugins: bool = False) -> list[str]:
 def page(word: str, *, plugins: bool = False) -> str | None:
     """The page of a word, as text for a terminal; None where there is none. A word may name several things."""
     wanted = word.strip().casefold()
-    found = [each for each in _everything(plugins=plugins) if wanted in (each.word.casefold(), *(other.casefold() for other in each.others))]
+    found = [
+        each
+        for each in _everything(plugins=plugins)
+        if wanted in (each.word.casefold(), *(other.casefold() for other in each.others))
+    ]
     return "\n\n".join(_page(each) for each in found) + "\n" if found else None
 
 
 @cache
 def _everything(*, plugins: bool) -> tuple[Topic, ...]:
     schema = base_schema(plugins=plugins)
-    return (*sections(schema), *waits(schema, plugins=plugins), *actions(schema, plugins=plugins), *conditions_(schema), *mappings(schema))
+    return (
+        *sections(schema),
+        *waits(schema, plugins=plugins),
+        *checks_(schema, plugins=plugins),
+        *actions(schema, plugins=plugins),
+        *conditions_(schema),
+        *mappings(schema),
+    )
 
 
 def sections(schema: Schema) -> Iterator[Topic]:
@@ -87,16 +105,28 @@ def sections(schema: Schema) -> Iterator[Topic]:
         others: tuple[str, ...] = ()
         if len(models) == 1 or name in ("variables", "user"):
             model = models[0]
-            text = f"{text}\n\n{_doc(model)}"
-            keys = tuple(_keys(schema["$defs"][name_of(model)]))
-            others = tuple(dict.fromkeys(each for each in (getattr(model, "kind", ""),) if each and each != name))
-        yield Topic(name, "section", text, keys, _section_example(name, own, models), others=others)
+            text = "\n\n".join(dict.fromkeys([text, _doc(model)]))
+            keys = tuple(_keys(model, schema))
+            others = tuple(each for each in (getattr(model, "kind", ""),) if each and each != name)
+        example = _section_example(name, own, models)
+        yield Topic(name, "section", text, keys, example, others=others, item=_is_item(models))
+
+
+def _is_item(models: Sequence[type[Model]]) -> bool:
+    return bool(models) and all(issubclass(each, Item) for each in models)
+
+
+def checks_(schema: Schema, *, plugins: bool = False) -> Iterator[Topic]:
+    for word, model in checks(plugins=plugins).items():
+        yield _kind(word, "check", model, schema, {"checks": [example_of(model)]})
 
 
 def waits(schema: Schema, *, plugins: bool = False) -> Iterator[Topic]:
     for word in kinds.WAITS.names(plugins=plugins):
         model = kinds.WAITS.load(word)
-        yield _kind(word, "wait", model, schema, {"wait_for": [example_of(model)]}, getattr(model, "extra", ""))
+        yield _kind(
+            word, "wait", model, schema, {"wait_for": [example_of(model)]}, getattr(model, "extra", "")
+        )
 
 
 def actions(schema: Schema, *, plugins: bool = False) -> Iterator[Topic]:
@@ -107,33 +137,51 @@ def actions(schema: Schema, *, plugins: bool = False) -> Iterator[Topic]:
 
 def conditions_(schema: Schema) -> Iterator[Topic]:
     for word, model in conditions.KINDS.items():
-        yield _kind(word, "condition", model, schema, {"checks": [{"name": "example", "holds": example_of(model)}]})
+        yield _kind(
+            word, "condition", model, schema, {"checks": [{"name": "example", "holds": example_of(model)}]}
+        )
 
 
 def mappings(schema: Schema) -> Iterator[Topic]:
     """What stands inside sections and kinds, by the name of its definition."""
     builder = Builder(plugins=False, overlay=False)
-    told = {name_of(each) for each in _kinds()} | {name_of(each) for info in Spec.model_fields.values() for each in builder.reached_from(info)}
+    told = {name_of(each) for each in _kinds()} | {
+        name_of(each) for info in Spec.model_fields.values() for each in builder.reached_from(info)
+    }
     for model in builder.classes:
         if name_of(model) not in told and model is not Spec:
-            yield Topic(name_of(model), "mapping", _doc(model), tuple(_keys(schema["$defs"][name_of(model)])))
+            yield Topic(
+                name_of(model),
+                "mapping",
+                _doc(model),
+                tuple(_keys(model, schema)),
+                item=issubclass(model, Item),
+            )
+    yield Topic(
+        "item",
+        "keys of every item",
+        _doc(Item),
+        tuple(_keys(kinds.WAITS.load(kinds.WAITS.built_in[0]), schema, COMMON)),
+    )
 
 
 def matchers(schema: Schema) -> Iterator[Topic]:
     """`expect` and the operators of a matcher."""
     for model in (expect.Expect, expect.Matcher):
-        yield Topic(name_of(model), "mapping", _doc(model), tuple(_keys(schema["$defs"][name_of(model)])))
+        yield Topic(name_of(model), "mapping", _doc(model), tuple(_keys(model, schema)))
 
 
 @cache
 def _kinds() -> frozenset[type[Model]]:
     families = [[family.load(each) for each in family.built_in] for family in (kinds.WAITS, kinds.FALLBACKS)]
-    return frozenset([*families[0], *families[1], *conditions.KINDS.values()])
+    return frozenset([*families[0], *families[1], *conditions.KINDS.values(), *checks().values()])
 
 
 def _kind(word: str, family: str, model: type[Model], schema: Schema, example: Any, extra: str = "") -> Topic:
     needs = f"the extra `{extra}`: pip install 'startup-orchestrator[{extra}]'" if extra else ""
-    return Topic(word, family, _doc(model), tuple(_keys(schema["$defs"][name_of(model)])), example, needs)
+    return Topic(
+        word, family, _doc(model), tuple(_keys(model, schema)), example, needs, issubclass(model, Item)
+    )
 
 
 def _doc(model: type[Model]) -> str:
@@ -143,15 +191,32 @@ def _doc(model: type[Model]) -> str:
 # Keys and what they take
 
 
-def _keys(schema: Schema) -> Iterator[Key]:
-    mapping = next((each for each in schema.get("anyOf", ()) if "properties" in each), schema)
-    required = mapping.get("required", ())
-    for name, each in mapping.get("properties", {}).items():
-        yield Key(name, words(each), name in required, each.get("default"), each.get("description", ""), tuple(each.get("examples", ())))
+def _keys(model: type[Model], schema: Schema, only: Sequence[str] = ()) -> Iterator[Key]:
+    """The keys of a model: its own, without those of every item, or only the named ones."""
+    mapping = _mapping(schema["$defs"][name_of(model)])
+    for name, info in model.model_fields.items():
+        key = info.alias or name
+        if key in only or not (only or (issubclass(model, Item) and key in COMMON)):
+            each = mapping["properties"][key]
+            yield Key(
+                key,
+                words(each),
+                info.is_required(),
+                each.get("default"),
+                info.description or "",
+                tuple(info.examples or ()),
+            )
+
+
+def _mapping(schema: Schema) -> Schema:
+    """The part of a definition that is about mappings."""
+    return next((each for each in schema.get("anyOf", ()) if "properties" in each), schema)
 
 
 def words(schema: Schema) -> str:
     """What a value may be, in words."""
+    if {"$ref": "#/$defs/matcher"} in schema.get("anyOf", ()):
+        return "matcher"
     found = list(dict.fromkeys(_words(schema)))
     if len(found) > 1 and "nothing" in found:
         found.remove("nothing")
@@ -165,8 +230,8 @@ def _words(schema: Schema) -> Iterator[str]:
         yield f"`{str(each).lower() if isinstance(each, bool) else each}`"
     for each in schema.get("anyOf", ()):
         yield from _words(each)
-    named = schema.get("type", [])
-    for each in [named] if isinstance(named, str) else named:
+    named = [] if "enum" in schema or "const" in schema else types_of(schema)
+    for each in named:
         if each == "array" and "items" in schema:
             yield f"list of {_several(words(schema['items']))}"
         elif each == "object" and isinstance(schema.get("additionalProperties"), dict):
@@ -180,8 +245,7 @@ def _words(schema: Schema) -> Iterator[str]:
 
 
 def _of_text(pattern: str) -> str:
-    bare = pattern.removesuffix(f"|{REFERENCE}")
-    return "size" if "KiB|MiB" in bare else _PATTERNS.get(bare, "text")
+    return next((word for part, word in _PATTERNS.items() if part in pattern), "text")
 
 
 def _several(each: str) -> str:
@@ -191,7 +255,11 @@ def _several(each: str) -> str:
 def _of_reference(name: str) -> str:
     family, dot, _ = name.partition(".")
     if name in ("condition", "action", "actions"):
-        return {"condition": "condition", "action": "fallback action", "actions": "fallback action or list of them"}[name]
+        return {
+            "condition": "condition",
+            "action": "fallback action",
+            "actions": "fallback action or list of them",
+        }[name]
     short = "text" in _texts().get(name, "") and not (dot and family == "condition")
     return f"text or mapping (`{name}`)" if short else f"mapping (`{name}`)"
 
@@ -211,24 +279,38 @@ def example_of(model: type[Model]) -> Any:
     own = getattr(model, "example", None)
     if own:
         return own
-    schema = base_schema()["$defs"].get(name_of(model), {})
-    mapping = next((each for each in schema.get("anyOf", ()) if "properties" in each), schema)
-    made = {name: _value(mapping["properties"][name]) for name in mapping.get("required", ())}
-    for name, each in mapping.get("properties", {}).items():
-        if each.get("examples") and name not in made and _holds(model, {**made, name: each["examples"][0]}):
-            made[name] = each["examples"][0]
+    properties = _mapping(_definitions()[name_of(model)])["properties"]
+    fields = {info.alias or name: info for name, info in model.model_fields.items()}
+    made = {
+        key: info.examples[0] if info.examples else _value(properties[key])
+        for key, info in fields.items()
+        if info.is_required()
+    }
+    for key, info in fields.items():
+        if (
+            info.examples
+            and key not in made
+            and key not in COMMON
+            and _holds(model, {**made, key: info.examples[0]})
+        ):
+            made[key] = info.examples[0]
     if made or issubclass(model, conditions.Condition):
         return made
     word = model.__module__.rpartition(".")[2]
     return word if _holds(model, {word: None}) else {}
 
 
+@cache
+def _definitions() -> dict[str, Schema]:
+    return {**base_schema(plugins=True)["$defs"]}
+
+
 def _value(schema: Schema) -> Any:
     if schema.get("examples"):
         return schema["examples"][0]
     for each in (schema, *schema.get("anyOf", ())):
-        if "enum" in each:
-            return each["enum"][0]
+        if "enum" in each or "const" in each:
+            return each.get("enum", [each.get("const")])[0]
         if "boolean" in each.get("type", ()):
             return True
     return "example"
@@ -236,8 +318,6 @@ def _value(schema: Schema) -> Any:
 
 def _holds(model: type[Model], data: Any) -> bool:
     from pydantic import ValidationError
-
-    from orchestrator.spec.schema import frozen
 
     try:
         model.model_validate(frozen(data))
@@ -256,7 +336,9 @@ def _section_example(name: str, schema: Schema, models: list[type[Model]]) -> An
     made = example_of(models[0])
     if not made:
         return None
-    return {name: {"EXAMPLE": made} if name == "variables" else [made] if schema.get("type") == "array" else made}
+    return {
+        name: {"EXAMPLE": made} if name == "variables" else [made] if schema.get("type") == "array" else made
+    }
 
 
 # Pages
@@ -270,11 +352,17 @@ def _page(topic: Topic) -> str:
         parts += ["", *(f"    {line}" for line in yaml_of(topic.example).splitlines())]
     for key in topic.keys:
         parts += ["", f"{key.name}: {_facts(key)}", f"    {key.description}"]
+    if topic.item:
+        parts += ["", f"And the keys of every item: {', '.join(COMMON)} (explain item)"]
     return "\n".join(parts)
 
 
 def _facts(key: Key) -> str:
-    return key.words + (", required" if key.required else "") + (f", default {_inline(key.default)}" if key.default is not None else "")
+    return (
+        key.words
+        + (", required" if key.required else "")
+        + (f", default {_inline(key.default)}" if key.default is not None else "")
+    )
 
 
 def markdown(topic: Topic, level: int = 2) -> str:
@@ -286,6 +374,11 @@ def markdown(topic: Topic, level: int = 2) -> str:
         parts += ["```yaml", yaml_of(topic.example).rstrip("\n"), "```", ""]
     if topic.keys:
         parts += ["| key | value | meaning |", "|---|---|---|", *(_row(each) for each in topic.keys), ""]
+    if topic.item:
+        parts += [
+            f"And the [keys of every item](mappings.md#item): {', '.join(f'`{each}`' for each in COMMON)}.",
+            "",
+        ]
     return "\n".join(parts)
 
 
@@ -308,13 +401,21 @@ def _inline(value: Any) -> str:
     """A value as it is written in YAML, on one line."""
     import yaml
 
-    return str(yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)).removesuffix("\n").removesuffix("\n...")
+    return (
+        str(yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False))
+        .removesuffix("\n")
+        .removesuffix("\n...")
+    )
 
 
 def yaml_of(value: Any) -> str:
     import yaml
 
-    return str(yaml.safe_dump(value, sort_keys=False, width=100, allow_unicode=True))
+    class Indented(yaml.SafeDumper):
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+            super().increase_indent(flow, False)
+
+    return str(yaml.dump(value, Dumper=Indented, sort_keys=False, width=100, allow_unicode=True))
 
 
 def joined(topics_: Iterable[Topic], level: int = 2) -> str:

@@ -4,6 +4,8 @@ pydantic makes the schema of each class; what it cannot know is put in here: sho
 fields that are decoded lazily, and which key tells the kind.
 """
 
+# ruff: noqa: SLF001 -- what the validators mean is told by who they are
+
 from __future__ import annotations
 
 import re
@@ -16,7 +18,18 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from orchestrator.spec import conditions, expect, item, kinds, launch, settings, spec, types
 from orchestrator.spec.health import Watch
 from orchestrator.spec.model import Model
-from orchestrator.spec.shapes import Schema, interpolated, nullable, spelled_duration, spelled_size, text_part, tidied, union
+from orchestrator.spec.roles import TOP_ONLY
+from orchestrator.spec.shapes import (
+    NOTES,
+    Schema,
+    interpolated,
+    nullable,
+    spelled_duration,
+    spelled_size,
+    text_part,
+    tidied,
+    union,
+)
 from orchestrator.spec.spec import ITEM_LISTS, Spec
 
 if TYPE_CHECKING:
@@ -44,7 +57,8 @@ KEYWORDS: dict[Any, Schema] = {
 def base_schema(*, plugins: bool = False) -> Schema:
     """The JSON Schema (draft 2020-12) of `startup.yaml`. `plugins`: also the kinds of installed plug-ins."""
     return Builder(plugins=plugins, overlay=False).document(
-        "Start-up contract", "startup.yaml: what a service needs to start, how it is started, and what is done when something fails."
+        "Start-up contract",
+        "startup.yaml: what a service needs to start, how it is started, and what is done when something fails.",
     )
 
 
@@ -70,7 +84,7 @@ class _Generator(GenerateJsonSchema):
         return {**super().function_plain_schema(schema), **KEYWORDS.get(schema["function"]["function"], {})}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> Schema:
-        """pydantic lets keys pass that do not match; the validator does not."""
+        """The keys that do not match pass pydantic's schema, but not its validator."""
         made = super().dict_schema(schema)
         for pattern, values in made.pop("patternProperties", {}).items():
             made |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
@@ -83,19 +97,35 @@ class Builder:
     def __init__(self, *, plugins: bool, overlay: bool) -> None:
         self.plugins = plugins
         self.overlay = overlay
-        self.items = {each for section in ("wait_for", "checks", *_mapped_sections()) for each in self.item_classes(section)}
+        self.items = {
+            each
+            for section in ("wait_for", "checks", *_mapped_sections())
+            for each in self.item_classes(section)
+        }
 
     def document(self, title: str, description: str) -> Schema:
         definitions = {name_of(each): self.definition(each) for each in self.classes}
         root = definitions.pop(name_of(Spec))
         everything = {**definitions, **self.shared, **self.roles(root)}
-        return {"$schema": DIALECT, "title": title, **root, **_said(description), "$defs": dict(sorted(everything.items()))}
+        return {
+            "$schema": DIALECT,
+            "title": title,
+            **root,
+            **_said(description),
+            "$defs": dict(sorted(everything.items())),
+        }
 
     def roles(self, root: Schema) -> dict[str, Schema]:
         """The definition of a role: a part of a spec, laid over the rest as an overlay is."""
         if self.overlay:
-            part = {key: each for key, each in root["properties"].items() if key != "roles"}
-            return {"role": {**root, "properties": part, **_said("A part of a spec, laid over the rest when the role is chosen.")}}
+            part = {key: each for key, each in root["properties"].items() if key not in TOP_ONLY}
+            return {
+                "role": {
+                    **root,
+                    "properties": part,
+                    **_said("A part of a spec, laid over the rest when the role is chosen."),
+                }
+            }
         overlay = overlay_schema(plugins=self.plugins)["$defs"]
         names = {f"#/$defs/{name}": f"overlay.{name}" for name in overlay}
         made = {f"overlay.{name}": _renamed(each, names) for name, each in overlay.items()}
@@ -124,15 +154,22 @@ class Builder:
 
     @cached_property
     def raw(self) -> dict[str, Schema]:
-        """pydantic's schema of each class, by our names."""
-        named, made = models_json_schema([(each, "validation") for each in self.classes], schema_generator=_Generator)
-        ours = {str(reference["$ref"]): name_of(model) for (model, _), reference in named.items()}
+        """The schema that pydantic makes of each class, by our names."""
+        named, made = models_json_schema(
+            [(each, "validation") for each in self.classes], schema_generator=_Generator
+        )
+        ours = {
+            str(reference["$ref"]): name_of(cast("type[Model]", model))
+            for (model, _), reference in named.items()
+        }
         return {ours[f"#/$defs/{name}"]: _renamed(tidied(each), ours) for name, each in made["$defs"].items()}
 
     def definition(self, model: type[Model]) -> Schema:
         raw = self.raw[name_of(model)]
         fields = {field.alias or name: name for name, field in model.model_fields.items()}
-        properties = {key: self.of_field(model, fields[key], each) for key, each in raw.get("properties", {}).items()}
+        properties = {
+            key: self.of_field(model, fields[key], each) for key, each in raw.get("properties", {}).items()
+        }
         required = self.required(model, raw.get("required", []))
         made: Schema = {
             **_said(_paragraph(model.__doc__)),
@@ -148,9 +185,14 @@ class Builder:
         return self.with_short_form(model, made, required)
 
     def of_field(self, model: type[Model], name: str, raw: Schema) -> Schema:
-        made = self.filled(raw)
+        made = {**self.filled(raw), **_told(model.model_fields[name])}
         if model is Spec and name == "roles":
             made["additionalProperties"] = shared("role")
+        if _wraps(model):
+            made = {
+                **self.bare(model.model_fields[name]),
+                **{key: made[key] for key in ("description", "examples") if key in made},
+            }
         notes = {key: made.pop(key) for key in ("description", "examples", "default") if key in made}
         if "default" in notes:
             notes["default"] = _spelled(notes["default"], raw)
@@ -159,13 +201,23 @@ class Builder:
         made = {**_said(notes.pop("description", "")), **made, **notes}
         return nullable(made) if self.overlay else made
 
+    def bare(self, info: FieldInfo) -> Schema:
+        """A mapping, or the value of the field that its short form stands for."""
+        (model,) = _models_in(info.annotation)
+        value = self.definition(model)["properties"][str(model.shorthand)]
+        return union({key: each for key, each in value.items() if key not in NOTES}, reference(model))
+
     def filled(self, schema: Any) -> Any:
         """The schema with what stands behind its lazy parts."""
         if isinstance(schema, list):
             return [self.filled(each) for each in schema]
         if not isinstance(schema, dict):
             return schema
-        made = {key: each if key in ("default", "examples") else self.filled(each) for key, each in schema.items() if key != "x-lazy"}
+        made = {
+            key: each if key in ("default", "examples") else self.filled(each)
+            for key, each in schema.items()
+            if key != "x-lazy"
+        }
         if "x-lazy" in schema:
             made = {**self.lazy(schema["x-lazy"]), **made}
         if "anyOf" in made:
@@ -173,9 +225,9 @@ class Builder:
         return made
 
     def required(self, model: type[Model], required: Iterable[str]) -> list[str]:
-        if not self.overlay or issubclass(model, item.Action | conditions.Condition):
-            return list(required)
-        return []
+        if issubclass(model, item.Action):
+            return list(dict.fromkeys([_word(model), *required]))
+        return list(required) if not self.overlay or issubclass(model, conditions.Condition) else []
 
     def _identified(self, model: type[Model]) -> type[Model] | None:
         return model if self.overlay and model in self.items else None
@@ -189,7 +241,11 @@ class Builder:
 
     def with_short_form(self, model: type[Model], made: Schema, required: list[str]) -> Schema:
         """A text in the place of the mapping: the field it stands for, or in overlays the name of an item."""
-        short = model.shorthand and (model.model_fields[model.shorthand].alias or model.shorthand if model.shorthand in model.model_fields else model.shorthand)
+        short = model.shorthand and (
+            model.model_fields[model.shorthand].alias or model.shorthand
+            if model.shorthand in model.model_fields
+            else model.shorthand
+        )
         if short and not set(required) - {short}:
             text = text_part(made["properties"][short])
         elif self._identified(model):
@@ -200,8 +256,15 @@ class Builder:
         if one_of:
             made["if"], made["then"] = {"type": "object"}, {"oneOf": one_of}
         if "enum" in text:
-            return {**{key: made.pop(key) for key in ("description", "markdownDescription") if key in made}, "anyOf": [text, made]}
-        return {**made, "type": ["string", "object"], **{key: each for key, each in text.items() if key != "type"}}
+            return {
+                **{key: made.pop(key) for key in ("description", "markdownDescription") if key in made},
+                "anyOf": [text, made],
+            }
+        return {
+            **made,
+            "type": ["string", "object"],
+            **{key: each for key, each in text.items() if key != "type"},
+        }
 
     # What stands behind lazy fields
 
@@ -218,7 +281,9 @@ class Builder:
     def item_classes(self, section: str) -> list[type[Model]]:
         if section == "wait_for":
             return [kinds.WAITS.load(each) for each in kinds.WAITS.names(plugins=self.plugins)]
-        return _checks(plugins=self.plugins) if section == "checks" else [spec._class_of(section)]
+        return (
+            list(checks(plugins=self.plugins).values()) if section == "checks" else [spec._class_of(section)]
+        )
 
     def actions(self) -> list[type[Model]]:
         return [kinds.FALLBACKS.load(each) for each in kinds.FALLBACKS.names(plugins=self.plugins)]
@@ -247,11 +312,19 @@ class Builder:
 
     def action(self) -> Schema:
         """A word alone is an action that needs no more, or the name of an entry of `fallbacks`."""
-        plain = [word for word in kinds.FALLBACKS.built_in if not _needs_value(kinds.FALLBACKS.load(word), word)]
+        plain = [
+            word for word in kinds.FALLBACKS.built_in if not _needs_value(kinds.FALLBACKS.load(word), word)
+        ]
         others = [word for word in kinds.FALLBACKS.built_in if word not in plain]
         return {
-            **_said("A fallback action: a mapping whose key tells which, a word, or the name of an entry of `fallbacks`."),
-            "anyOf": [{"enum": plain}, {"type": "string", "not": {"enum": others}}, *(reference(each) for each in self.actions())],
+            **_said(
+                "A fallback action: a mapping whose key tells which, a word, or the name of an entry of `fallbacks`."
+            ),
+            "anyOf": [
+                {"enum": plain},
+                {"type": "string", "not": {"enum": others}},
+                *(reference(each) for each in self.actions()),
+            ],
         }
 
 
@@ -261,11 +334,19 @@ def name_of(model: type[Model]) -> str:
     own = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", model.__name__.lstrip("_")).lower()
     if issubclass(model, conditions.Condition):
         return f"condition.{conditions._key(model)}"
+    for key, check in checks().items():
+        if model is check:
+            return f"check.{key}"
     for family, prefix in ((kinds.WAITS, "wait."), (kinds.FALLBACKS, "action."), (kinds.REQUIREMENTS, "")):
         if module == family.package:
             is_kind = getattr(import_module(model.__module__), "KIND", None) is model
             return f"{prefix}{word}" if is_kind else f"{prefix}{word.lstrip('_')}.{own}"
     return own
+
+
+def _word(model: type[Model]) -> str:
+    """The key that tells a kind: the name of its module."""
+    return model.__module__.rpartition(".")[2]
 
 
 def reference(model: type[Model]) -> Schema:
@@ -284,10 +365,11 @@ def _family(description: str, members: Iterable[type[Model]]) -> Schema:
     return {**_said(description), "anyOf": [reference(each) for each in members]}
 
 
-def _checks(*, plugins: bool) -> list[type[Model]]:
-    """The engine's own checks, and on request the requirements that plug-ins bring."""
-    own = kinds.REQUIREMENTS.load("checks")
-    return [own, *(kinds.REQUIREMENTS.load(each) for each in (sorted(kinds.REQUIREMENTS.plugins) if plugins else ()))]
+def checks(*, plugins: bool = False) -> dict[str, type[Model]]:
+    """The kinds of checks by their key: the engine's own, and on request the requirements that plug-ins bring."""
+    own: dict[str, type[Model]] = import_module(f"{kinds.REQUIREMENTS.package}.checks").KINDS
+    more = sorted(kinds.REQUIREMENTS.plugins) if plugins else ()
+    return {**own, **{each: kinds.REQUIREMENTS.load(each) for each in more}}
 
 
 def frozen(data: Any) -> Any:
@@ -295,6 +377,16 @@ def frozen(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: frozen(each) for key, each in data.items()}
     return tuple(frozen(each) for each in data) if isinstance(data, list | tuple) else data
+
+
+def _wraps(model: type[Model]) -> bool:
+    """Whether a model takes bare values for its fields of every type, as `host` does."""
+    return "_wrapped" in model.__pydantic_decorators__.model_validators
+
+
+def _told(info: FieldInfo) -> Schema:
+    """What pydantic leaves out where the field says the same as the class."""
+    return {"description": info.description} if info.description else {}
 
 
 def _needs_value(model: type[Model], word: str) -> bool:
@@ -371,7 +463,9 @@ def _models_in(annotation: Any) -> Iterator[type[Model]]:
 def _lazies(*places: Any) -> Iterator[str]:
     """The lazy parts that metadata and annotations hold, at any depth."""
     for place in places:
-        for each in place if isinstance(place, list) else (*get_args(place), *getattr(place, "__metadata__", ())):
+        for each in (
+            place if isinstance(place, list) else (*get_args(place), *getattr(place, "__metadata__", ()))
+        ):
             if hasattr(each, "schema_of"):
                 yield each.schema_of
             else:
@@ -382,7 +476,12 @@ def _renamed(schema: Any, names: dict[str, str]) -> Any:
     if isinstance(schema, list):
         return [_renamed(each, names) for each in schema]
     if isinstance(schema, dict):
-        return {key: f"#/$defs/{names.get(each, each.rpartition('/')[2])}" if key == "$ref" else _renamed(each, names) for key, each in schema.items()}
+        return {
+            key: f"#/$defs/{names.get(each, each.rpartition('/')[2])}"
+            if key == "$ref"
+            else _renamed(each, names)
+            for key, each in schema.items()
+        }
     return schema
 
 
@@ -390,7 +489,10 @@ def _said(description: str) -> Schema:
     """A description; a second one for editors that show Markdown, where that makes a difference."""
     if not description:
         return {}
-    return {"description": description, **({"markdownDescription": description} if "`" in description else {})}
+    return {
+        "description": description,
+        **({"markdownDescription": description} if "`" in description else {}),
+    }
 
 
 def _paragraph(text: str | None) -> str:
@@ -410,10 +512,12 @@ def _spelled(value: Any, schema: Schema) -> Any:
 
 
 def _takes(schema: Schema, pattern: str) -> bool:
-    return pattern in schema.get("pattern", "") or any(pattern in each.get("pattern", "") for each in schema.get("anyOf", ()))
+    return pattern in schema.get("pattern", "") or any(
+        pattern in each.get("pattern", "") for each in schema.get("anyOf", ())
+    )
 
 
 def _identity(model: type[Model]) -> Schema:
     """In an overlay an item is found by its id, or by what else names it."""
-    keys = [key for key in ("id", "name", "path", "requirement", "module", "from", getattr(model, "identity_field", "")) if key in model.keys()]
-    return {"anyOf": [{"required": [key]} for key in dict.fromkeys(keys)]}
+    known = ("id", "name", "path", "requirement", "module", "from", getattr(model, "identity_field", ""))
+    return {"anyOf": [{"required": [key]} for key in dict.fromkeys(known) if key in model.keys()]}  # noqa: SIM118

@@ -22,7 +22,9 @@ _OF_TYPES = {
     "null": frozenset[str](),
 }  # fmt: skip
 """The keywords that speak of values of one type, and of no others: schemas of several types can be laid together."""
-_NOTES = frozenset({"description", "markdownDescription", "examples", "default", "title", "patternErrorMessage"})
+NOTES = frozenset(
+    {"description", "markdownDescription", "examples", "default", "title", "patternErrorMessage"}
+)
 
 
 def types(schema: Schema) -> list[str]:
@@ -76,18 +78,27 @@ def _names(found: list[str]) -> str | list[str]:
 
 def interpolated(schema: Schema) -> Schema:
     """The schema, and a text with `${…}` where it takes scalars and does not take every text already."""
-    notes = {key: value for key, value in schema.items() if key in _NOTES}
-    return {**_interpolated({key: value for key, value in schema.items() if key not in _NOTES}), **notes}
+    notes = {key: value for key, value in schema.items() if key in NOTES}
+    return {**_interpolated({key: value for key, value in schema.items() if key not in NOTES}), **notes}
 
 
 def _interpolated(schema: Schema) -> Schema:
-    branches: list[Schema] = schema.get("anyOf", [schema])
-    if any(_any_text(each) for each in branches) or not any(_scalar(each) or _words(each) for each in branches):
-        return schema
+    branches = [_elements(each) for each in schema.get("anyOf", [schema])]
+    if any(_any_text(each) for each in branches) or not any(
+        _scalar(each) or _words(each) for each in branches
+    ):
+        return union(*branches)
     made = [_with_reference(each) if _scalar(each) else each for each in branches]
     if not any(_scalar(each) for each in branches):
         made.append({"type": "string", "pattern": REFERENCE})
     return union(*made)
+
+
+def _elements(schema: Schema) -> Schema:
+    """An element of a list may hold `${…}` as well."""
+    if "array" in types(schema) and isinstance(schema.get("items"), dict):
+        return {**schema, "items": _interpolated(schema["items"])}
+    return schema
 
 
 def _any_text(schema: Schema) -> bool:
@@ -136,7 +147,7 @@ def tidied(schema: Any) -> Any:
 
 def nullable(schema: Schema) -> Schema:
     """The schema, or nothing: what `KEY: !remove` looks like to an editor."""
-    notes = {key: value for key, value in schema.items() if key in _NOTES - {"examples"}}
+    notes = {key: value for key, value in schema.items() if key in NOTES - {"examples"}}
     bare = {key: value for key, value in schema.items() if key not in notes}
     if not bare or "null" in types(bare):
         return schema
@@ -163,7 +174,14 @@ def spelled_duration(seconds: float) -> str:
 
 def spelled_size(size: int) -> str:
     """Bytes as a user writes them: `200MB`, `1GiB`."""
-    for unit, length in (("GiB", 2**30), ("GB", 10**9), ("MiB", 2**20), ("MB", 10**6), ("KiB", 2**10), ("kB", 10**3)):
+    for unit, length in (
+        ("GiB", 2**30),
+        ("GB", 10**9),
+        ("MiB", 2**20),
+        ("MB", 10**6),
+        ("KiB", 2**10),
+        ("kB", 10**3),
+    ):
         if size >= length and size % length == 0:
             return f"{size // length}{unit}"
     return f"{size}B"

@@ -6,16 +6,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from orchestrator.document.plain import Interpolated
 from orchestrator.spec.conditions import AnyCondition
 from orchestrator.spec.item import Item
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import Argv, Duration, PathText, VariableName
 
+_NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
+
 
 def _shell(value: Any) -> str:
-    if isinstance(value, Interpolated):
-        raise problem("ORC219", "`shell` cannot hold `${…}`: a value could become code", 'hand it over in `environment` and write "$NAME"')
     if not isinstance(value, str) or not value.strip():
         raise problem("ORC102", "`shell` is a text for /bin/sh", "for example `shell: cat a | sort > b`")
     return value
@@ -46,7 +45,10 @@ class Step(Item):
 
     kind = "step"
     noun = "step"
-    fixed = frozenset({"id", "name", "needs", "lock"})
+    fixed = frozenset({"id", "name", "needs", "lock", "shell"})
+    why_fixed: ClassVar[dict[str, tuple[str, str]]] = {
+        "shell": ("`shell` cannot hold `${…}`: a value could become code", 'hand it over in `environment` and write "$NAME"')
+    }
     alternatives: ClassVar = (("run",), ("shell",))
 
     name: ItemName = described(..., "The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"])
@@ -62,8 +64,8 @@ class Step(Item):
     environment: dict[VariableName, str | None] | None = described(None, "Variables for this step alone; null unsets one.")
     outputs: Annotated[Any, PlainValidator(_outputs), WithJsonSchema({
         "anyOf": [
-            {"type": "array", "items": {"type": "string"}, "minItems": 1},
-            {"type": "object", "additionalProperties": {"const": "stdout"}, "minProperties": 1},
+            {"type": "array", "items": {"type": "string", "pattern": _NAME}, "minItems": 1},
+            {"type": "object", "propertyNames": {"pattern": _NAME}, "additionalProperties": {"const": "stdout"}, "minProperties": 1},
         ]
     })] = described(None, "Variables it sets for what follows, by NAME=value lines in the file $ORCHESTRATOR_OUTPUT; or {NAME: stdout}.")  # fmt: skip
     lock: str | None = described(None, "Only one replica at a time: a path, or the name of a postgres wait. Needs `unless` or `creates`.")
@@ -83,10 +85,12 @@ class Step(Item):
     @model_validator(mode="after")
     def _one_command(self) -> Step:
         if (self.run is None) == (self.shell is None):
-            raise problem("ORC113", "a step has exactly one of `run` and `shell`", "for example `run: [alembic, upgrade, head]`")
+            found = "both" if self.run is not None else "neither"
+            raise problem("ORC113", f"a step has exactly one of `run` and `shell`, found {found}",
+                          "for example `run: [alembic, upgrade, head]`", "shell" if self.run is not None else "")  # fmt: skip
         if self.lock is not None and self.unless is None and self.creates is None:
             raise problem("ORC113", "a lock alone does not make a step run once: every replica would run it in turn",
-                          "add `unless` or `creates`, which is asked again under the lock")  # fmt: skip
+                          "add `unless` or `creates`, which is asked again under the lock", "lock")  # fmt: skip
         return self
 
     @property
