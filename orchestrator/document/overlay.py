@@ -71,8 +71,10 @@ class _Laying:
                 elif self._keeps(key, value, path, over):
                     into[key], keys[key] = value, (over.keys or {})[key]
                 continue
-            into[key] = self._entry(there, value, (*path, key))
-            keys[key] = (over.keys or {})[key]
+            made = self._entry(there, value, (*path, key))
+            if there is None and made is not value and not made.value and value.value:
+                continue  # all it held was `!remove`
+            into[key], keys[key] = made, (over.keys or {})[key]
         return result
 
     def _entry(self, there: Node | None, value: Node, path: Path) -> Node:
@@ -195,7 +197,10 @@ def _has_directive(node: Node) -> bool:
 
 
 def leftovers(node: Node, findings: Findings, path: Path = ()) -> None:
-    """Reports `!replace` and `!remove` where there is nothing to lay them over. Roles are laid over the top level."""
+    """Reports `!replace` and `!remove` where there is nothing to lay them over, and takes out what was to be removed.
+
+    Roles keep theirs: they are laid over the top level.
+    """
     if node.directive is not None:
         findings.add(
             "ORC224", f"`!{node.directive}` has a meaning in an overlay only", node.place, pointer=pointer(path),
@@ -207,9 +212,14 @@ def leftovers(node: Node, findings: Findings, path: Path = ()) -> None:
             if role.directive is not None:
                 leftovers(role, findings, (*path, name))
         return
+    gone = []
     for key, child in node.children():
         if child.directive is not None or child.value.__class__ in (dict, list):
             leftovers(child, findings, (*path, key))
+            if child.directive == "remove":
+                gone.append(key)
+    for key in reversed(gone):
+        del node.value[key]  # type: ignore[union-attr, index, arg-type]
 
 
 def related(node: Node) -> tuple[Related, ...]:

@@ -6,6 +6,7 @@ plain scalar is seen with the text that was written.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -69,9 +70,11 @@ def _decode(data: bytes, file: str, findings: Findings) -> str | None:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        start = data.rfind(b"\n", 0, error.start) + 1
+        column = len(data[start : error.start].decode("utf-8", "replace")) + 1
         findings.add(
             "ORC003", f"cannot decode the file as UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}",
-            Place(file, line, 1, line, 1), hint="a spec is UTF-8 text; is this the right file?",
+            Place(file, line, column, line, column + 1), hint="a spec is UTF-8 text; is this the right file?",
         )  # fmt: skip
         return None
     if data.startswith(b"\xef\xbb\xbf"):
@@ -213,7 +216,8 @@ class _Reader:
         size = self.sizes.get(id(node), 1)
         self.expanded += size
         if self.expanded > MAX_EXPANDED:
-            self._stop("ORC008", f"the aliases unfold to more than {MAX_EXPANDED:,} values", event)
+            self._stop("ORC008", f"the aliases unfold to more than {MAX_EXPANDED:,} values", event,
+                       "aliases of aliases multiply: write some of them out")  # fmt: skip
         self._add(node, None, size)
 
     def _add(self, node: Node, anchor: str | None, size: int) -> None:
@@ -262,7 +266,7 @@ class _Reader:
 
     def _not_text(self, key: Node) -> None:
         if key.raw is None:
-            message, hint = "a key must be text, found a collection", ""
+            message, hint = "a key must be text, found a collection", "write the key as a word"
         else:
             made = {True: "the boolean true", False: "the boolean false", None: "null"}
             value = key.value
@@ -307,9 +311,8 @@ def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> 
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).strip()
     if mark is None:  # the reader: a character that YAML does not allow
-        position = getattr(error, "position", 0)
-        line = text.count("\n", 0, position) + 1
-        findings.add("ORC003", f"cannot read the text: {problem}", Place(file, line, 1, line, 1),
+        line, column = _bad_character(text)
+        findings.add("ORC003", f"cannot read the text: {problem}", Place(file, line, column, line, column + 1),
                      hint="a spec is printable UTF-8 text; is this the right file?")  # fmt: skip
         return
     lines = text.split("\n")
@@ -327,7 +330,17 @@ def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> 
         findings.add("ORC020", "a value that starts with `${` must be quoted inside `{}` and `[]`",
                      Place(file, flow_row + 1, at + 1, flow_row + 1, at + 3), hint='write "${NAME}" with the quotes')  # fmt: skip
     else:
-        findings.add("ORC004", f"cannot parse the YAML: {problem}", place, hint=_syntax_hint(problem, shown, column), related=related)
+        findings.add("ORC004", f"cannot parse the YAML: {problem}", place, hint=_syntax_hint(problem, lines, row, column), related=related)
+
+
+_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _bad_character(text: str) -> tuple[int, int]:
+    """Where the first character stands that YAML does not allow."""
+    found = _PRINTABLE.search(text)
+    at = found.start() if found else 0
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
 def _flow_interpolation(lines: list[str], row: int) -> tuple[int, int] | None:
@@ -343,9 +356,26 @@ def _flow_interpolation(lines: list[str], row: int) -> tuple[int, int] | None:
     return None
 
 
-def _syntax_hint(problem: str, line: str, column: int) -> str:
+def _value_twice(lines: list[str], row: int) -> str:
+    """Why a `key: value` cannot stand where it does."""
+    above = next((at for at in range(row - 1, -1, -1) if lines[at].strip() and not lines[at].lstrip().startswith("#")), None)
+    if above is not None:
+        deep, high = (len(each) - len(each.lstrip(" -")) for each in (lines[row], lines[above]))
+        if re.match(r"[\s-]*[\w-]+:[^\s]+\s*$", lines[above]):
+            return f"line {above + 1} has no space behind its `:`"
+        if deep > high and re.match(r"[\s-]*[\w.-]+:\s+[^\s]", lines[above]):
+            return f"it is indented deeper than line {above + 1}, which has a value of its own: check the indentation"
+    return "a text that contains `: ` must be quoted"
+
+
+def _syntax_hint(problem: str, lines: list[str], row: int, column: int) -> str:
+    line = lines[row] if row < len(lines) else ""
     if "mapping values are not allowed" in problem:
-        return "a text that contains `: ` must be quoted"
+        return _value_twice(lines, row)
+    if "comment or line break" in problem:
+        return "a value that starts with `>` or `|` must be quoted"
+    if "',' or '" in problem:
+        return "a bracket is not closed, or a comma is missing"
     if "could not find expected ':'" in problem:
         return "a key needs a `:` and a space behind it"
     if "did not find expected key" in problem or "block end" in problem or "did not find expected '-' indicator" in problem:

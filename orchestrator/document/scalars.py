@@ -93,6 +93,7 @@ def explain_trap(code: str, raw: str, value: object) -> tuple[str, str]:
                 return f"YAML 1.1 reads `{raw}` as the number {value} (octal)", f"write {quoted}"
             return f"`{raw}` is octal to YAML 1.2 and text to YAML 1.1", f'write "0{raw[2:]}" for a file mode'
         case "ORC016":
-            return f"`{raw[:20]}` is not a number a spec can hold", f"write a finite number, or quote it: {quoted[:24]}"
+            shown = raw if len(raw) <= 20 else raw[:17] + "..."
+            return f"`{shown}` is not a number a spec can hold", "write a finite number of at most 40 digits, or quote it"
         case _:
             return f"YAML 1.1 readers take `{raw}` for a date", f"write {quoted}"

@@ -24,7 +24,8 @@ class Degrade(Action):
     @model_validator(mode="after")
     def _needs_recheck(self) -> Degrade:
         if self.recheck is None and (self.max_degraded is not None or self.restart_app):
-            raise problem("ORC113", "`max_degraded` and `restart_app` need `recheck`", "add `recheck: 30s`")
+            raise problem("ORC113", "`max_degraded` and `restart_app` need `recheck`", "add `recheck: 30s`",
+                          "max_degraded" if self.max_degraded is not None else "restart_app")  # fmt: skip
         return self
 
     @property

@@ -119,7 +119,7 @@ class Variable(Requirement):
         if self.type == "size":
             return float(parse_size(value))
         if isinstance(value, str):
-            raise problem("ORC102", f"`{name}` must be a number for type `{self.type}`, got `{value}`", "write it without quotes")
+            raise problem("ORC102", f"`{name}` must be a number for type `{self.type}`, got `{value}`", "write it without quotes", name)
         return float(value)
 
     def _only_for_type(self) -> None:

@@ -29,9 +29,9 @@ def translate(error: ValidationError, places: Places, data: Any, findings: Findi
     """Adds a finding for each error. `data` is what was decoded, to see which values came from variables."""
     by_path: dict[tuple[Path, bool], list[Any]] = {}
     for line in error.errors(include_url=False):
-        at_fault = line.get("ctx", {}).get("key")
-        path, of_key = _real_path((*line["loc"], at_fault) if at_fault else line["loc"], places)
-        if not _unknown_yet(line["type"], path, data):
+        at_fault = line.get("ctx", {}).get("key", "")
+        path, of_key = _real_path((*line["loc"], at_fault) if at_fault != "" else line["loc"], places)
+        if not _unknown_yet(line["type"], path, data) and not _follows(line, path):
             by_path.setdefault((path, of_key), []).append(line)
     told = _Told(findings, places, data)
     for (path, of_key), lines in by_path.items():
@@ -60,8 +60,8 @@ class _Told:
         if node.raw is not None and taken == len(path):
             code, message, hint = self._as_written(node, code, message, hint)
         value = _value_at(path, self.data)
-        if isinstance(value, Interpolated) and value.known and not value.secret:
-            code = "ORC218" if code in _OF_VALUES else code
+        if isinstance(value, Interpolated) and value.known and not value.secret and code in _OF_VALUES:
+            code = "ORC218"
             message = f"{message} (from `{value.written}`)"
         self.findings.add(code, message, self._place(code, node, path, key=key), pointer=pointer(self.places.real(path)),
                           hint=hint, related=related(node))  # fmt: skip
@@ -70,13 +70,13 @@ class _Told:
         if node.trap:
             self.traps.add((node.trap, node.place))
             made, quote = explain_trap(node.trap, str(node.raw), node.value)
-            if code == "ORC108":
+            if code == "ORC108" and isinstance(node.value, int):
                 message = f"expected a file mode in quotes, got `{node.raw}`, which YAML 1.1 reads as the number {node.value}"
                 return code, message, f'write it in octal and in quotes: "{node.raw}"'
             return code, f"{message}: {made}", quote
         if code in ("ORC102", "ORC105", "ORC106", "ORC107"):
             message = message.replace(f"`{node.value}`", f"`{node.raw}`")
-            hint = f'write it in quotes: "{node.raw}"' if 'in quotes: "' in hint else hint
+            hint = hint.replace(f'"{node.value}"', f'"{node.raw}"').replace(f">={node.value}", f">={node.raw}")
         return code, message, hint
 
     def _place(self, code: str, node: Node, path: Path, *, key: bool) -> Place:
@@ -84,7 +84,8 @@ class _Told:
         if code == "ORC101":
             first = node.place
             return Place(first.file, first.line, first.column, first.line, first.column + 1)
-        return self.places.key(path) if path and (key or code in ("ORC104", "ORC112")) else node.place
+        at_key = key or code == "ORC104" or (code in ("ORC112", "ORC113") and node.value.__class__ is not dict)
+        return self.places.key(path) if path and at_key and isinstance(path[-1], str) else node.place
 
     def settle(self) -> None:
         if self.traps:
@@ -92,10 +93,17 @@ class _Told:
                                    if (each.code, each.place) not in self.traps or each.pointer]  # fmt: skip
 
 
+def _follows(line: Any, path: Path) -> bool:
+    """Whether the error only follows from another: a list is not empty because its elements are wrong."""
+    if line["type"] in ("too_short", "string_too_short"):
+        return isinstance(line["input"], tuple | dict | list) and bool(line["input"])
+    return bool(path) and isinstance(path[-1], str) and "${" in path[-1]
+
+
 def _unknown_yet(kind: str, path: Path, data: Any) -> bool:
     """Whether the value is made of variables that only a start knows: then its type is no mistake yet."""
     value = _value_at(path, data)
-    return isinstance(value, Interpolated) and not value.known and not kind.startswith(("ORC2", "ORC113"))
+    return isinstance(value, Interpolated) and not value.known and not kind.startswith(("ORC2", "ORC101", "ORC104", "ORC111", "ORC112", "ORC113"))
 
 
 def _value_at(path: Path, data: Any) -> Any:
@@ -154,6 +162,8 @@ def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, 
         return "ORC109", f"{_key_of(path)} cannot be named `{path[-1] if path else ''}`", _pattern_hint(context)
     subject = _subject(path)
     found = words_for(_found(path, told, line["input"]))
+    if kind in ("int_type", "float_type", "bool_type") and isinstance(line["input"], str) and found != "a mapping":
+        found = f'the text "{line["input"]}"'
     if kind in _TYPES:
         return "ORC102", f"{subject} expects {_TYPES[kind]}, got {found}", _type_hint(kind, line["input"])
     if kind in ("literal_error", "enum"):

@@ -156,8 +156,22 @@ def _finish(layers: Layers, findings: Findings, environment: str, files: tuple[s
     for over in layers.trees[1:]:
         tree = lay_over(tree, over, RULES, findings)
     spec, places = _validated(tree, findings, overlays)
-    found = in_order(suppress.apply(findings.found, layers.sources))
+    found = in_order(suppress.apply(_once(findings.found), layers.sources))
     return Loaded(spec, tree, found, layers.sources, environment, files, places=places)
+
+
+_STOPPERS = frozenset({"ORC010", "ORC011", "ORC016"})
+_TRAPS = frozenset({"ORC013", "ORC014", "ORC015", "ORC021"})
+
+
+def _once(found: list[Diagnostic]) -> list[Diagnostic]:
+    """One finding for one mistake: what only follows from another at the same place is left out."""
+    stopped = {each.place for each in found if each.code in _STOPPERS}
+    errors = {each.place for each in found if each.severity == "error"}
+    return [
+        each for each in found
+        if not (each.place in stopped and each.code not in _STOPPERS) and not (each.code in _TRAPS and each.place in errors)
+    ]  # fmt: skip
 
 
 def _validated(tree: Node, findings: Findings, overlays: Callable[[], list[str]]) -> tuple[Spec | None, Places]:

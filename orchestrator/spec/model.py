@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Model")
 
 
-def problem(code: str, message: str, hint: str = "", key: str = "") -> PydanticCustomError:
+def problem(code: str, message: str, hint: str = "", key: str | int = "") -> PydanticCustomError:
     """An error with a diagnostic code of its own, to be raised in a validator.
 
-    A validator of a whole model names the key that is at fault, where it is one.
+    A validator of a whole mapping or list names the key or index that is at fault, where it is one.
     """
     return PydanticCustomError(code, "{message}", {"message": message, "hint": hint, "key": key})  # type: ignore[arg-type]
 
@@ -48,6 +48,8 @@ class Model(BaseModel):
     """The field that a plain string stands for."""
     fixed: ClassVar[frozenset[str]] = frozenset()
     """The fields in which `${…}` is not allowed."""
+    why_fixed: ClassVar[dict[str, tuple[str, str]]] = {}
+    """For such a field the message and the hint, where the general ones will not do."""
     noun: ClassVar[str] = ""
     """What messages call it: `wait`, `directory`."""
 
@@ -106,6 +108,8 @@ class Model(BaseModel):
 
 def _not_here(model: type[Model], name: str) -> PydanticCustomError:
     key = model.model_fields[name].alias or name
+    if name in model.why_fixed:
+        return problem("ORC219", *model.why_fixed[name])
     return problem("ORC219", f"`{key}` cannot hold `${{…}}`: it is needed before any value is known", "write the value itself")
 
 
@@ -130,7 +134,10 @@ def _missing_key(model: type[Model], key: str) -> PydanticCustomError:
 def _no_mapping(model: type[Model], data: Any) -> PydanticCustomError:
     noun = model.noun or _noun(model)
     if model.shorthand and not isinstance(data, tuple | dict) and data is not None:
-        return problem("ORC102", f"expected a text or a mapping for {noun}, got {_shown(data)}", f'write it in quotes: "{data}"')
+        hint = f'write a specifier in quotes: ">={data}"' if model.shorthand == "version" else f'write it in quotes: "{data}"'
+        return problem("ORC102", f"expected a text or a mapping for {noun}, got {_shown(data)}", hint)
+    if data is None:
+        return problem("ORC102", f"expected a mapping for {noun}, got nothing", "write what belongs there, or take the line out")
     own = [key for key in model.keys() if key not in _COMMON] or model.keys()
     return problem("ORC102", f"expected a mapping for {noun}, got {_shown(data)}", "the keys are " + ", ".join(f"`{each}`" for each in own))
 
@@ -213,14 +220,20 @@ def _no_kind(data: Mapping[Any, Any], noun: str, names: Collection[str], common:
     for key in strangers:
         near = closest(str(key), [*names, *common])
         if near:
-            return problem("ORC112", f"unknown kind of {noun} `{key}`", f"did you mean `{near}`?")
+            return problem("ORC112", f"unknown kind of {noun} `{key}`", f"did you mean `{near}`?", str(key))
     if strangers:
-        return problem("ORC112", f"unknown kind of {noun} `{strangers[0]}`", f"one of {listed}")
+        return problem("ORC112", f"unknown kind of {noun} `{strangers[0]}`", f"one of {listed}", str(strangers[0]))
     return problem("ORC111", f"a {noun} needs one of {listed}", _example(noun, names))
 
 
 def _example(noun: str, names: Collection[str]) -> str:
-    return f"write the {noun} as `{min(names)}: …`" if names else ""
+    return _EXAMPLES.get(noun) or (f"write the {noun} as `{min(names)}: …`" if names else "")
+
+
+_EXAMPLES = {
+    "condition": "for example {variable: DEBUG, is: true}", "wait": "for example `tcp: db:5432`", "fallback action": "for example `warn`",
+    "check": "for example `run: [python, -m, app.check]`",
+}  # fmt: skip
 
 
 def _shown(data: object) -> str:

@@ -43,6 +43,8 @@ class Places:
     def key(self, path: Path) -> Place:
         """The key that a value stands under."""
         real = self.real(path)
+        if not real or isinstance(real[-1], int):
+            return self.tree.at(real)[0].place
         return self.tree.at(real[:-1])[0].key_place(str(real[-1]))
 
     def add(self, findings: Findings, code: str, message: str, path: Path, *, hint: str = "", item: str = "",

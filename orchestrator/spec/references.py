@@ -145,7 +145,8 @@ def resolve(reference: str, index: Index, places: Places, path: Path, item: str,
 
 
 def _near_item(reference: str, index: Index) -> str:
-    near = closest(reference, index.names) or closest(reference, [name.partition(":")[2] for name in index.names])
+    names = [*index.names, *(name for name in index.broken if name)]
+    near = closest(reference, names) or closest(reference, [name.partition(":")[2] for name in index.names])
     there = [name for name in index.names if not name.startswith("variable:")] or index.names
     return f"did you mean `{near}`?" if near else _there(there) or "the spec has no items"
 
@@ -218,7 +219,7 @@ def _fallbacks(spec: Spec, places: Places, findings: Findings, known: Known, bro
             if isinstance(action, Named):
                 known.used_fallbacks.add(action.name)
                 if "fallbacks" not in broken and action.name not in broken:
-                    _named_action(action, named, kind, places, place, findings)
+                    _named_action(action, named, kind, places, place, findings, known.used_fallbacks)
             elif kind and action.allowed is not None and kind not in action.allowed:
                 _not_here(action, kind, places, place, findings, ())
             if at + 1 < len(actions) and ends(action, named):
@@ -265,11 +266,15 @@ def ends(action: Action, named: Mapping[str, tuple[Action, ...]], seen: frozense
     return action.ends or (not action.remedy and not getattr(action, "leads_on", False))
 
 
-def _named_action(action: Named, named: Mapping[str, Any], kind: str, places: Places, path: Path, findings: Findings) -> None:
+def _named_action(action: Named, named: Mapping[str, Any], kind: str, places: Places, path: Path, findings: Findings,
+                  used: set[str]) -> None:  # fmt: skip
     if action.name not in named:
         from orchestrator.spec.kinds import FALLBACKS
 
         there = [*named, *FALLBACKS.built_in]
+        meant = closest(action.name, there)
+        if meant:
+            used.add(meant)  # else it would be called unused as well
         places.add(findings, "ORC205", f"there is no fallback `{action.name}`", path, hint=_near(action.name, there))
         return
     for each in named[action.name] if kind else ():

@@ -62,10 +62,18 @@ def _options(spec: Spec, places: Places, findings: Findings) -> None:
             places.add(findings, "ORC120", f"{launch.server} has no option `{name}`", path, key=True, item="launch",
                        hint=_near(name, sorted(set(there) - set(mine)), launch.server))  # fmt: skip
         elif known(value) and (expected := options.fits(value, there[name])):
-            from orchestrator.document.node import words_for
+            _wrong_option(launch.server, name, value, expected, there[name], places, findings)
 
-            places.add(findings, "ORC102", f"the option `{name}` expects {expected}, got {words_for(value)}", path, item="launch",
-                       hint=f"{launch.server}'s default is {_default(there[name])}")  # fmt: skip
+
+def _wrong_option(server: str, name: str, value: object, expected: str, default: object, places: Places, findings: Findings) -> None:
+    from orchestrator.document.node import words_for
+    from orchestrator.document.scalars import explain_trap
+
+    path = ("launch", "options", name)
+    node = places.node(path)
+    made, hint = explain_trap(node.trap, str(node.raw), node.value) if node.trap else ("", "")
+    message = f"the option `{name}` expects {expected}, got {words_for(value)}" + (f": {made}" if made else "")
+    places.add(findings, "ORC102", message, path, item="launch", hint=hint or f"{server}'s default is {_default(default)}")
 
 
 def _near(name: str, there: list[str], server: str) -> str:
@@ -91,7 +99,7 @@ def _workers(spec: Spec, places: Places, findings: Findings) -> None:
 
         place = places.place(("host", "memory"))
         places.add(findings, "ORC127", f"{workers.max} workers of {size(workers.memory_each)} need {size(needed)}, the host need only have {size(memory)}",  # noqa: E501
-                   ("launch", "workers"), item="launch", hint=f'ask for `memory: ">={size(needed)}"`, or allow at most {max(1, memory // workers.memory_each)} workers',  # noqa: E501
+                   ("launch", "workers"), item="launch", hint=f'ask for `memory: ">={size(needed)}"`, or allow fewer workers',  # noqa: E501
                    also=[Related("memory is asked for at", place)])  # fmt: skip
 
 

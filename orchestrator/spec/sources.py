@@ -90,7 +90,7 @@ class Layers:
     def _unreadable(self, file: str, error: OSError | ValueError, named: Node | None) -> None:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         if named is not None:
-            hint = f"`extends` is relative to the file it stands in: {os.path.dirname(named.file) or '.'}"
+            hint = f"`extends` is relative to the folder of {named.file}"
             self.findings.add("ORC001", f"cannot read the base {file}: {reason}", named.place, pointer="/extends", hint=hint)
             return
         hint = {

@@ -49,7 +49,9 @@ def parse_size(value: object) -> int:
         raise no_number(value, "a size", f"{value}MB" if isinstance(value, int) and not isinstance(value, bool) else "200MB", "ORC107")
     found = _SIZE.match(value)
     if found is None:
+        together = value.replace(" ", "")
         hint = f"write the unit: `{value}MB`" if value.isdigit() else "for example `200MB`, `1GiB`"
+        hint = f"write it without the space: `{together}`" if together != value and _SIZE.match(together) else hint
         raise problem("ORC107", f"expected a size, got `{value}`", hint)
     return int(float(found.group(1)) * _SIZE_UNITS[found.group(2)])
 
@@ -59,7 +61,8 @@ def parse_mode(value: object) -> int:
     if isinstance(value, str) and _MODE.match(value):
         return int(value, 8)
     if isinstance(value, int) and not isinstance(value, bool):
-        spelled = f"0{value:o}" if value > 0o777 or any(digit in "89" for digit in str(value)) else str(value).rjust(4, "0")
+        octal = 0 <= value <= 7777 and not set(str(value)) & {"8", "9"}
+        spelled = str(value).rjust(4, "0") if octal else f"{abs(value) & 0o7777:04o}"
         raise problem("ORC108", f"expected a file mode in quotes, got the number `{value}`", f'write it in octal and in quotes: "{spelled}"')
     shown = f"`{value}`" if isinstance(value, str) else type(value).__name__
     raise problem("ORC108", f"expected a file mode, got {shown}", 'write it in octal and in quotes: "0750"')
@@ -127,10 +130,10 @@ def _argv(value: Any) -> Any:
     if isinstance(value, tuple):
         if not value:
             raise problem("ORC115", "expected a command, got an empty list", "for example [python, -m, app.migrate]")
-        for each in value:
+        for at, each in enumerate(value):
             if each.__class__ is Interpolated and each.secret:
                 raise problem("ORC216", f"a secret would stand in an argument vector: `{each.written}`",
-                              "hand it over in `environment`: arguments can be read by every user of the host")  # fmt: skip
+                              "hand it over in `environment`: arguments can be read by every user of the host", at)  # fmt: skip
     return value
 
 
@@ -142,7 +145,8 @@ def _no_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _path(value: str) -> str:
     if not value or "\0" in value:
-        raise problem("ORC130", "expected a path, got an empty text", "")
+        found = "an empty text" if not value else "a text with a NUL character"
+        raise problem("ORC130", f"expected a path, got {found}", "a relative path is from the working directory")
     return value
 
 
