@@ -32,7 +32,7 @@ def test_nothing_a_visitor_types_is_an_operator(client, add, words):
 
 
 def test_a_degraded_search_explains_itself_and_the_rest_works(client, add, monkeypatch):
-    monkeypatch.setenv("ORCHESTRATOR_DEGRADED", "other,search")
+    monkeypatch.setenv("ORCHESTRATOR_DEGRADED", "search")
     add("page")
     answer = client.get("/search?q=page")
     assert answer.status_code == 503

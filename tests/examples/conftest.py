@@ -19,11 +19,11 @@ _direct = build_opener(ProxyHandler({}))
 class Service:
     """A copy of an example with a port and a state directory of its own, and the engine as a real process."""
 
-    def __init__(self, source, place):
+    def __init__(self, source, place, *parts):
         self.root = place / "service"
-        shutil.copytree(
-            source, self.root, ignore=shutil.ignore_patterns("__pycache__", "logs", "state", "cache")
-        )
+        self.root.mkdir(parents=True)
+        for part in parts:
+            copy(source / part, self.root / part)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = listener.getsockname()[1]
         self.state = place / "engine-state"
