@@ -22,8 +22,9 @@ from orchestrator.spec.roles import TOP_ONLY
 from orchestrator.spec.shapes import (
     NOTES,
     Schema,
+    explained,
     interpolated,
-    nullable,
+    removable,
     spelled_duration,
     spelled_size,
     text_part,
@@ -198,8 +199,9 @@ class Builder:
             notes["default"] = _spelled(notes["default"], raw)
         if name not in model.fixed:
             made = interpolated(made)
+        made = explained(made, notes.get("examples", ()))
         made = {**_said(notes.pop("description", "")), **made, **notes}
-        return nullable(made) if self.overlay else made
+        return removable(made) if self.overlay else made
 
     def bare(self, info: FieldInfo) -> Schema:
         """A mapping, or the value of the field that its short form stands for."""

@@ -5,7 +5,10 @@ Knows nothing of the models; the rules are those of JSON Schema and of interpola
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Schema = dict[str, Any]
 
@@ -23,7 +26,7 @@ _OF_TYPES = {
 }  # fmt: skip
 """The keywords that speak of values of one type, and of no others: schemas of several types can be laid together."""
 NOTES = frozenset(
-    {"description", "markdownDescription", "examples", "default", "title", "patternErrorMessage"}
+    {"description", "markdownDescription", "examples", "default", "title", "errorMessage"}
 )
 
 
@@ -145,13 +148,34 @@ def tidied(schema: Any) -> Any:
     return made
 
 
-def nullable(schema: Schema) -> Schema:
-    """The schema, or nothing: what `KEY: !remove` looks like to an editor."""
-    notes = {key: value for key, value in schema.items() if key in NOTES - {"examples"}}
+def removable(schema: Schema) -> Schema:
+    """The schema, or nothing: `KEY: !remove` is null or an empty text to an editor."""
+    notes = {key: value for key, value in schema.items() if key in NOTES}
     bare = {key: value for key, value in schema.items() if key not in notes}
-    if not bare or "null" in types(bare):
+    if not bare:
         return schema
-    return {**union(bare, {"type": "null"}), **notes}
+    branches = bare["anyOf"] if set(bare) == {"anyOf"} else [bare]
+    made = [_or_empty(each) if "string" in types(each) and not _words(each) else each for each in branches]
+    if not any("string" in types(each) and not _words(each) for each in made):
+        made.append({"type": ["string", "null"], "maxLength": 0})
+    return {**union(*made), **notes}
+
+
+def _or_empty(schema: Schema) -> Schema:
+    made = {key: value for key, value in schema.items() if key != "minLength"}
+    if "pattern" in made:
+        made["pattern"] += "|^$"
+    return {**made, "type": _names([*types(made), "null"])}
+
+
+def explained(schema: Schema, examples: Sequence[Any]) -> Schema:
+    """The schema with the words an editor shows for a value that it does not take."""
+    if "pattern" not in schema:
+        return schema
+    others = [each for each in types(schema) if each not in ("string", "null")]
+    like = f"something like {', '.join(map(str, examples))}" if examples else " or ".join(others)
+    late = "" if REFERENCE not in schema["pattern"] else ", or ${NAME} for the value of a variable"
+    return {**schema, "errorMessage": f"expected {like}{late}"} if like else schema
 
 
 def text_part(schema: Schema) -> Schema:
