@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.model import Model, described
-from orchestrator.spec.types import PathText
+from orchestrator.spec.types import PathText  # noqa: TC001 -- pydantic reads it
 from orchestrator.waits._address import Tls, Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
@@ -145,17 +145,25 @@ class Mysql(Asking):
         return {"ssl": tls_context(replace(trust, ca=ca))}
 
     def _logged_in(self, pymysql: Any, arguments: dict[str, Any]) -> Outcome:
+        connection = self._connected(pymysql, arguments)
         try:
-            connection = pymysql.connect(**arguments)
-            try:
-                self._judge(connection)
-                return ok(f"{self.target()} let {arguments['user']} in", version=connection.get_server_info())
-            finally:
-                connection.close()
+            self._judge(connection)
+            return ok(f"{self.target()} let {arguments['user']} in", version=connection.get_server_info())
         except pymysql.MySQLError as error:
             raise _failure(self.target(), error) from None
-        except RuntimeError as error:  # says that it needs another package for the server's authentication
+        finally:
+            connection.close()
+
+    def _connected(self, pymysql: Any, arguments: dict[str, Any]) -> Any:
+        try:
+            return pymysql.connect(**arguments)
+        except pymysql.MySQLError as error:
+            raise _failure(self.target(), error) from None
+        except RuntimeError as error:  # it needs another package for the server's authentication
             raise _no_driver(self.target(), str(error)) from None
+        except Exception as error:  # it stumbles over what a server that is no MySQL says
+            said = f"{type(error).__name__} in PyMySQL"
+            raise Failure("protocol", f"{self.target()} does not answer as MySQL does: {said}") from None
 
     def _judge(self, connection: Any) -> None:
         if self.expect is None:
