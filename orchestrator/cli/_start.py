@@ -11,11 +11,11 @@ from orchestrator.cli import _spec, console
 from orchestrator.diagnostics import terminal
 from orchestrator.engine import events
 from orchestrator.engine.report import Report
-from orchestrator.launch.signals import Notes
 
 if TYPE_CHECKING:
     import argparse
 
+    from orchestrator.launch.signals import Notes
     from orchestrator.spec.load import Loaded
 
 TERMINATION_LOG = "/dev/termination-log"
@@ -24,11 +24,9 @@ TERMINATION_LOG = "/dev/termination-log"
 class Session:
     """One command that runs the engine."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, notes: Notes) -> None:
         self.options = options
-        # First of all: a PID 1 without handlers ignores TERM, and a request to stop may come at any time.
-        self.notes = Notes()
-        self.notes.install()
+        self.notes = notes
         self.stream = events.Stream(time.monotonic)
         self.report = Report()
         self.loaded: Loaded = _spec.read(options)

@@ -11,12 +11,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console
+from orchestrator.cli._main_job import _leave
 from orchestrator.cli._start import Session
-from orchestrator.cli.run import _leave
 from orchestrator.engine import events
 from orchestrator.engine.outcome import Status
 from orchestrator.engine.report import exit_code
 from orchestrator.engine.run import Interrupted, Invalid, Start
+from orchestrator.launch.signals import Notes
 
 if TYPE_CHECKING:
     import argparse
@@ -44,8 +45,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    notes = Notes()
+    notes.install()
     try:
-        session = Session(options)
+        session = Session(options, notes)
         start = _prepared(session, options)
     except _spec.Usage as error:
         return _spec.usage(error)

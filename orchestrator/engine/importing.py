@@ -15,6 +15,7 @@ from orchestrator.engine.work import CHECK, IMPORT, LAUNCH, QUICK, STEP, WAIT, W
 if TYPE_CHECKING:
     from orchestrator.engine.run import Start
     from orchestrator.launch.importer import Importer
+    from orchestrator.launch.preload import Preloaded
 
 IMPORT_DEADLINE = 60.0
 """A module or app that says nothing else: no import takes a minute unless it hangs."""
@@ -29,6 +30,8 @@ class Importing:
     def __init__(self, start: Start) -> None:
         self.start = start
         self.importer: Importer | None = None
+        self.preloaded: Preloaded | None = None
+        """A process that imports the framework already, for the first round."""
         self.environ: dict[str, str] = {}
         """The environment the running process imports in."""
         self._round_done = False
@@ -119,6 +122,7 @@ class Importing:
     def _begin(self) -> None:
         from orchestrator.launch import importer
 
+        preloaded, self.preloaded = self.preloaded, None
         self.discard()
         start = self.start
         self._rounds += 1
@@ -126,7 +130,9 @@ class Importing:
         self._held.clear()
         plan = launching.plan_of(start, self.imported_modules())
         self.environ = plan.environ
-        self.importer = importer.start(plan, start.listener, fork=plan.importer == "fork")
+        self.importer = importer.start(
+            plan, start.listener, fork=plan.importer == "fork", preloaded=preloaded
+        )
         if self.importer.why:
             start.stream.emit(
                 events.NOTE, f"a new interpreter imports the app: {self.importer.why}", level="debug"
@@ -162,6 +168,9 @@ class Importing:
 
     def discard(self) -> None:
         """Ends the process, if one runs."""
+        if self.preloaded is not None:
+            self.preloaded.end()
+            self.preloaded = None
         if self.importer is not None:
             self.importer.end()
             self.importer = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.engine import events, launching
 from orchestrator.engine.backoff import Policy, delay
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
-from orchestrator.engine.report import Report, exit_code
+from orchestrator.engine.report import FORCED, Report, exit_code
 from orchestrator.engine.run import Interrupted, Start, flat
 from orchestrator.engine.work import HEALTH, LAUNCH, STEP, Work
 from orchestrator.status.state import Probe, StateDirectory
@@ -64,8 +64,8 @@ class Service:
                 if self._launch():
                     self._hand_over()
         except Interrupted as stop:
-            self._end_children()
-            return self._ended("stopped", 128 + stop.number, interrupted=stop.number)
+            code = 128 + stop.number if self._end_children() else FORCED
+            return self._ended("stopped", code, interrupted=stop.number)
 
     def _warn_of_loopback(self) -> None:
         launch = self.start.spec.launch
@@ -95,21 +95,21 @@ class Service:
         self.start.close()
         return code
 
-    def _end_children(self) -> None:
-        if self.server is not None:
-            self.server.end()
-            self.server = None
-        start = self.start
-        if start.stepping.stop():
-            self._wait_for_step()
+    def _end_children(self) -> bool:
+        """Ends the server and a running step; whether none of them had to be forced."""
+        self._drop_server()
+        return not self.start.stepping.stop() or self._step_ends()
 
-    def _wait_for_step(self) -> None:
+    def _step_ends(self) -> bool:
         """A step that is interrupted has its grace; a second request ends it at once."""
-        while not self.start.stepping.free:
+        stepping = self.start.stepping
+        while not stepping.free:
             try:
                 self.start.wait()
             except Interrupted:
-                self.start.stepping.kill()
+                stepping.kill()
+                return False
+        return not stepping.forced
 
     # What is known outside
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ class Stepping:
         self.work: Work | None = None
         self.command: processes.Command | None = None
         self.began = 0.0
+        self.forced = False
+        """Whether the last step had to be killed."""
+        self._stopping = False
         self._outputs = ""
 
     @property
@@ -99,7 +103,11 @@ class Stepping:
         if self.command is None or (result := self.command.poll()) is None:
             return
         work, self.command = self.work, None
+        self.forced = result.code == -signal.SIGKILL
         assert work is not None
+        if self._stopping:
+            self._forget_outputs()
+            return  # what a step comes to that was asked to end is nobody's failure
         outcome = self._outcome(work.item, result)
         self._forget_outputs()
         self.start.conclude(work, outcome)
@@ -167,6 +175,7 @@ class Stepping:
         """Asks a running step to end; whether there was one."""
         if self.command is None:
             return False
+        self._stopping = True
         self.command.stop()
         return True
 

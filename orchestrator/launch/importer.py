@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import socket
 
     from orchestrator.launch.plan import LaunchPlan
+    from orchestrator.launch.preload import Preloaded
 
     Event = dict[str, Any]
 
@@ -38,7 +39,9 @@ class Importer:
     Reasons: missing, attribute, exception, exit, crash, hang, startup, command, start.
     """
 
-    def __init__(self, pid: int, control: int, reports: int, form: str, why: str) -> None:
+    def __init__(
+        self, pid: int, control: int, reports: int, form: str, why: str, *, begun: float = 0.0
+    ) -> None:
         self.pid = pid
         self.form = form
         """`fork` or `exec`."""
@@ -53,6 +56,9 @@ class Importer:
         self._buffer = b""
         self._current: Event | None = None
         self._due: float | None = None
+        if begun:  # it imports already, before its first word: that, too, must end
+            self._current = {"id": "launch", "module": "the framework", "deadline": begun}
+            self._due = time.monotonic() + begun
         os.set_blocking(reports, False)
         self._exit = _watched(pid)
         self._executing = self._silent = False
@@ -185,12 +191,20 @@ def _ending(code: int) -> tuple[str, str]:
     return "exit", f"its import ended the process with {code}"
 
 
-def start(plan: LaunchPlan, listener: socket.socket | None, *, fork: bool = True) -> Importer:
+def start(
+    plan: LaunchPlan, listener: socket.socket | None, *, fork: bool = True, preloaded: Preloaded | None = None
+) -> Importer:
     """Starts the importing process: a fork where that is right, else a new interpreter; see `Importer.why`.
+
+    `preloaded` is taken where it fits, and ended where it does not.
 
     To be called from the main thread, for the child ends with the thread that started it.
     """
     assert threading.current_thread() is threading.main_thread()
+    if preloaded is not None:
+        if fork and preloaded.fits(plan):
+            return preloaded.adopt(plan, listener)
+        preloaded.end()
     why = _why_exec(plan) if fork else ""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -235,7 +249,7 @@ def _in_the_child(plan: LaunchPlan, listener: int, orders: int, told: int, paren
         # Dead objects first: a file collected later would close a number that the server uses by then.
         gc.collect()
         gc.freeze()
-        _close_all_but({0, 1, 2, listener, orders, told})
+        close_all_but({0, 1, 2, listener, orders, told})
         code = spawn.CANNOT_START
         spawn.assume(plan.data())
         os.environ.clear()
@@ -246,17 +260,17 @@ def _in_the_child(plan: LaunchPlan, listener: int, orders: int, told: int, paren
     except BaseException:
         sys.excepthook(*sys.exc_info())  # a bug of ours: said, and the engine sees the code
     finally:
-        _leave(code)
+        leave(code)
 
 
-def _close_all_but(kept: set[int]) -> None:
+def close_all_but(kept: set[int]) -> None:
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in kept:
             with contextlib.suppress(OSError):  # the one that listed them
                 os.close(int(name))
 
 
-def _leave(code: int) -> None:
+def leave(code: int) -> None:
     """As the interpreter leaves, without unwinding the engine's frames."""
     try:
         threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 -- waits for the app's threads
