@@ -96,7 +96,9 @@ def _guarded(name: str, before: argparse.Namespace, words: list[str]) -> int:
     # Given before the command or behind it: both are what people write.
     _common(own, default=argparse.SUPPRESS)
     command.add(own)
-    options = own.parse_args(words, namespace=before)
+    at = words.index("--") if "--" in words and name == "run" else len(words)
+    options = own.parse_args(words[:at], namespace=before)
+    options.words = words[at + 1 :]
     options.env = options.env or os.environ.get("ORCHESTRATOR_ENV", "")
     options.color = options.color or "auto"
     try:

@@ -28,12 +28,16 @@ def run(options: argparse.Namespace, notes: Notes, preloaded: Preloaded | None) 
     if session.loaded.failed:
         return session.invalid(session.loaded.diagnostics)
     _spec.show(session.loaded.diagnostics, session.loaded.sources, options)
-    return _leave(_start(session, options, preloaded))
+    return _leave(_start(session, preloaded))
 
 
-def _start(session: Session, options: argparse.Namespace, preloaded: Preloaded | None) -> int:
+def _start(session: Session, preloaded: Preloaded | None) -> int:
     directory, why = state.locate(os.environ)
-    start = Start(session.loaded, session.stream, session.notes, environ=os.environ, role=options.role)
+    choice = session.choice
+    start = Start(
+        session.loaded, session.stream, session.notes, environ=os.environ, role=choice.role,
+        words=choice.words, instead=choice.instead, steps=not choice.instead,
+    )  # fmt: skip
     start.importing.preloaded = preloaded
     start.state_directory, start.log_format = directory or "", session.log_format
     kept = state.StateDirectory(directory) if directory else None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.diagnostics import Diagnostic
-    from orchestrator.spec.load import Loaded
+    from orchestrator.spec.loading import Loaded
 
 INVALID, FINDINGS, USAGE = 78, 4, 2
 _ENVIRONMENT = re.compile(r"[a-z0-9-]+\Z")
@@ -26,7 +26,7 @@ class Usage(Exception):
 
 def read(options: argparse.Namespace, files: Sequence[str] = ()) -> Loaded:
     """The spec of `-f` and `--env`; raises Usage."""
-    from orchestrator.spec.load import load_files
+    from orchestrator.spec.loading import load_files
 
     named = list(files or options.file or [default_file()])
     if options.env and len(named) > 1:

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import _spec, console
+from orchestrator.cli._role import Choice, choose
 from orchestrator.diagnostics import terminal
 from orchestrator.engine import events
 from orchestrator.engine.report import Report
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
 
     from orchestrator.launch.signals import Notes
-    from orchestrator.spec.load import Loaded
+    from orchestrator.spec.loading import Loaded
 
 TERMINATION_LOG = "/dev/termination-log"
 
@@ -29,7 +30,8 @@ class Session:
         self.notes = notes
         self.stream = events.Stream(time.monotonic)
         self.report = Report()
-        self.loaded: Loaded = _spec.read(options)
+        self.choice: Choice = choose(_spec.read(options), options.role, options.words)
+        self.loaded: Loaded = self.choice.loaded
         self.log_format, level = self._log()
         color = terminal.color(options.color, sys.stderr, os.environ)
         self.stream.listeners = [self.report, console.listener(self.log_format, level, color=color)]

@@ -47,6 +47,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     notes = Notes()
     notes.install()
+    options.words = []
     try:
         session = Session(options, notes)
         start = _prepared(session, options)
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 def _prepared(session: Session, options: argparse.Namespace) -> Start | None:
     if session.loaded.failed:
         return None
-    start = Start(session.loaded, session.stream, session.notes, environ=os.environ, role=options.role,
+    start = Start(session.loaded, session.stream, session.notes, environ=os.environ, role=session.choice.role,
                   network=not options.static, steps=False, only=options.only)  # fmt: skip
     start.log_format = session.log_format
     return start

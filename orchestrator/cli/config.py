@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from orchestrator.document import dump
-    from orchestrator.spec.load import provenance
+    from orchestrator.spec.loading import provenance
 
     try:
         loaded = _spec.read(options)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("role", nargs="?", default="", metavar="ROLE", help="which of the spec's roles")
+    parser.usage = "orchestrator run [options] [ROLE] [-- ARG ...]"
+    parser.epilog = "Words behind `--` are arguments of the command that the role launches."
 
 
 def run(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from orchestrator.diagnostics import formats, in_order
 if TYPE_CHECKING:
     import argparse
 
-    from orchestrator.spec.load import Loaded
+    from orchestrator.spec.loading import Loaded
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _others(options: argparse.Namespace) -> list[Loaded]:
-    from orchestrator.spec.load import environments, load_files
+    from orchestrator.spec.loading import environments, load_files
 
     files = list(options.files or options.file or [_spec.default_file()])
     return [load_files(files[:1], environment=name) for name in environments(files[0]) if name != options.env]

@@ -11,12 +11,15 @@ from orchestrator.engine.outcome import Outcome, failed, ok
 from orchestrator.engine.work import HEALTH, LAUNCH, QUICK, Work
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.engine.context import Context
     from orchestrator.engine.run import Start
     from orchestrator.launch.plan import LaunchPlan
     from orchestrator.spec.health import Endpoint
     from orchestrator.spec.item import Action
     from orchestrator.spec.launch import Launch
+    from orchestrator.spec.spec import Spec
 
 GRACE = 8.0
 HEALTH_DEADLINE = 60.0
@@ -175,7 +178,7 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
         launch.mode,
     )
     plan.app = work.item.app if work is not None and launch.app is not None else (launch.app or "")
-    plan.command = list(launch.command or ())
+    plan.command = command_with(launch.command, launch.arguments, start.words) if launch.command else []
     plan.host, plan.unix = launch.host, start.context().path(launch.unix) if launch.unix else ""
     plan.port = (
         start.listener.getsockname()[1]
@@ -200,6 +203,23 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
         }
     plan.health = _watch(plan, start)
     plan.on_failure = _after_launch(start)
+
+
+def command_with(command: Sequence[str], rule: str | None, words: Sequence[str]) -> list[str]:
+    """The command to launch: the words behind its own arguments, or in their place."""
+    if not words:
+        return list(command)
+    return [command[0], *words] if rule == "replace" else [*command, *words]
+
+
+def instead(spec: Spec, command: Sequence[str]) -> Spec:
+    """The spec with a command in the launch's place, which is no service and has no health of its own."""
+    if not command:
+        return spec
+    from orchestrator.spec.launch import KIND as LAUNCHED
+
+    launch = LAUNCHED.model_validate({"command": tuple(command), "mode": "exec"})
+    return spec.model_copy(update={"launch": launch, "health": None})
 
 
 def _watch(plan: LaunchPlan, start: Start) -> dict[str, Any]:

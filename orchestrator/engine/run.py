@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.document.node import Node
     from orchestrator.engine.context import Clock
     from orchestrator.launch.signals import Notes
-    from orchestrator.spec.load import Loaded
+    from orchestrator.spec.loading import Loaded
     from orchestrator.spec.spec import Spec
 
 TIMEOUT = 2.0
@@ -78,6 +78,8 @@ class Start:
         *,
         environ: Mapping[str, str],
         role: str = "",
+        words: Sequence[str] = (),
+        instead: Sequence[str] = (),
         network: bool = True,
         steps: bool = True,
         only: Sequence[str] = (),
@@ -102,6 +104,10 @@ class Start:
         self.user: User = current_user()
         self.cwd = os.getcwd()
         self.role = role
+        self.words = tuple(words)
+        """What stood behind `run ROLE --`: for the command that is launched."""
+        self.instead = tuple(instead)
+        """A command in the launch's place."""
         self.listener: socket.socket | None = None
         """The service's own socket: bound, not listening."""
         self.lanes = Lanes()
@@ -167,7 +173,7 @@ class Start:
         if resolved.failed:
             raise Invalid(resolved.diagnostics)
         assert resolved.spec is not None
-        self.spec, self._resolved = resolved.spec, resolved
+        self.spec, self._resolved = launching.instead(resolved.spec, self.instead), resolved
         for work in self.works:
             if not work.settled:
                 self._refresh(work)
@@ -254,7 +260,7 @@ class Start:
 
     def _missing_variables(self) -> None:
         """All variables without a value in one go. Places in items that are skipped do not count."""
-        from orchestrator.spec.load import missing_findings
+        from orchestrator.spec.loading import missing_findings
 
         found = missing_findings(self._resolved, [work.path for work in self.works if self._is_skipped(work)])
         if found:
