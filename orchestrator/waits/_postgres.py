@@ -38,15 +38,17 @@ class Login:
 class Session:
     """A connection on which somebody has logged in."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, login: Login) -> None:
         self.stream = stream
+        self.login = login
         self.facts: dict[str, str] = {}
         """What the server says of itself, such as `server_version`."""
         self.unproven = ""
         """Why the login could not be tried, though the server is ready."""
 
-    def enter(self, login: Login) -> None:
+    def enter(self) -> None:
         """Logs in, until the server is ready for queries; raises Failure."""
+        login = self.login
         words = {"user": login.user, "database": login.database, "application_name": "orchestrator"}
         body = b"".join(_text(key) + _text(value) for key, value in words.items()) + b"\0"
         self.stream.send(struct.pack("!ii", len(body) + 8, _PROTOCOL) + body)
@@ -57,19 +59,20 @@ class Session:
             if kind == b"R":
                 if not login.proving:
                     return
-                scram = self._authenticate(login, payload, scram)
+                scram = self._authenticate(payload, scram)
                 if self.unproven:
                     return
             elif kind == b"E":
-                self._refused(login, payload)
+                self._refused(payload)
                 return
 
-    def _refused(self, login: Login, payload: bytes) -> None:
+    def _refused(self, payload: bytes) -> None:
         failure = error(self.stream.where, payload)
-        if login.proving or failure.reason not in ("auth", "unexpected"):
+        if self.login.proving or failure.reason not in ("auth", "unexpected"):
             raise failure
 
-    def _authenticate(self, login: Login, payload: bytes, scram: _Scram | None) -> _Scram | None:
+    def _authenticate(self, payload: bytes, scram: _Scram | None) -> _Scram | None:
+        login = self.login
         (kind,) = struct.unpack_from("!i", payload)
         if kind in (3, 5, 10) and not login.password:
             raise Failure(
@@ -80,19 +83,19 @@ class Session:
         elif kind == 5:
             self._say(b"p", _text(_md5(login, payload[4:8])))
         elif kind == 10:
-            scram = self._scram(login, payload[4:])
+            scram = self._scram(payload[4:])
         elif kind == 11 and scram:
             self._say(b"p", scram.proof(payload[4:], self.stream.where))
         elif kind == 12 and scram:
             scram.verify(payload[4:], self.stream.where)
         elif kind != 0:
-            self.unproven = f"it asks for an authentication (number {kind}) that cannot be tried here"
+            self.unproven = f"; it asks for an authentication (number {kind}) that cannot be tried here"
         return scram
 
-    def _scram(self, login: Login, mechanisms: bytes) -> _Scram:
+    def _scram(self, mechanisms: bytes) -> _Scram:
         if b"SCRAM-SHA-256" not in mechanisms.split(b"\0"):
             raise Failure("protocol", f"{self.stream.where} offers no authentication that is known here")
-        scram = _Scram(login.password)
+        scram = _Scram(self.login.password)
         first = scram.first()
         self._say(b"p", _text("SCRAM-SHA-256") + struct.pack("!i", len(first)) + first)
         return scram

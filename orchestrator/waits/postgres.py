@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import model_validator
@@ -17,6 +18,8 @@ from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, Trust, connect, connect_unix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
     from orchestrator.waits._address import Server
@@ -137,22 +140,28 @@ class Postgres(Asking):
     expect: Query | None = described(None, "A query and what it must give.")
 
     def ask(self, context: Context, deadline: Deadline) -> Outcome:
+        session = self.open(context, deadline)
+        with session.stream:
+            if session.unproven or not session.login.proving:
+                return ok(f"{self.target()} takes logins" + session.unproven)
+            with _readable(session):
+                self._judge(session, deadline)
+            session.leave()
+        version = session.facts.get("server_version", "")
+        return ok(f"{self.target()} let {session.login.user} in", version=version)
+
+    def open(self, context: Context, deadline: Deadline) -> Session:
+        """A connection on which the user has logged in; who opens it closes its stream. Raises Failure."""
         from orchestrator.waits._postgres import Session
 
-        with self._connected(context, deadline) as stream:
-            try:
-                return self._logged_in(Session(stream), context, deadline)
-            except (ValueError, IndexError, struct.error):
-                raise Failure("protocol", f"{stream.where} sent a message that cannot be read") from None
-
-    def _logged_in(self, session: Session, context: Context, deadline: Deadline) -> Outcome:
-        login = self.postgres.login(context.environ)
-        session.enter(login)
-        if session.unproven or not login.proving:
-            return ok(f"{self.target()} takes logins" + (f"; {session.unproven}" if session.unproven else ""))
-        self._judge(session, deadline)
-        session.leave()
-        return ok(f"{self.target()} let {login.user} in", version=session.facts.get("server_version", ""))
+        session = Session(self._connected(context, deadline), self.postgres.login(context.environ))
+        try:
+            with _readable(session):
+                session.enter()
+        except BaseException:
+            session.stream.connection.close()
+            raise
+        return session
 
     def _connected(self, context: Context, deadline: Deadline) -> Stream:
         from orchestrator.waits._postgres import secured
@@ -188,6 +197,14 @@ class Postgres(Asking):
             wrong = mismatch(expect.value, rows[0][0]) if rows and rows[0] else "expected a value, got no row"
             if wrong:
                 raise Failure("unexpected", f"{self.target()}: {wrong}")
+
+
+@contextmanager
+def _readable(session: Session) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, IndexError, struct.error):
+        raise Failure("protocol", f"{session.stream.where} sent a message that cannot be read") from None
 
 
 def _read(session: Session, query: str, deadline: Deadline) -> list[list[Any]]:

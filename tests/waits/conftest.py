@@ -71,20 +71,6 @@ def http_server():
         thread.join(5)
 
 
-def say(status=200, body=b"", **headers):
-    """A reply with a status, a body and headers."""
-
-    def reply(handler):
-        handler.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        if handler.command != "HEAD":
-            handler.wfile.write(body)
-
-    return reply
-
-
 class Certificates:
     """Certificates of an authority made for the tests, by the openssl command."""
 

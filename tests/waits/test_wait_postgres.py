@@ -283,6 +283,23 @@ def test_a_server_that_starts_is_noticed(make, certificates):
         running.stop()
 
 
+@real
+def test_a_session_that_is_kept_open_can_hold_an_advisory_lock(make, entry):
+    from orchestrator.engine.context import Context
+    from orchestrator.waits._failure import Deadline
+
+    wait = make("postgres", entry())
+    one, other = (wait.open(Context(environ={}), Deadline(5)) for _ in range(2))
+    with one.stream, other.stream:
+        for session, got in ((one, True), (other, False)):
+            session.query("BEGIN")
+            assert session.query("SELECT pg_try_advisory_xact_lock(42)") == [[got]]
+        one.leave()
+        end = time.monotonic() + 5
+        while other.query("SELECT pg_try_advisory_xact_lock(42)") != [[True]]:
+            assert time.monotonic() < end
+
+
 # -- what servers say in bad moments
 
 
