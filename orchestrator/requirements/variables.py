@@ -71,6 +71,10 @@ class Variable(Requirement):
 
     kind = "variable"
     noun = "variable"
+    fixed = frozenset({
+        "id", "name", "needs", "type", "required", "allowed", "pattern", "min", "max", "min_length", "forbidden", "schemes", "separator",
+        "secret", "from_file", "generate", "conflicts", "requires", "renamed_to", "removed", "unset",
+    })  # fmt: skip
     name: ClassVar[str] = ""
 
     type: Type = described("string", "What its text must be. The server gets the text unchanged.")

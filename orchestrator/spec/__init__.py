@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchestrator.spec.load import Loaded, SpecError, load, load_files, load_text
+    from orchestrator.spec.loading import Loaded, SpecError, load, load_files, load_text
     from orchestrator.spec.spec import Spec
 
 __all__ = ["Loaded", "Spec", "SpecError", "load", "load_files", "load_text"]
@@ -19,4 +19,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("orchestrator.spec.spec" if name == "Spec" else "orchestrator.spec.load"), name)
+    return getattr(import_module("orchestrator.spec.spec" if name == "Spec" else "orchestrator.spec.loading"), name)

@@ -71,6 +71,7 @@ class Health(Model):
     """Which endpoints tell whether the server is well, and what is done when they say no."""
 
     noun = "health"
+    fixed = frozenset({"endpoints", "on_failure"})
 
     live: Endpoint | None = described(None, "Whether the process is alive: never asks a dependency.", examples=["/live"])
     ready: Endpoint | None = described(None, "Whether it can serve.", examples=["/ready"])

@@ -154,7 +154,7 @@ def _noun(model: type[Model]) -> str:
 def _late(value: Interpolated, handler: Callable[[Any], Any]) -> Any:
     """A value from variables is text, checked as the type of its field: `"8000"` is a port."""
     if not value.known:
-        return value
+        return _later(value, handler)
     text = str(value)
     try:
         try:
@@ -168,6 +168,15 @@ def _late(value: Interpolated, handler: Callable[[Any], Any]) -> Any:
         if value.secret:
             raise _unsaid(value) from None
         raise
+
+
+def _later(value: Interpolated, handler: Callable[[Any], Any]) -> Any:
+    """The text as written until a start knows better; a short form is put into its model even so."""
+    try:
+        made = handler(value)
+    except ValidationError:
+        return value
+    return made if isinstance(made, Model) else value
 
 
 def _late_elements(values: tuple[Any, ...], handler: Callable[[Any], Any]) -> Any:

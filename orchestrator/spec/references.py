@@ -68,6 +68,8 @@ class Index:
         self.fixed = ["port", "launch"] if spec.launch is not None else []
         if spec.health is not None:
             self.fixed += [f"health:{name}" for name, _ in spec.health.named()]
+        self.not_there: dict[str, str] = {}
+        """What was looked for and is not there, with the hint: a search among thousands of names is done once."""
         self._by_name: dict[str, list[str]] = {}
         for name in self.names:
             self._by_name.setdefault(name.partition(":")[2], []).append(name)
@@ -144,7 +146,17 @@ def resolve(reference: str, index: Index, places: Places, path: Path, item: str,
     return None
 
 
+MANY = 50
+"""So many different words that are not there get a suggestion; more are no slips of the pen."""
+
+
 def _near_item(reference: str, index: Index) -> str:
+    if reference not in index.not_there:
+        index.not_there[reference] = _looked_up(reference, index) if len(index.not_there) < MANY else ""
+    return index.not_there[reference]
+
+
+def _looked_up(reference: str, index: Index) -> str:
     names = [*index.names, *(name for name in index.broken if name)]
     near = closest(reference, names) or closest(reference, [name.partition(":")[2] for name in index.names])
     there = [name for name in index.names if not name.startswith("variable:")] or index.names
@@ -342,7 +354,8 @@ def _names(spec: Spec, plain: Plain, findings: Findings, broken: frozenset[str])
         if "variables" in broken or ("steps" in broken and name.isupper()):
             continue
         if name not in said:
-            said[name] = "" if find_contract(spec.variables, name) is not None else _declare(name, [*spec.variables, *known])
+            there = [*spec.variables, *known] if len(said) < MANY else []
+            said[name] = "" if find_contract(spec.variables, name) is not None else _declare(name, there)
         if said[name]:
             findings.add("ORC214", f"nothing declares the variable `{name}`", place, hint=said[name])
 

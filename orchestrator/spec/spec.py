@@ -141,7 +141,10 @@ class Spec(Model):
     """What a service needs to start, how it is started, and what is done when something fails."""
 
     noun = "spec"
-    fixed = frozenset({"version", "extends", "service", "default_role", "unknown_role"})
+    fixed = frozenset({
+        "version", "extends", "service", "default_role", "unknown_role", "variables", "packages", "modules", "directories", "files",
+        "host", "wait_for", "checks", "steps", "roles", "health", "fallbacks", "on_failure", "defaults", "rehearsal", "lint", "telemetry",
+    })  # fmt: skip
 
     version: Annotated[Literal[1], PlainValidator(_version)] = described(..., "The version of the spec's language: 1.")
     extends: PathText | None = described(None, "A base spec that this one is laid over; relative to this file.")

@@ -15,7 +15,7 @@ from orchestrator.diagnostics import in_order
 from orchestrator.diagnostics.catalogue import CODES
 from orchestrator.diagnostics.formats import Options, text
 from orchestrator.document.read import MAX_BYTES
-from orchestrator.spec.load import load_files, missing_findings
+from orchestrator.spec.loading import load_files, missing_findings
 from orchestrator.spec.values import RunValues
 
 CASES = Path(__file__).parent.parent / "cases" / "specs"
