@@ -5,6 +5,7 @@ The facts are read from the classes and their JSON Schema; nothing is listed by 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from inspect import cleandoc
@@ -70,15 +71,21 @@ def topics(*, plugins: bool = False) -> list[str]:
     return sorted({word for each in _everything(plugins=plugins) for word in (each.word, *each.others)})
 
 
-def page(word: str, *, plugins: bool = False) -> str | None:
-    """The page of a word, as text for a terminal; None where there is none. A word may name several things."""
+def page(word: str) -> str | None:
+    """The page of a word, as text for a terminal; None where there is none. A word may name several things.
+
+    Plug-ins are asked when nothing built in has the word.
+    """
     wanted = word.strip().casefold()
-    found = [
-        each
-        for each in _everything(plugins=plugins)
-        if wanted in (each.word.casefold(), *(other.casefold() for other in each.others))
-    ]
-    return "\n\n".join(_page(each) for each in found) + "\n" if found else None
+    for plugins in (False, True):
+        found = [
+            each
+            for each in _everything(plugins=plugins)
+            if wanted in map(str.casefold, (each.word, *each.others))
+        ]
+        if found:
+            return "\n\n".join(_page(each) for each in found) + "\n"
+    return None
 
 
 @cache
@@ -90,6 +97,7 @@ def _everything(*, plugins: bool) -> tuple[Topic, ...]:
         *checks_(schema, plugins=plugins),
         *actions(schema, plugins=plugins),
         *conditions_(schema),
+        *matchers(schema),
         *mappings(schema),
     )
 
@@ -149,7 +157,7 @@ def mappings(schema: Schema) -> Iterator[Topic]:
         name_of(each) for info in Spec.model_fields.values() for each in builder.reached_from(info)
     }
     for model in builder.classes:
-        if name_of(model) not in told and model is not Spec:
+        if name_of(model) not in told and model not in (Spec, expect.Expect, expect.Matcher):
             yield Topic(
                 name_of(model),
                 "mapping",
@@ -216,7 +224,7 @@ def _mapping(schema: Schema) -> Schema:
 def words(schema: Schema) -> str:
     """What a value may be, in words."""
     if {"$ref": "#/$defs/matcher"} in schema.get("anyOf", ()):
-        return "matcher"
+        return "matcher (`matcher`)"
     found = list(dict.fromkeys(_words(schema)))
     if len(found) > 1 and "nothing" in found:
         found.remove("nothing")
@@ -390,7 +398,20 @@ def _row(key: Key) -> str:
         facts.append(f"Default: `{_inline(key.default)}`.")
     if key.examples:
         facts.append("Example: " + ", ".join(f"`{_inline(each)}`" for each in key.examples) + ".")
-    return f"| `{key.name}` | {_cell(key.words)} | {_cell(' '.join(facts))} |"
+    return f"| `{key.name}` | {_linked(_cell(key.words))} | {_cell(' '.join(facts))} |"
+
+
+def _file(name: str) -> str:
+    return "matchers.md" if name in (name_of(expect.Expect), name_of(expect.Matcher)) else "mappings.md"
+
+
+def _linked(words_: str) -> str:
+    """The names of mappings as links to them."""
+    return re.sub(
+        r"\(`([a-z.-]+)`\)",
+        lambda found: f"([`{found[1]}`]({_file(found[1])}#{found[1].replace('.', '')}))",
+        words_,
+    )
 
 
 def _cell(text: str) -> str:

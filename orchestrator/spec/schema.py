@@ -228,7 +228,9 @@ class Builder:
 
     def required(self, model: type[Model], required: Iterable[str]) -> list[str]:
         if issubclass(model, item.Action):
-            return list(dict.fromkeys([_word(model), *required]))
+            return list(
+                dict.fromkeys([*(word for word, each in self.actions.items() if each is model), *required])
+            )
         return list(required) if not self.overlay or issubclass(model, conditions.Condition) else []
 
     def _identified(self, model: type[Model]) -> type[Model] | None:
@@ -287,8 +289,10 @@ class Builder:
             list(checks(plugins=self.plugins).values()) if section == "checks" else [spec._class_of(section)]
         )
 
-    def actions(self) -> list[type[Model]]:
-        return [kinds.FALLBACKS.load(each) for each in kinds.FALLBACKS.names(plugins=self.plugins)]
+    @cached_property
+    def actions(self) -> dict[str, type[Model]]:
+        """The fallback actions by their key."""
+        return {each: kinds.FALLBACKS.load(each) for each in kinds.FALLBACKS.names(plugins=self.plugins)}
 
     def item(self, section: str) -> Schema:
         made = [reference(each) for each in self.item_classes(section)]
@@ -325,7 +329,7 @@ class Builder:
             "anyOf": [
                 {"enum": plain},
                 {"type": "string", "not": {"enum": others}},
-                *(reference(each) for each in self.actions()),
+                *(reference(each) for each in self.actions.values()),
             ],
         }
 
@@ -334,6 +338,8 @@ def name_of(model: type[Model]) -> str:
     """The name of a class among the definitions: `wait.tcp`, `action.stop`, `condition.role`, `launch`."""
     module, word = model.__module__.rpartition(".")[0], model.__module__.rpartition(".")[2]
     own = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", model.__name__.lstrip("_")).lower()
+    if not model.__module__.startswith("orchestrator."):
+        return f"plugin.{model.__module__}.{own}"
     if issubclass(model, conditions.Condition):
         return f"condition.{conditions._key(model)}"
     for key, check in checks().items():
@@ -344,11 +350,6 @@ def name_of(model: type[Model]) -> str:
             is_kind = getattr(import_module(model.__module__), "KIND", None) is model
             return f"{prefix}{word}" if is_kind else f"{prefix}{word.lstrip('_')}.{own}"
     return own
-
-
-def _word(model: type[Model]) -> str:
-    """The key that tells a kind: the name of its module."""
-    return model.__module__.rpartition(".")[2]
 
 
 def reference(model: type[Model]) -> Schema:
@@ -424,7 +425,7 @@ _BEHIND: dict[str, Callable[[Builder, str], Iterable[type[Model]]]] = {
     "part": lambda _, module: [_part(module)],
     "setting": lambda _, name: [getattr(settings, name)],
     "variables": lambda _, __: [_contract()],
-    "actions": lambda builder, _: builder.actions(),
+    "actions": lambda builder, _: builder.actions.values(),
     "condition": lambda _, __: conditions.KINDS.values(),
     "conditions": lambda _, __: conditions.KINDS.values(),
     "default": lambda _, __: [_choice()],

@@ -25,9 +25,7 @@ _OF_TYPES = {
     "null": frozenset[str](),
 }  # fmt: skip
 """The keywords that speak of values of one type, and of no others: schemas of several types can be laid together."""
-NOTES = frozenset(
-    {"description", "markdownDescription", "examples", "default", "title", "errorMessage"}
-)
+NOTES = frozenset({"description", "markdownDescription", "examples", "default", "title", "errorMessage"})
 
 
 def types(schema: Schema) -> list[str]:

@@ -28,7 +28,13 @@ def install():
         if not SERVER.exists():
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(HERE / name, CACHE / name)
-            made = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=CACHE, capture_output=True, text=True, timeout=100)
+            made = subprocess.run(
+                ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+                cwd=CACHE,
+                capture_output=True,
+                text=True,
+                timeout=100,
+            )
             if made.returncode:
                 return "the YAML language server cannot be installed: " + " ".join(made.stderr.split())[:200]
     return ""
@@ -40,8 +46,18 @@ def server(tmp_path_factory):
     if reason:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("project")
-    schemas = {f"file://{ROOT}/schema/startup.schema.json": "startup.yaml", f"file://{ROOT}/schema/startup.overlay.schema.json": "startup.*.yaml"}
-    yaml = {"validate": True, "hover": True, "completion": True, "schemas": schemas, "customTags": TAGS, "schemaStore": {"enable": False}}
+    schemas = {
+        f"file://{ROOT}/schema/startup.schema.json": "startup.yaml",
+        f"file://{ROOT}/schema/startup.overlay.schema.json": "startup.*.yaml",
+    }
+    yaml = {
+        "validate": True,
+        "hover": True,
+        "completion": True,
+        "schemas": schemas,
+        "customTags": TAGS,
+        "schemaStore": {"enable": False},
+    }
     command = [os.path.realpath(shutil.which("node")), str(SERVER), "--stdio"]
     running = LanguageServer(command, str(folder), {"yaml": yaml})
     yield running

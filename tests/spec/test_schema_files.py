@@ -203,3 +203,17 @@ def test_a_format_may_grow_but_lacks_nothing(name):
     validator = jsonschema.Draft202012Validator(format_schema(name))
     assert not validator.is_valid({})
     assert format_schema(name)["additionalProperties"] is True
+
+
+def test_every_link_of_the_reference_leads_to_a_heading():
+    pages = {Path(path).name: text for path, text in MADE.items() if path.endswith(".md")}
+    anchors = {
+        name: {
+            re.sub(r"[`.*]", "", each).lower().replace(" ", "-")
+            for each in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        }
+        for name, text in pages.items()
+    }
+    links = {link for text in pages.values() for link in re.findall(r"\]\(([a-z]+\.md)#([^)]+)\)", text)}
+    assert links
+    assert [each for each in links if each[1] not in anchors[each[0]]] == []
