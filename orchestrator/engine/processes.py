@@ -10,6 +10,7 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -61,7 +62,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=context.path(cwd) if cwd else context.cwd,
-        env=dict(environ if environ is not None else context.environ),
+        env=own_python(environ if environ is not None else context.environ),
         process_group=0,
         user=user.uid if switch else None,
         group=user.gid if switch else None,
