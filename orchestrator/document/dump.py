@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     Path = tuple[str | int, ...]
 
-_PLAIN = re.compile(r"[A-Za-z_/.$<>=~^()+][^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*\Z")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_/.$<~^()+]|--?(?=[A-Za-z]))[^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*\Z")
 _SPECIAL = re.compile(r":(?:\s|\Z)|\s#|\s\Z|\.\.\.|---")
-_NUMBER_LIKE = re.compile(r"[-+.]?[0-9]|[-+]?\.(?:inf|nan)", re.IGNORECASE)
+_NUMBER_LIKE = re.compile(r"[-+.]*[0-9][-+0-9a-f_.,:xobe \t]*(?:[tz].*)?\Z|[-+]?\.(?:inf|nan)", re.IGNORECASE)
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "", "=", "<<"})
 _BLOCK = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*\Z")
 
@@ -102,8 +102,8 @@ def _behind(node: Node, indent: int, with_origin: bool) -> Iterator[str]:
 
 
 def _comment(node: Node) -> str:
-    over = "".join(f", overrides {_name(each.file)}:{each.line}" for each in node.overrides)
-    return f"  # {_name(node.file)}:{node.span[0]}{over}"
+    over = ", ".join(f"{_name(each.file)}:{each.line}" for each in node.overrides)
+    return f"  # {_name(node.file)}:{node.span[0]}" + (f", overrides {over}" if over else "")
 
 
 def _name(file: str) -> str:

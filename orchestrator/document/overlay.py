@@ -100,7 +100,7 @@ class _Laying:
 
     def settled(self, node: Node, path: Path) -> Node:
         """What an overlay brings anew: `!replace` has done its work, `!remove` finds nothing to take out."""
-        if _in_role(path) or not _has_directive(node):
+        if _in_role((*path, "")) or not _has_directive(node):
             return node
         result = node.copy()
         result.directive = None
@@ -117,7 +117,7 @@ class _Laying:
         return result
 
     def _is_items(self, base: list[Node], over: list[Node], path: Path) -> bool:
-        return any(self.rules.identify(path, each) is not None for nodes in (base, over) for each in nodes)
+        return not (base or over) or any(self.rules.identify(path, each) is not None for nodes in (base, over) for each in nodes)
 
     def _items(self, base: Node, over: Node, path: Path) -> Node:
         result = base.copy()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from orchestrator.diagnostics import Findings, Place, Related
+from orchestrator.diagnostics.excerpt import split
 from orchestrator.document.node import Node, Span
 from orchestrator.document.scalars import explain_trap, resolve
 
@@ -155,7 +156,7 @@ class _Reader:
             self._tagged(node, event)
         elif not event.style and event.implicit[0]:
             value, trap = resolve(event.value)
-            if value.__class__ is not str or trap:
+            if value.__class__ is not str or trap or value == "<<":
                 node.value, node.raw = value, event.value
                 node.trap = trap
         return node
@@ -240,7 +241,7 @@ class _Reader:
             self._entry(parent, key, node)
 
     def _entry(self, parent: _Open, key: Node, node: Node) -> None:
-        if key.value == "<<" and key.raw is None and isinstance(key.value, str):
+        if key.value == "<<" and key.raw is not None:  # in quotes it is a key like any other
             self._merge_key(parent, key, node)
             return
         name = key.value
@@ -315,7 +316,7 @@ def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> 
         findings.add("ORC003", f"cannot read the text: {problem}", Place(file, line, column, line, column + 1),
                      hint="a spec is printable UTF-8 text; is this the right file?")  # fmt: skip
         return
-    lines = text.split("\n")
+    lines = split(text)
     row, column = mark.line, mark.column
     shown = lines[row] if row < len(lines) else ""
     place = Place(file, row + 1, column + 1, row + 1, column + 2)
@@ -340,7 +341,8 @@ def _bad_character(text: str) -> tuple[int, int]:
     """Where the first character stands that YAML does not allow."""
     found = _PRINTABLE.search(text)
     at = found.start() if found else 0
-    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    before = split(text[:at])
+    return len(before), len(before[-1]) + 1
 
 
 def _flow_interpolation(lines: list[str], row: int) -> tuple[int, int] | None:
@@ -359,7 +361,7 @@ def _flow_interpolation(lines: list[str], row: int) -> tuple[int, int] | None:
 def _value_twice(lines: list[str], row: int) -> str:
     """Why a `key: value` cannot stand where it does."""
     above = next((at for at in range(row - 1, -1, -1) if lines[at].strip() and not lines[at].lstrip().startswith("#")), None)
-    if above is not None:
+    if above is not None and row < len(lines):
         deep, high = (len(each) - len(each.lstrip(" -")) for each in (lines[row], lines[above]))
         if re.match(r"[\s-]*[\w-]+:[^\s]+\s*$", lines[above]):
             return f"line {above + 1} has no space behind its `:`"

@@ -222,7 +222,8 @@ def _identity(path: Path, node: Node) -> str | None:
     value: Any = node.value
     if isinstance(value, dict):
         value = {key: each.value for key, each in value.items()}
-    return identify(section, value)
+    found = identify(section, value)
+    return found if isinstance(found, str) else None  # what else a broken item names is found when it is decoded
 
 
 def _section(path: Path) -> str:

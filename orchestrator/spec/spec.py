@@ -48,14 +48,11 @@ def decoder(section: str) -> Callable[[Any], Any]:
 
 def identify(section: str, value: Any) -> str | None:
     """What an overlay matches an item of a section by."""
-    if isinstance(value, str) and section not in ("wait_for", "checks", "steps"):
+    if section not in ("wait_for", "checks", "steps"):
         return cast("str | None", _class_of(section).identify(value))  # type: ignore[attr-defined]
     if not isinstance(value, dict):
         return value if isinstance(value, str) else None
-    for key in ("id", "name", "path", "requirement", "module", "from"):
-        if isinstance(value.get(key), str):
-            return str(value[key])
-    return None
+    return next((str(value[key]) for key in ("id", "name") if isinstance(value.get(key), str)), None)
 
 
 def shorthand(section: str) -> str | None:
