@@ -15,6 +15,7 @@ ServiceState = Literal["starting", "ready", "degraded", "maintenance", "stopping
 Code = Annotated[str, Field(pattern=r"^ORC[0-9]{3}$")]
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
 Version = Annotated[Literal[1], Field(description="The version of the format.")]
 
 
@@ -110,6 +111,9 @@ class Item(Format):
     fallbacks: list[Fallback] = field("The actions that were applied, in order.")
     file: str = field("The file that declares it.")
     line: Count = field("The line that declares it.")
+    code: str | None = field("The diagnostic code of a failure; empty when it is well.", None)
+    why: str | None = field("Why the service needs it; empty for nothing to say.", None)
+    details: str | None = field("More than a line: a traceback, the first lines of a body.", None)
 
 
 class Import(Format):
@@ -118,6 +122,14 @@ class Import(Format):
     module: str = field("The module.")
     self_ms: Milliseconds = field("How long it took without what it imports itself.")
     total_ms: Milliseconds = field("How long it took in all.")
+
+
+class Note(Format):
+    """Something worth knowing."""
+
+    code: str = field("Its diagnostic code; empty for none.")
+    message: str = field("What it is.")
+    hint: str = field("What to do; empty for nothing to say.")
 
 
 class Phase(Format):
@@ -143,6 +155,7 @@ class Report(Format):
     items: list[Item] = field("Every item.")
     imports: list[Import] = field("Every import that was timed.")
     phases: list[Phase] = field("The phases in their order.")
+    notes: list[Note] | None = field("What is worth knowing and no item's state.", None)
 
 
 class Rehearsal(Format):
@@ -167,12 +180,17 @@ class Rehearsals(Format):
 
 
 class StateFile(Format):
-    """`state.json`: what the engine knows now. Replaced atomically at each change."""
+    """`state.json`: what the engine knows now. Replaced atomically at each change; `status` prints it with `schema`."""
 
     status: ServiceState = field("The service's state.")
     reason: str = field("Why it is so; empty for nothing to say.")
     updated: Count = field("When it was written, in seconds since 1970.")
     degraded: list[str] = field("The features that are off.")
+    service: str | None = field("The service's name.", None)
+    environment: str | None = field("The environment; empty for none.", None)
+    role: str | None = field("The role; empty for none.", None)
+    pid: Count | None = field("The engine's process.", None)
+    started_at: str | None = field("When the start began, in UTC.", None)
 
 
 class LogLine(Format):
@@ -188,21 +206,25 @@ class LogLine(Format):
 
 
 class Planned(Format):
-    """An item of the plan."""
+    """An item of the plan, at worst: when everything takes as long as it may."""
 
     id: str = field("Its id.")
-    kind: str = field("Its kind.")
     phase: str = field("The phase it belongs to.")
-    needs: list[str] = field("The ids that come before it.")
+    after: list[str] = field("The ids that come right before it.")
+    start_s: Seconds | None = field(
+        "When it begins at the latest; null where nothing bounds what comes before."
+    )
+    worst_s: Seconds | None = field("How long it may take; null without a bound.")
+    end_s: Seconds | None = field("When it is over at the latest; null without a bound.")
 
 
 class Plan(Format):
     """What `plan` prints with `--format json`."""
 
     schema_: Version = Field(alias="schema")
-    service: str = field("The service's name.")
-    environment: str = field("The environment; empty for none.")
-    role: str = field("The role; empty for none.")
+    worst_case_s: Seconds | None = field("How long the start may take; null without a bound.")
+    critical_path: list[str] = field("The items that make it take so long.")
+    unbounded: list[str] = field("The items without a bound.")
     items: list[Planned] = field("Every item, in the order in which they may begin.")
 
 

@@ -13,7 +13,9 @@ import yaml
 from orchestrator.diagnostics import Diagnostic, Place, Related
 from orchestrator.diagnostics.formats import json as json_format
 from orchestrator.engine.events import Event
+from orchestrator.engine.plan import Node, Order, timed
 from orchestrator.engine.report import Report
+from orchestrator.engine.work import STEP, WAIT
 from orchestrator.spec import load_text
 from orchestrator.spec.formats import FORMATS, format_schema
 from orchestrator.spec.generate import ROOT, files
@@ -152,12 +154,16 @@ def test_every_example_of_the_reference_is_true(block):
 
 def strict(name):
     """The format's schema with nothing beside what it declares."""
-    schema = json.loads(
-        json.dumps(format_schema(name)).replace(
-            '"additionalProperties": true', '"additionalProperties": false'
-        )
-    )
-    return jsonschema.Draft202012Validator(schema)
+    return jsonschema.Draft202012Validator(_closed(format_schema(name)))
+
+
+def _closed(schema):
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: _closed(each) for key, each in schema.items()}
+    return {**made, "additionalProperties": False} if isinstance(schema.get("properties"), dict) else made
 
 
 def test_diagnostics_keep_their_format():
@@ -196,6 +202,41 @@ def test_the_state_file_keeps_its_format(tmp_path):
     state.write_state({"status": "ready"})
     state.set_status("degraded", degraded=("search",))
     assert list(jsonschema.Draft202012Validator(format_schema("state")).iter_errors(state.read_state())) == []
+
+
+def command(*words, folder):
+    """What a command of the real program prints as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(("words", "name"), [
+    (["validate", "--format", "json"], "diagnostics"),
+    (["config", "--format", "json", "--provenance"], "diagnostics"),
+    (["check", "--static", "--format", "json"], "report"),
+])  # fmt: skip
+def test_what_the_commands_print_is_all_declared(words, name, tmp_path):
+    spec = "version: 1\nservice: shop\npython: '>=3.8'\ndirectories: [state]\npackages: [nobody-has-this]\n"
+    (tmp_path / "startup.yaml").write_text(spec)
+    assert list(strict(name).iter_errors(command(*words, folder=tmp_path))) == []
+
+
+def test_a_plan_keeps_its_format():
+    plan = {
+        "schema": 1,
+        **timed(
+            Order([Node("wait:db", WAIT), Node("step:migrate", STEP)]),
+            {"wait:db": 60.0, "step:migrate": None},
+        ).record(),
+    }
+    assert list(strict("plan").iter_errors(plan)) == []
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
