@@ -93,11 +93,11 @@ class Item(Model):
     )
     why: str | None = described(None, "Why the service needs it; said with every failure.")
     needs: tuple[str, ...] = described((), "Ids of items that must be well before this one is tried.", examples=[["wait:db"]])
-    when: AnyCondition | None = described(None, "The item is skipped unless this condition holds.")
+    when: AnyCondition | None = described(None, "The item is skipped unless this condition holds.", examples=[{"environment": "production"}])
     timeout: Duration | None = described(None, "How long one attempt may take.", examples=["2s"])
     deadline: Duration | None = described(None, "How long all attempts together may take.", examples=["60s"])
     retry: Retry | None = described(None, "How attempts follow one another.")
-    on_failure: Actions | None = described(None, "What is done when it fails, in order; the default is the spec's `on_failure`.")
+    on_failure: Actions | None = described(None, "What is done when it fails, in order; the default is the spec's `on_failure`.", examples=[{"degrade": "search"}])
 
     @property
     def title(self) -> str:

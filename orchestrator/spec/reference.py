@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _PATTERNS = {"(ms|s|m|h|d)": "duration", "KiB|MiB": "size", "0?[0-7]{3,4}": "file mode"}
 """What is special about the pattern of a text that has a word of its own."""
 _WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "boolean", "array": "list", "object": "mapping", "null": "nothing"}  # fmt: skip
+_MOST = 15
+"""A longer list of words is cut short."""
 COMMON = tuple(Item.keys())
 """The keys of every item: told once, and left out where a page lists what is special."""
 
@@ -113,7 +115,7 @@ def sections(schema: Schema) -> Iterator[Topic]:
         others: tuple[str, ...] = ()
         if len(models) == 1 or name in ("variables", "user"):
             model = models[0]
-            text = "\n\n".join(dict.fromkeys([text, _doc(model)]))
+            text = _doc(model) if _doc(model).startswith(text) else f"{text}\n\n{_doc(model)}"
             keys = tuple(_keys(model, schema))
             others = tuple(each for each in (getattr(model, "kind", ""),) if each and each != name)
         example = _section_example(name, own, models)
@@ -226,6 +228,8 @@ def words(schema: Schema) -> str:
     if {"$ref": "#/$defs/matcher"} in schema.get("anyOf", ()):
         return "matcher (`matcher`)"
     found = list(dict.fromkeys(_words(schema)))
+    if len(found) > _MOST:
+        found = [*found[:3], f"{len(found) - 3} more words"]
     if len(found) > 1 and "nothing" in found:
         found.remove("nothing")
     return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} or {found[-1]}" if found else "anything"
@@ -233,7 +237,7 @@ def words(schema: Schema) -> str:
 
 def _words(schema: Schema) -> Iterator[str]:
     if "$ref" in schema:
-        yield _of_reference(schema["$ref"].rpartition("/")[2])
+        yield from _of_reference(schema["$ref"].rpartition("/")[2])
     for each in schema.get("enum", [schema["const"]] if "const" in schema else ()):
         yield f"`{str(each).lower() if isinstance(each, bool) else each}`"
     for each in schema.get("anyOf", ()):
@@ -260,23 +264,26 @@ def _several(each: str) -> str:
     return {"text": "texts", "mapping": "mappings", "whole number": "whole numbers"}.get(each, each)
 
 
-def _of_reference(name: str) -> str:
-    family, dot, _ = name.partition(".")
-    if name in ("condition", "action", "actions"):
-        return {
-            "condition": "condition",
-            "action": "fallback action",
-            "actions": "fallback action or list of them",
-        }[name]
-    short = "text" in _texts().get(name, "") and not (dot and family == "condition")
-    return f"text or mapping (`{name}`)" if short else f"mapping (`{name}`)"
+def _of_reference(name: str) -> Iterator[str]:
+    families = {
+        "condition": "condition",
+        "action": "fallback action",
+        "actions": "fallback action or list of them",
+    }
+    if name in families:
+        yield families[name]
+        return
+    if name in _texts():
+        yield "text"
+    yield f"mapping (`{name}`)"
 
 
 @cache
-def _texts() -> dict[str, str]:
-    """Which definitions have a short form."""
-    builder = Builder(plugins=False, overlay=False)
-    return {name_of(each): "text" if each.shorthand else "" for each in builder.classes}
+def _texts() -> frozenset[str]:
+    """The definitions that have a short form."""
+    return frozenset(
+        name_of(each) for each in Builder(plugins=False, overlay=False).classes if each.shorthand
+    )
 
 
 # Examples: true, because each key is added only while the model still takes the whole

@@ -14,8 +14,8 @@ from orchestrator.spec.types import Duration, PathText
 class Defaults(Model):
     """What holds for all items that say nothing themselves."""
 
-    deadline: Duration | None = described(None, "The deadline of waits; 60s where nothing is said.")
-    timeout: Duration | None = described(None, "How long one attempt may take; 2s where nothing is said.")
+    deadline: Duration | None = described(None, "The deadline of waits; 60s where nothing is said.", examples=["2m"])
+    timeout: Duration | None = described(None, "How long one attempt may take; 2s where nothing is said.", examples=["5s"])
     retry: Retry | None = described(None, "How attempts follow one another: from 50ms, doubling, to 5s, with full jitter.")
 
 
@@ -53,8 +53,8 @@ class Log(Model):
 class Telemetry(Model):
     """What the engine tells about itself."""
 
-    log: Log | None = described(None, "The engine's own log.")
-    listen: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = described(None, "host:port of the operations listener; none by default.")
+    log: Log | None = described(None, "The engine's own log.", examples=[{"format": "json"}])
+    listen: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = described(None, "host:port of the operations listener; none by default.", examples=["127.0.0.1:9090"])
     metrics: bool | None = described(None, "Whether the operations listener has /metrics.")
     traces: str | None = described(None, "The OTLP endpoint for traces.")
 
@@ -65,6 +65,6 @@ class Lint(Model):
     ignore: dict[Annotated[str, Field(pattern=r"^ORC[0-9]{3}$")], Annotated[str, Field(min_length=1)]] | None = described(
         None, "Findings that are accepted: code → the reason."
     )
-    compose_services: tuple[str, ...] | None = described(None, "The Compose services that run the orchestrator.")
+    compose_services: tuple[str, ...] | None = described(None, "The Compose services that run the orchestrator.", examples=[["web", "worker"]])
     passthrough: tuple[str, ...] | None = described(None, "Services that may bypass it.")
     baseline: PathText | None = described(None, "A file with findings that are known and not yet mended.")
