@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 TEST_JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format generate bench clean
+.PHONY: help run test lint format services generate bench clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,14 @@ lint: $(READY)  ## ruff and mypy
 format: $(READY)  ## let ruff format and fix what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+# Private servers are started by the tests themselves, so none is started by its package.
+SERVERS := curl mariadb-server openssl pgbouncer postgresql rabbitmq-server redis-server
+services:  ## install (as root, Debian) the servers that the tests of waits start for themselves
+	@dpkg-query -W -f '' $(SERVERS) 2>/dev/null || { \
+	  printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SERVERS) > /dev/null; \
+	  code=$$?; rm -f /usr/sbin/policy-rc.d; exit $$code; }
 
 generate: $(READY)  ## write again what is derived from the models: schemas and the reference
 	@$(BIN)/python -m orchestrator.spec.generate
