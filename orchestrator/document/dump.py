@@ -155,7 +155,7 @@ def _escape(character: str) -> str:
 
 def _block(text: str, indent: int) -> tuple[str, str] | None:
     """A text of several lines as a literal block, where that keeps it exactly."""
-    body = text[:-1] if text.endswith("\n") else text
+    body = text.removesuffix("\n")
     lines = body.split("\n")
     if not _BLOCK.match(text) or not lines[0].strip() or lines[0].startswith(" ") or body.endswith("\n") or any(
         each != each.rstrip() for each in lines

@@ -219,7 +219,7 @@ def leftovers(node: Node, findings: Findings, path: Path = ()) -> None:
             if child.directive == "remove":
                 gone.append(key)
     for key in reversed(gone):
-        del node.value[key]  # type: ignore[union-attr, index, arg-type]
+        del node.value[key]  # type: ignore[union-attr, arg-type]
 
 
 def related(node: Node) -> tuple[Related, ...]:

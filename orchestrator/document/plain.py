@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from orchestrator.diagnostics import Findings, Place
 from orchestrator.document import interpolate
@@ -23,7 +23,7 @@ class Interpolated(str):
     secret: bool
     written: str
 
-    def __new__(cls, text: str, *, known: bool, secret: bool, written: str) -> Interpolated:
+    def __new__(cls, text: str, *, known: bool, secret: bool, written: str) -> Self:
         self = super().__new__(cls, text)
         self.known, self.secret, self.written = known, secret, written
         return self
@@ -93,10 +93,10 @@ class Plain:
     def of(self, node: Node, path: Path = ()) -> Any:
         value = node.value
         if value.__class__ is str:
-            return self._text(node, path) if "$" in value else value  # type: ignore[operator]
+            return self._text(node, path) if "$" in value else value
         if value.__class__ is dict:
             made: dict[str, Any] = {}
-            for key, child in value.items():  # type: ignore[union-attr]
+            for key, child in value.items():
                 inner = child.value
                 if inner.__class__ is str and "$" not in inner:
                     made[key] = inner
@@ -106,7 +106,7 @@ class Plain:
                     self._key(key, node, path)
             return made
         if value.__class__ is list:
-            return self._list(value, path)  # type: ignore[arg-type]
+            return self._list(value, path)
         return value
 
     def _key(self, key: str, node: Node, path: Path) -> None:

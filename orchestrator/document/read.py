@@ -86,7 +86,7 @@ def _decode(data: bytes, file: str, findings: Findings) -> str | None:
     return text
 
 
-class _Stop(Exception):  # noqa: N818 - not an error: reading cannot go on, and a finding says why
+class _Stop(Exception):
     """Nothing more can be read of this document."""
 
 
@@ -321,7 +321,9 @@ def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> 
     shown = lines[row] if row < len(lines) else ""
     place = Place(file, row + 1, column + 1, row + 1, column + 2)
     context = getattr(error, "context_mark", None)
-    related = [Related(str(error.context), Place(file, context.line + 1, context.column + 1))] if context and context.line != row and getattr(error, "context", None) else []  # fmt: skip
+    doing = getattr(error, "context", None)
+    apart = context is not None and context.line != row and doing
+    related = [Related(str(doing), Place(file, context.line + 1, context.column + 1))] if context is not None and apart else []
     indent = shown[: len(shown) - len(shown.lstrip())]
     if "\t" in indent:
         findings.add("ORC017", "a tab is used for indentation, YAML allows spaces only",

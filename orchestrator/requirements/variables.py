@@ -14,7 +14,15 @@ from orchestrator.document.plain import Interpolated
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.conditions import AnyCondition
 from orchestrator.spec.model import LazySchema, Model, described, problem
-from orchestrator.spec.types import NonEmpty, PathText, Pattern, Scalar, VariableName, parse_duration, parse_size
+from orchestrator.spec.types import (
+    NonEmpty,
+    PathText,
+    Pattern,
+    Scalar,
+    VariableName,
+    parse_duration,
+    parse_size,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,7 +190,9 @@ class Variable(Requirement):
             return "invalid", f"{shown} is not allowed", f"one of {_listed(allowed)}"
         if self.forbidden is not None and text.lower() in {each.lower() for each in self.forbidden}:
             return "forbidden", f"{shown} is a forbidden value", "set a value of your own"
-        if self.pattern is not None and re.fullmatch(self.pattern, text) is None:
+        if self.pattern is not None and not (matches := _is_whole(self.pattern, text)):
+            if matches is None:
+                return "invalid", f"the pattern `{self.pattern}` takes too long on {shown}", "do not repeat a group that repeats something itself"
             return "invalid", f"{shown} does not match `{self.pattern}`", "the pattern must match the whole text"
         if self.min_length is not None and len(text) < self.min_length:
             return "invalid", f"the value has {len(text)} characters, at least {self.min_length} are needed", ""
@@ -195,6 +205,23 @@ class Variable(Requirement):
         import shlex
 
         return shlex.split(text)
+
+
+def _is_whole(pattern: str, text: str) -> bool | None:
+    """Whether the pattern matches the whole text; None when that does not end in time.
+
+    Only a repeated group can take exponentially long: such a pattern is tried where it can be ended.
+    """
+    if re.search(r"\)[*+{]", pattern) is None:
+        return re.fullmatch(pattern, text) is not None
+    from orchestrator.engine import bounded
+
+    flags = re.match(r"(?:\(\?[aiLmsux]+\))?", pattern)
+    start = flags.end() if flags else 0
+    try:
+        return bounded.search(rf"{pattern[:start]}\A(?:{pattern[start:]})\Z", text)
+    except bounded.TooLong:
+        return None
 
 
 def as_text(value: Any, separator: str | None = None) -> str:

@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, model_validator
 
-from orchestrator.document.plain import Interpolated
 from orchestrator.spec.item import Actions
 from orchestrator.spec.model import LazySchema, Model, described, problem
 from orchestrator.spec.types import (
@@ -123,7 +122,7 @@ class Launch(Model):
             for name in ("factory", "options", "workers", "preload"):
                 if getattr(self, name):
                     raise problem("ORC113", f"`{name}` has no meaning for a command", "write it as an argument of the command", name)
-        if self.unix is not None and self.port is not None and not isinstance(self.port, Interpolated):
+        if self.unix is not None and isinstance(self.port, int):
             raise problem("ORC113", "`unix` and `port` exclude each other", "keep one of them", "unix")
         return self
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from orchestrator.diagnostics import Diagnostic, Findings, Place, Related, in_order, suppress
-from orchestrator.document.node import Node
 from orchestrator.document.overlay import Rules, lay_over, leftovers
 from orchestrator.document.plain import Missing, Plain
 from orchestrator.spec.errors import translate
@@ -23,6 +22,7 @@ from orchestrator.spec.values import StaticValues
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from orchestrator.document.node import Node
     from orchestrator.document.plain import Values
     from orchestrator.spec.references import Known
 

@@ -36,7 +36,7 @@ def problem(code: str, message: str, hint: str = "", key: str | int = "") -> Pyd
 
     A validator of a whole mapping or list names the key or index that is at fault, where it is one.
     """
-    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint, "key": key})  # type: ignore[arg-type]
+    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint, "key": key})
 
 
 class Model(BaseModel):
@@ -83,7 +83,7 @@ class Model(BaseModel):
             elif kind in ("model_type", "model_attributes_type", "dict_type") and not loc:
                 lines.append(_line(_no_mapping(cls, data), loc, data))
             elif kind.startswith("ORC"):
-                lines.append(_line(PydanticCustomError(kind, "{message}", line["ctx"]), loc, line["input"]))  # type: ignore[arg-type]
+                lines.append(_line(PydanticCustomError(kind, "{message}", line["ctx"]), loc, line["input"]))
             else:
                 details = InitErrorDetails(type=kind, loc=loc, input=line["input"])
                 if "ctx" in line:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.diagnostics import Findings, Place, Related
 from orchestrator.document.node import Node, pointer
 from orchestrator.document.overlay import related
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from orchestrator.diagnostics import Findings, Place, Related
 
     Path = tuple[str | int, ...]
 

@@ -371,7 +371,7 @@ def _default_cycles(spec: Spec, places: Places, findings: Findings) -> None:
     """Defaults that are made from one another; a variable whose default names itself is the shortest cycle."""
     edges: dict[str, list[tuple[str, Path]]] = {}
     for name, contract in spec.variables.items():
-        inner = [(each, ("variables", name, "default")) for each in default_references(contract) if each in spec.variables]
+        inner: list[tuple[str, Path]] = [(each, ("variables", name, "default")) for each in default_references(contract) if each in spec.variables]
         if inner:
             edges[name] = inner
     for cycle, path in cycles(edges):

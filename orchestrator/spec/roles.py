@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.diagnostics import Findings
 from orchestrator.diagnostics.suggest import did_you_mean
 from orchestrator.document.node import Node, pointer
 from orchestrator.document.overlay import Rules, lay_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestrator.diagnostics import Findings
 
 TOP_ONLY = frozenset({"version", "extends", "service", "roles", "default_role", "unknown_role"})
 """Keys that concern the spec as a whole."""

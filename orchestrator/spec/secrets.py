@@ -35,14 +35,14 @@ def check(spec: Spec, places: Places, findings: Findings) -> None:
             said.update(_default(name, contract, places, findings))
     for path, node in _texts(places.tree, ()):
         if path not in said and path[:2] not in said:
-            _text(path, node, spec, places, findings)
+            _text(path, node, places, findings)
 
 
 def _default(name: str, contract: Any, places: Places, findings: Findings) -> Iterator[Path]:
     """The default of a variable that is secret, or has the name of one."""
     node = places.node(("variables", name)).get("default")
     values = [each for each in contract.default_values() if each not in ("", None) and not isinstance(each, tuple)]
-    if node is None or not values or any(_filled_in(each) for each in values) or isinstance(node.value, str) and "${" in node.value:
+    if node is None or not values or any(_filled_in(each) for each in [*values, node.value]):
         return
     placeholder = all(_is_placeholder(str(each)) for each in values)
     if not contract.secret and (placeholder or not any(_looks_random(str(each)) for each in values)):
@@ -65,7 +65,7 @@ def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
         for key, child in value.items():
             inner = child.value
             if inner.__class__ is str:
-                if ("@" in inner and "://" in inner) or (len(path) > 1 and path[-1] in ("environment", "set") and _KEY.search(key)):  # type: ignore[operator]
+                if ("@" in inner and "://" in inner) or (len(path) > 1 and path[-1] in ("environment", "set") and _KEY.search(key)):
                     yield (*path, key), child
             elif inner.__class__ is dict or inner.__class__ is list:
                 yield from _texts(child, (*path, key))
@@ -73,13 +73,13 @@ def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
         for at, child in enumerate(value):
             inner = child.value
             if inner.__class__ is str:
-                if "@" in inner and "://" in inner:  # type: ignore[operator]
+                if "@" in inner and "://" in inner:
                     yield (*path, at), child
             elif inner.__class__ is dict or inner.__class__ is list:
                 yield from _texts(child, (*path, at))
 
 
-def _text(path: Path, node: Node, spec: Spec, places: Places, findings: Findings) -> None:
+def _text(path: Path, node: Node, places: Places, findings: Findings) -> None:
     text = str(node.value)
     found = _URL.search(text)
     if found is not None:

@@ -1,5 +1,7 @@
-"""What is well formed and cannot be meant: numbers that contradict one another, keys without effect. Pure, but for
-the list of options, which is that of the server that is installed."""
+"""What is well formed and cannot be meant: numbers that contradict one another, keys without effect.
+
+Pure, but for the list of options, which is that of the server that is installed.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,7 @@ def _default(value: object) -> str:
 
 def _workers(spec: Spec, places: Places, findings: Findings) -> None:
     """The most workers there may be, each with its memory, against the least memory the host must have."""
-    workers = spec.launch.workers if spec.launch is not None else None
+    workers: Any = spec.launch.workers if spec.launch is not None else None
     if not all(known(getattr(workers, name, None)) for name in ("max", "memory_each")):
         return
     memory = _least_memory(spec)
@@ -98,8 +100,8 @@ def _workers(spec: Spec, places: Places, findings: Findings) -> None:
         from orchestrator.diagnostics import Related
 
         place = places.place(("host", "memory"))
-        places.add(findings, "ORC127", f"{workers.max} workers of {size(workers.memory_each)} need {size(needed)}, the host need only have {size(memory)}",  # noqa: E501
-                   ("launch", "workers"), item="launch", hint=f'ask for `memory: ">={size(needed)}"`, or allow fewer workers',  # noqa: E501
+        places.add(findings, "ORC127", f"{workers.max} workers of {size(workers.memory_each)} need {size(needed)}, the host need only have {size(memory)}",
+                   ("launch", "workers"), item="launch", hint=f'ask for `memory: ">={size(needed)}"`, or allow fewer workers',
                    also=[Related("memory is asked for at", place)])  # fmt: skip
 
 
@@ -166,13 +168,13 @@ def _health(spec: Spec, places: Places, findings: Findings) -> None:
     health = spec.health
     if health is None:
         return
-    attempt = _attempt(health.ready) if health.ready is not None else DEFAULT_TIMEOUT
+    attempt: Any = _attempt(health.ready) if health.ready is not None else DEFAULT_TIMEOUT
     if known(health.deadline) and attempt is not None and health.deadline < attempt:
         places.add(findings, "ORC128", f"the deadline {spelled(health.deadline)} is shorter than one attempt of `ready`, which may take {spelled(attempt)}",
                    ("health", "deadline"), item="health:ready", hint="it runs from the launch, so it holds the app's whole start as well")  # fmt: skip
     watch = health.watch
     for name, endpoint in health.named():
-        interval = getattr(watch, "interval", None)
+        interval: Any = getattr(watch, "interval", None)
         if known(interval) and known(endpoint.timeout) and interval < endpoint.timeout:
             path = ("health", name) if name in ("live", "ready") else ("health", "endpoints", name)
             places.add(findings, "ORC128", f"`{name}` may take {spelled(endpoint.timeout)}, and is asked again every {spelled(interval)}",

@@ -32,7 +32,7 @@ def _class_of(section: str) -> type[Model]:
 def decode_wait(value: Any) -> Any:
     """A wait, by which kind it names."""
     names = WAITS.names(plugins=isinstance(value, dict) and not any(key in WAITS.built_in for key in value))
-    return keyed(value, "wait", names, Item.keys() + ["name"], WAITS.load)
+    return keyed(value, "wait", names, [*Item.keys(), "name"], WAITS.load)
 
 
 def decoder(section: str) -> Callable[[Any], Any]:
@@ -78,7 +78,7 @@ def _list_of(section: str) -> type[Model]:
         from pydantic import create_model
 
         one = Annotated[Any, PlainValidator(decoder(section))]
-        _LISTS[section] = create_model(f"Items_{section}", __base__=Model, items=(tuple[one, ...], ...))  # type: ignore[call-overload, valid-type]
+        _LISTS[section] = create_model(f"Items_{section}", __base__=Model, items=(tuple[one, ...], ...))
     return _LISTS[section]
 
 

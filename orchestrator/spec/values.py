@@ -36,8 +36,10 @@ class StaticValues:
         from orchestrator.requirements.variables import as_text
 
         contract = self.contracts.get(name)
-        values = contract.default_values() if contract is not None and not contract.generate else ()
-        if len(values) != 1 or self._depth >= MAX_CHAIN:
+        if contract is None or contract.generate or self._depth >= MAX_CHAIN:
+            return None
+        values = contract.default_values()
+        if len(values) != 1:
             return None
         value = values[0]
         if not isinstance(value, Interpolated):

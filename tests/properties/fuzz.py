@@ -116,7 +116,7 @@ def attempt(file: Path, overlay: Path) -> None:
                 chosen.resolve(RunValues(contracts, {"PORT": "8000", "A": "no", "LOG_LEVEL": "x"}))
 
 
-class TooSlow(Exception):  # noqa: N818
+class TooSlow(Exception):
     pass
 
 

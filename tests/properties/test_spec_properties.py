@@ -73,7 +73,7 @@ def _trees():
 def _node(value, file="x.yaml"):
     if isinstance(value, dict):
         node = Node({key: _node(each, file) for key, each in value.items()}, file, (1, 1, 1, 2))
-        node.keys = {key: (file, (1, 1, 1, 2)) for key in value}
+        node.keys = dict.fromkeys(value, (file, (1, 1, 1, 2)))
         return node
     return Node([_node(each, file) for each in value] if isinstance(value, list) else value, file, (1, 1, 1, 2))
 
