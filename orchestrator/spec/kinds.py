@@ -93,7 +93,7 @@ class Kinds:
         base = self._base()
         if not (isinstance(kind, type) and issubclass(kind, base)):
             what = f"`{offered.value}` is no subclass of {base.__module__}.{base.__name__}"
-        elif name not in kind.keys():  # noqa: SIM118 - the keys that users write, not a mapping's
+        elif name not in kind.keys():
             what = f"`{offered.value}` has no field `{name}`"
         else:
             return

@@ -237,11 +237,14 @@ class Builder:
         return model if self.overlay and model in self.items else None
 
     def alternatives(self, model: type[Model]) -> Schema:
-        """Exactly one group of the fields under `alternatives` is given."""
+        """Exactly one group of the fields under `alternatives` is given; null is as good as nothing."""
         groups: tuple[tuple[str, ...], ...] = getattr(model, "alternatives", ())
         if not groups or self.overlay:
             return {}
-        return {"oneOf": [{"required": list(each)} for each in groups]}
+        null = {"type": "null"}
+        return {
+            "oneOf": [{"required": list(each), "not": {"properties": {each[0]: null}}} for each in groups]
+        }
 
     def with_short_form(self, model: type[Model], made: Schema, required: list[str]) -> Schema:
         """A text in the place of the mapping: the field it stands for, or in overlays the name of an item."""
@@ -523,4 +526,4 @@ def _takes(schema: Schema, pattern: str) -> bool:
 def _identity(model: type[Model]) -> Schema:
     """In an overlay an item is found by its id, or by what else names it."""
     known = ("id", "name", "path", "requirement", "module", "from", getattr(model, "identity_field", ""))
-    return {"anyOf": [{"required": [key]} for key in dict.fromkeys(known) if key in model.keys()]}  # noqa: SIM118
+    return {"anyOf": [{"required": [key]} for key in dict.fromkeys(known) if key in model.keys()]}

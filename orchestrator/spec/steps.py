@@ -53,7 +53,7 @@ class Step(Item):
 
     name: ItemName = described(..., "The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"])
     run: Argv | None = described(None, "The command and its arguments; no shell.", examples=[["alembic", "upgrade", "head"]])
-    shell: Annotated[str, PlainValidator(_shell), WithJsonSchema({"type": "string"})] | None = described(
+    shell: Annotated[str, PlainValidator(_shell), WithJsonSchema({"type": "string", "pattern": r"\S"})] | None = described(
         None, "A text for /bin/sh, where a shell is really needed. `${…}` is an error in it: hand values over in `environment`."
     )
     unless: AnyCondition | None = described(None, "The step is skipped when this condition holds: it is done already.")

@@ -68,6 +68,8 @@ def test_what_the_schema_takes_has_no_error_of_structure(spec):
 @example({"version": 1, "service": "a", "on_failure": []})
 @example({"version": 1, "service": "a", "on_failure": "degrade"})
 @example({"version": 1, "service": "a", "health": {"ready": {}}})
+@example({"version": 1, "service": "a", "health": {"ready": {"path": None}}})
+@example({"version": 1, "service": "a", "health": {"ready": {"path": "/r", "command": None}}})
 def test_schema_and_validator_refuse_the_same_structure(spec):
     refused = list(VALIDATOR.iter_errors(spec))
     found = errors(spec)
