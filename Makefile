@@ -48,5 +48,5 @@ bench: $(READY)  ## measure against the rivals, side by side, as ratios
 	@$(BIN)/python -m benchmarks
 
 clean:  ## remove what was made here
-	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
         near = explain.suggestion(options.topic, others=tuple(reference.topics()))
         print(
             f"orchestrator: there is nothing to explain about `{options.topic}`"
-            + (f"; {near}" if near else ""),
+            + (f"; did you mean `{near}`?" if near else ""),
             file=sys.stderr,
         )
         return 2

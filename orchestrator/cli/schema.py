@@ -1,8 +1,9 @@
-"""Print the JSON Schema of the spec, for editors and other tools."""
+"""Print the JSON Schema of the spec, the kinds of installed plug-ins included, for editors and other tools."""
 
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +15,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from orchestrator.spec.kinds import BrokenPlugin
     from orchestrator.spec.schema import base_schema, overlay_schema
 
-    print(json.dumps(overlay_schema() if options.overlay else base_schema(), indent=2))
+    try:
+        schema = overlay_schema(plugins=True) if options.overlay else base_schema(plugins=True)
+    except BrokenPlugin as error:
+        print(f"orchestrator: {error}", file=sys.stderr)
+        return 3
+    print(json.dumps(schema, indent=2))
     return 0
