@@ -57,6 +57,8 @@ class _Told:
 
     def put(self, path: Path, code: str, message: str, hint: str, *, key: bool = False) -> None:
         node, taken = self.places.tree.at(self.places.real(path))
+        if node.trap == "ORC016" and taken == len(path):
+            return  # said when it was read
         if node.raw is not None and taken == len(path):
             code, message, hint = self._as_written(node, code, message, hint)
         value = _value_at(path, self.data)
@@ -144,9 +146,11 @@ def _one_of_types(path: Path, lines: list[Any], node: Node) -> tuple[str, str, s
     """A union: one finding that names all that would have been right."""
     expected: list[str] = []
     for line in lines:
-        words = line["ctx"]["expected"].replace("'", "`") if line["type"] == "literal_error" else _TYPES[line["type"]]
-        if words not in expected:
-            expected.append(words)
+        literal = line["type"] == "literal_error"
+        words = _quoted(line["ctx"]["expected"]).replace(" or ", ", ").split(", ") if literal else [_TYPES[line["type"]]]
+        expected.extend(each for each in words if each not in expected)
+    if "`true`" in expected and "true or false" in expected:
+        expected.remove("true or false")
     if "a whole number" in expected and "a number" in expected:
         expected.remove("a whole number")
     joined = expected[0] if len(expected) == 1 else f"{', '.join(expected[:-1])} or {expected[-1]}"
