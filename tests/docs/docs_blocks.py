@@ -99,4 +99,3 @@ def every_block() -> list[Block]:
 def scratch_of(page: Path) -> list[str]:
     """The files of the repository that a page's directory holds at first."""
     return " ".join(_SCRATCH.findall(page.read_text(encoding="utf-8"))).split()
-

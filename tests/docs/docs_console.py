@@ -1,7 +1,7 @@
 """A reader at a terminal: the commands of a page, typed for real in a directory of their own.
 
 What differs from run to run (times, process ids, versions, the directory) is made equal on both sides before shown and
-real output are compared.
+real output are compared. The server's own log is left out: its lines come whenever they come.
 """
 
 import os
@@ -23,6 +23,7 @@ PORT = "8000"
 PATIENCE = 60.0
 _RUN = re.compile(r"^(\w+=\S+ )*orchestrator( -\S+( \S+)?)* run\b")
 _WELL = re.compile(r"^orchestrator: \S+ is (ready|degraded) after")
+_SERVER = re.compile(r"^(INFO|WARNING|ERROR): {4,}")
 _DIFFERS = (
     (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), "<time>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z"), "<when>"),
@@ -38,9 +39,8 @@ class Terminal:
 
     def __init__(self, directory: Path, state: Path) -> None:
         self.directory = directory
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = str(probe.getsockname()[1])
+        self.port = _free_port()
+        self._take_another_port()
         state.mkdir(mode=0o700)
         self.environ = {
             "PATH": f"{Path(sys.executable).parent}:{_with_curl(state.parent)}:{os.environ['PATH']}",
@@ -52,6 +52,12 @@ class Terminal:
         }
         self.code = 0
         self.running: Running | None = None
+
+    def _take_another_port(self) -> None:
+        """Pages that write their port into the spec cannot all have the same one."""
+        for spec in self.directory.glob("startup*.yaml"):
+            text = spec.read_text(encoding="utf-8")
+            spec.write_text(re.sub(rf"\bport: {PORT}\b", f"port: {self.port}", text), encoding="utf-8")
 
     def type(self, command: str) -> list[str]:
         """What a command prints, standard error included; its exit code is kept."""
@@ -95,7 +101,10 @@ class Terminal:
     def _here(self, command: str) -> str:
         return re.sub(rf"\blocalhost:{PORT}\b", f"localhost:{self.port}", command)
 
-    def plain(self, line: str) -> str:
+    def plain(self, lines: list[str]) -> list[str]:
+        return [self._plain(line) for line in lines if not _SERVER.match(line)]
+
+    def _plain(self, line: str) -> str:
         """The line without what differs from run to run."""
         line = line.replace(self.port, PORT).replace(str(self.directory), "/srv")
         line = line.replace(sysconfig.get_path("purelib"), "/opt/venv/lib/python3/site-packages")
@@ -179,6 +188,12 @@ def wait_until_asked(terminal: Terminal) -> None:
     while terminal.type("orchestrator health") and terminal.code:
         assert time.monotonic() < limit, "it does not become ready"
         time.sleep(0.05)
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 def _with_curl(folder: Path) -> Path:

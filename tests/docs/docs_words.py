@@ -50,7 +50,8 @@ def _docker(words: list[str]) -> str:
 def _module(words: list[str]) -> str:
     if words[:2] == ["pip", "install"]:
         return next(
-            (problem for each in words[2:] if not each.startswith("-") and (problem := _installable(each))), ""
+            (problem for each in words[2:] if not each.startswith("-") and (problem := _installable(each))),
+            "",
         )
     if words[0] == "pytest":
         paths = [each.partition("::")[0] for each in words[1:] if each.startswith("tests/")]
