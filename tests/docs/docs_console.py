@@ -35,7 +35,7 @@ _DIFFERS = (
 
 
 class Terminal:
-    """One shell session in a directory."""
+    """A shell in a directory."""
 
     def __init__(self, directory: Path, state: Path) -> None:
         self.directory = directory

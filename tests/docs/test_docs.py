@@ -176,9 +176,19 @@ def test_a_python_file_compiles(block):
     compile(block.text, block.file, "exec")
 
 
+def _opened(block, terminal):
+    """A terminal; where the page says so, with the service running beside it."""
+    here = terminal(block)
+    if block.comment == "while running":
+        here.start("orchestrator run")
+        assert here.running is not None, "it did not start"
+        wait_until_asked(here)
+    return here
+
+
 @of("sh", word=lambda block: not block.unexecuted)
 def test_the_commands_of_a_shell_block_succeed(block, terminal):
-    here = terminal(block)
+    here = _opened(block, terminal)
     for line in filter(None, (each.partition(" #")[0].strip() for each in block.text.splitlines())):
         said = here.type(line)
         assert here.code == 0, "\n".join([line, *said])
@@ -191,11 +201,7 @@ def test_what_is_not_executed_exists(block):
 
 @of("console")
 def test_a_console_block_shows_what_is_printed(block, terminal):
-    here = terminal(block)
-    if block.comment == "while running":
-        here.start("orchestrator run")
-        assert here.running is not None, "it did not start"
-        wait_until_asked(here)
+    here = _opened(block, terminal)
     typed = shown(block.text)
     for index, (command, expected) in enumerate(typed):
         real = here.interrupt() if command == "^C" else here.type(command)
