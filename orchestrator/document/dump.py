@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     Path = tuple[str | int, ...]
 
-_PLAIN = re.compile(r"(?:[A-Za-z0-9_/.$<~^()+]|--?(?=[A-Za-z]))[^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*\Z")
+_PLAIN = re.compile(
+    r"(?:[A-Za-z0-9_/.$<~^()+]|--?(?=[A-Za-z]))[^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*\Z"
+)
 _SPECIAL = re.compile(r":(?:\s|\Z)|\s#|\s\Z|\.\.\.|---")
 _NUMBER_LIKE = re.compile(r"[-+.]*[0-9][-+0-9a-f_.,:xobe \t]*(?:[tz].*)?\Z|[-+]?\.(?:inf|nan)", re.IGNORECASE)
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "", "=", "<<"})
@@ -79,7 +81,12 @@ def _sequence(node: Node, indent: int, with_origin: bool) -> Iterator[str]:
     assert isinstance(node.value, list)
     for child in node.value:
         yield " " * indent + "-"
-        if isinstance(child.value, dict) and child.value and child.directive is None and not (with_origin and child.overrides):
+        if (
+            isinstance(child.value, dict)
+            and child.value
+            and child.directive is None
+            and not (with_origin and child.overrides)
+        ):
             lines = "".join(_mapping(child, indent + 2, with_origin))
             yield lines[indent + 1 :]
         else:
@@ -135,7 +142,12 @@ def _float(value: float) -> str:
 
 
 def _text(text: str) -> str:
-    if _PLAIN.match(text) and not _SPECIAL.search(text) and not _NUMBER_LIKE.match(text) and text.casefold() not in _WORDS:
+    if (
+        _PLAIN.match(text)
+        and not _SPECIAL.search(text)
+        and not _NUMBER_LIKE.match(text)
+        and text.casefold() not in _WORDS
+    ):
         value, trap = resolve(text)
         if value == text and trap is None:
             return text
@@ -145,20 +157,33 @@ def _text(text: str) -> str:
 def _escaped(text: str) -> str:
     """Double quotes, in which YAML knows the escapes of JSON."""
     quoted = json.dumps(text, ensure_ascii=False)
-    return "".join(each if " " <= each <= "~" or (each > "\xa0" and each.isprintable()) else _escape(each) for each in quoted)
+    return "".join(
+        each if " " <= each <= "~" or (each > "\xa0" and each.isprintable()) else _escape(each)
+        for each in quoted
+    )
 
 
 def _escape(character: str) -> str:
     number = ord(character)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    return (
+        f"\\x{number:02x}"
+        if number < 0x100
+        else f"\\u{number:04x}"
+        if number < 0x10000
+        else f"\\U{number:08x}"
+    )
 
 
 def _block(text: str, indent: int) -> tuple[str, str] | None:
     """A text of several lines as a literal block, where that keeps it exactly."""
     body = text.removesuffix("\n")
     lines = body.split("\n")
-    if not _BLOCK.match(text) or not lines[0].strip() or lines[0].startswith(" ") or body.endswith("\n") or any(
-        each != each.rstrip() for each in lines
+    if (
+        not _BLOCK.match(text)
+        or not lines[0].strip()
+        or lines[0].startswith(" ")
+        or body.endswith("\n")
+        or any(each != each.rstrip() for each in lines)
     ):
         return None
     written = "".join((" " * indent + each if each else "") + "\n" for each in lines)

@@ -93,7 +93,11 @@ def _reference(text: str, start: int, depth: int) -> tuple[Reference, int]:
     name = _NAME.match(text, start + 2)
     if name is None:
         shown = text[start : start + 12]
-        raise BadInterpolation(f"expected a variable's name behind `${{`, got `{shown}`", "write `${NAME}`, or `$$` for a dollar", start)
+        raise BadInterpolation(
+            f"expected a variable's name behind `${{`, got `{shown}`",
+            "write `${NAME}`, or `$$` for a dollar",
+            start,
+        )
     at = name.end()
     operator = ""
     argument: Template = ()
@@ -101,7 +105,9 @@ def _reference(text: str, start: int, depth: int) -> tuple[Reference, int]:
         operator = found.group()
         argument, at = _parse(text, found.end(), depth=depth + 1)
     if at >= len(text):
-        raise BadInterpolation(f"`${{{name.group()}` is not closed", "add the `}`, or write `$$` for a dollar", start)
+        raise BadInterpolation(
+            f"`${{{name.group()}` is not closed", "add the `}`, or write `$$` for a dollar", start
+        )
     if text[at] != "}":
         raise BadInterpolation(
             f"unexpected `{text[at]}` behind `${{{name.group()}`",

@@ -112,17 +112,27 @@ class _Laying:
                 else:
                     result.value[key] = self.settled(child, (*path, key))
         elif isinstance(result.value, list):
-            kept = [each for each in result.value if each.directive != "remove" or self._keeps(_word(each), each, path)]
+            kept = [
+                each
+                for each in result.value
+                if each.directive != "remove" or self._keeps(_word(each), each, path)
+            ]
             result.value = [self.settled(each, (*path, at)) for at, each in enumerate(kept)]
         return result
 
     def _is_items(self, base: list[Node], over: list[Node], path: Path) -> bool:
-        return not (base or over) or any(self.rules.identify(path, each) is not None for nodes in (base, over) for each in nodes)
+        return not (base or over) or any(
+            self.rules.identify(path, each) is not None for nodes in (base, over) for each in nodes
+        )
 
     def _items(self, base: Node, over: Node, path: Path) -> Node:
         result = base.copy()
         items: list[Node | None] = list(_list(result))
-        where = {name: at for at, each in enumerate(_list(base)) if (name := self.rules.identify(path, each)) is not None}
+        where = {
+            name: at
+            for at, each in enumerate(_list(base))
+            if (name := self.rules.identify(path, each)) is not None
+        }
         for item in _list(over):
             name = self.rules.identify(path, item)
             at = where.get(name) if name is not None else None
@@ -156,7 +166,9 @@ class _Laying:
             if each.directive != "remove":
                 values.append(self.settled(each, path))
                 continue
-            found = [at for at, value in enumerate(values) if value.directive != "remove" and _same(value, each)]
+            found = [
+                at for at, value in enumerate(values) if value.directive != "remove" and _same(value, each)
+            ]
             for at in reversed(found):
                 del values[at]
             if not found and self._keeps(_word(each), each, path):
@@ -165,7 +177,11 @@ class _Laying:
 
 
 def _same(one: Node, other: Node) -> bool:
-    return not isinstance(one.value, dict | list) and one.value == other.value and type(one.value) is type(other.value)
+    return (
+        not isinstance(one.value, dict | list)
+        and one.value == other.value
+        and type(one.value) is type(other.value)
+    )
 
 
 def _in_role(path: Path) -> bool:

@@ -174,7 +174,9 @@ class Plain:
         whole = True
         for part in template:
             try:
-                parts.append(part if isinstance(part, str) else interpolate.expand((part,), self.values.lookup))
+                parts.append(
+                    part if isinstance(part, str) else interpolate.expand((part,), self.values.lookup)
+                )
             except Unknown:
                 whole = False
             except interpolate.Missing as missing:

@@ -48,7 +48,10 @@ def read(data: bytes, file: str, findings: Findings) -> Node | None:
         return None
     if root is None:
         findings.add(
-            "ORC005", "the document is empty", Place(file, 1, 1, 1, 1), hint="start with `version: 1` and `service: NAME`"
+            "ORC005",
+            "the document is empty",
+            Place(file, 1, 1, 1, 1),
+            hint="start with `version: 1` and `service: NAME`",
         )
     elif not isinstance(root.value, dict):
         kind = "a list" if isinstance(root.value, list) else "a single value"
@@ -62,10 +65,17 @@ def read(data: bytes, file: str, findings: Findings) -> Node | None:
 
 def _decode(data: bytes, file: str, findings: Findings) -> str | None:
     if len(data) > MAX_BYTES:
-        findings.add("ORC002", f"the file has more than {MAX_BYTES:,} bytes", Place(file), hint="is this the right file?")
+        findings.add(
+            "ORC002",
+            f"the file has more than {MAX_BYTES:,} bytes",
+            Place(file),
+            hint="is this the right file?",
+        )
         return None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        findings.add("ORC003", "the file is UTF-16, not UTF-8", Place(file), hint=f"iconv -f UTF-16 -t UTF-8 {file}")
+        findings.add(
+            "ORC003", "the file is UTF-16, not UTF-8", Place(file), hint=f"iconv -f UTF-16 -t UTF-8 {file}"
+        )
         return None
     try:
         text = data.decode("utf-8-sig")
@@ -79,10 +89,20 @@ def _decode(data: bytes, file: str, findings: Findings) -> str | None:
         )  # fmt: skip
         return None
     if data.startswith(b"\xef\xbb\xbf"):
-        findings.add("ORC018", "the file starts with a byte order mark", Place(file, 1, 1, 1, 1), hint="save it as UTF-8 without BOM")
+        findings.add(
+            "ORC018",
+            "the file starts with a byte order mark",
+            Place(file, 1, 1, 1, 1),
+            hint="save it as UTF-8 without BOM",
+        )
     if "\r\n" in text:
         line = text.count("\n", 0, text.index("\r\n")) + 1
-        findings.add("ORC018", "lines end with CR LF", Place(file, line, 1, line, 1), hint="save the file with LF line endings")
+        findings.add(
+            "ORC018",
+            "lines end with CR LF",
+            Place(file, line, 1, line, 1),
+            hint="save the file with LF line endings",
+        )
     return text
 
 
@@ -323,7 +343,11 @@ def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> 
     context = getattr(error, "context_mark", None)
     doing = getattr(error, "context", None)
     apart = context is not None and context.line != row and doing
-    related = [Related(str(doing), Place(file, context.line + 1, context.column + 1))] if context is not None and apart else []
+    related = (
+        [Related(str(doing), Place(file, context.line + 1, context.column + 1))]
+        if context is not None and apart
+        else []
+    )
     indent = shown[: len(shown) - len(shown.lstrip())]
     if "\t" in indent:
         findings.add("ORC017", "a tab is used for indentation, YAML allows spaces only",
@@ -333,7 +357,13 @@ def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> 
         findings.add("ORC020", "a value that starts with `${` must be quoted inside `{}` and `[]`",
                      Place(file, flow_row + 1, at + 1, flow_row + 1, at + 3), hint='write "${NAME}" with the quotes')  # fmt: skip
     else:
-        findings.add("ORC004", f"cannot parse the YAML: {problem}", place, hint=_syntax_hint(problem, lines, row, column), related=related)
+        findings.add(
+            "ORC004",
+            f"cannot parse the YAML: {problem}",
+            place,
+            hint=_syntax_hint(problem, lines, row, column),
+            related=related,
+        )
 
 
 _PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -362,7 +392,10 @@ def _flow_interpolation(lines: list[str], row: int) -> tuple[int, int] | None:
 
 def _value_twice(lines: list[str], row: int) -> str:
     """Why a `key: value` cannot stand where it does."""
-    above = next((at for at in range(row - 1, -1, -1) if lines[at].strip() and not lines[at].lstrip().startswith("#")), None)
+    above = next(
+        (at for at in range(row - 1, -1, -1) if lines[at].strip() and not lines[at].lstrip().startswith("#")),
+        None,
+    )
     if above is not None and row < len(lines):
         deep, high = (len(each) - len(each.lstrip(" -")) for each in (lines[row], lines[above]))
         if re.match(r"[\s-]*[\w-]+:[^\s]+\s*$", lines[above]):
@@ -382,7 +415,11 @@ def _syntax_hint(problem: str, lines: list[str], row: int, column: int) -> str:
         return "a bracket is not closed, or a comma is missing"
     if "could not find expected ':'" in problem:
         return "a key needs a `:` and a space behind it"
-    if "did not find expected key" in problem or "block end" in problem or "did not find expected '-' indicator" in problem:
+    if (
+        "did not find expected key" in problem
+        or "block end" in problem
+        or "did not find expected '-' indicator" in problem
+    ):
         return "check the indentation against the lines above"
     if "cannot start any token" in problem:
         character = line[column : column + 1]

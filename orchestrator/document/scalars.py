@@ -13,7 +13,9 @@ _OCTAL = re.compile(r"[-+]?0[0-7_]+\Z")
 _OCTAL_12 = re.compile(r"0o[0-7]+\Z")
 _HEX = re.compile(r"[-+]?0x[0-9a-fA-F_]+\Z")
 _BINARY = re.compile(r"[-+]?0b[01_]+\Z")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?)\Z")
+_FLOAT = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?)\Z"
+)
 _EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+\Z")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _SPECIAL = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z")
@@ -94,6 +96,9 @@ def explain_trap(code: str, raw: str, value: object) -> tuple[str, str]:
             return f"`{raw}` is octal to YAML 1.2 and text to YAML 1.1", f'write "0{raw[2:]}" for a file mode'
         case "ORC016":
             shown = raw if len(raw) <= 20 else raw[:17] + "..."
-            return f"`{shown}` is not a number a spec can hold", "write a finite number of at most 40 digits, or quote it"
+            return (
+                f"`{shown}` is not a number a spec can hold",
+                "write a finite number of at most 40 digits, or quote it",
+            )
         case _:
             return f"YAML 1.1 readers take `{raw}` for a date", f"write {quoted}"

@@ -45,9 +45,13 @@ class Choice(Model):
 class Generate(Model):
     """A secret that is made at the first start and kept."""
 
-    bytes: Annotated[int, Field(ge=8, le=1024)] = described(32, "How many random bytes; the text is their URL-safe base64.")
+    bytes: Annotated[int, Field(ge=8, le=1024)] = described(
+        32, "How many random bytes; the text is their URL-safe base64."
+    )
     store: PathText = described(..., "The file that keeps it: mode 0600, written atomically under a lock.")
-    ephemeral: bool = described(False, "It need not outlive the container; otherwise the store must be on a mount.")
+    ephemeral: bool = described(
+        False, "It need not outlive the container; otherwise the store must be on a mount."
+    )
 
 
 def _default(value: Any) -> Any:
@@ -88,22 +92,42 @@ class Variable(Requirement):
     type: Type = described("string", "What its text must be. The server gets the text unchanged.")
     required: bool = described(False, "The start fails when it is unset or empty.")
     required_when: AnyCondition | None = described(None, "Required only when this condition holds.")
-    default: Default = described(None, "The value when it is unset: a value, or a list of {value, when}, the first that holds.")
-    allowed: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(None, "The only values it may have.", examples=[["debug", "info"]])
+    default: Default = described(
+        None, "The value when it is unset: a value, or a list of {value, when}, the first that holds."
+    )
+    allowed: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(
+        None, "The only values it may have.", examples=[["debug", "info"]]
+    )
     pattern: Pattern | None = described(None, "A regular expression that the whole text must match.")
-    min: int | float | str | None = described(None, "The least value: a number, for durations and sizes with a unit.")
+    min: int | float | str | None = described(
+        None, "The least value: a number, for durations and sizes with a unit."
+    )
     max: int | float | str | None = described(None, "The greatest value.")
     min_length: Annotated[int, Field(ge=0)] | None = described(None, "The least number of characters.")
-    forbidden: Annotated[tuple[str, ...], NonEmpty] | None = described(None, "Values it must not have, any case.", examples=[["changeme"]])
-    schemes: Annotated[tuple[str, ...], NonEmpty] | None = described(None, "For a URL: the schemes it may have.", examples=[["postgresql"]])
+    forbidden: Annotated[tuple[str, ...], NonEmpty] | None = described(
+        None, "Values it must not have, any case.", examples=[["changeme"]]
+    )
+    schemes: Annotated[tuple[str, ...], NonEmpty] | None = described(
+        None, "For a URL: the schemes it may have.", examples=[["postgresql"]]
+    )
     separator: Annotated[str, Field(min_length=1, max_length=3)] | None = described(None, "For a list: what separates elements; without it they are split like shell words.")  # fmt: skip
     secret: bool = described(False, "Its value is never shown.")
-    from_file: bool = described(False, "It may be given in a file: NAME_FILE names it, or /run/secrets/<name in lower case>.")
+    from_file: bool = described(
+        False, "It may be given in a file: NAME_FILE names it, or /run/secrets/<name in lower case>."
+    )
     generate: Generate | None = described(None, "Made at the first start when it is given nowhere, and kept.")
-    conflicts: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(None, "Variables that must not be set beside it.")
-    requires: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(None, "Variables that must be set when it is.")
-    renamed_to: VariableName | None = described(None, "Its new name; the old one still works and is warned about.")
-    removed: str | Literal[True] | None = described(None, "It has no effect any more: setting it is an error with this message.")
+    conflicts: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(
+        None, "Variables that must not be set beside it."
+    )
+    requires: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(
+        None, "Variables that must be set when it is."
+    )
+    renamed_to: VariableName | None = described(
+        None, "Its new name; the old one still works and is warned about."
+    )
+    removed: str | Literal[True] | None = described(
+        None, "It has no effect any more: setting it is an error with this message."
+    )
     unset: bool = described(False, "It is not handed to the server.")
 
     @property
@@ -125,24 +149,43 @@ class Variable(Requirement):
         if value is None or isinstance(value, Interpolated):
             return None
         if self.type not in ("integer", "number", "port", "duration", "size"):
-            raise problem("ORC113", f"`{name}` has no meaning for type `{self.type}`", "it needs type integer, number, port, duration or size", name)
+            raise problem(
+                "ORC113",
+                f"`{name}` has no meaning for type `{self.type}`",
+                "it needs type integer, number, port, duration or size",
+                name,
+            )
         if self.type == "duration":
             return parse_duration(value)
         if self.type == "size":
             return float(parse_size(value))
         if isinstance(value, str):
-            raise problem("ORC102", f"`{name}` must be a number for type `{self.type}`, got `{value}`", "write it without quotes", name)
+            raise problem(
+                "ORC102",
+                f"`{name}` must be a number for type `{self.type}`, got `{value}`",
+                "write it without quotes",
+                name,
+            )
         return float(value)
 
     def _only_for_type(self) -> None:
         if self.schemes and self.type != "url":
-            raise problem("ORC113", f"`schemes` has no meaning for type `{self.type}`", "add `type: url`", "schemes")
+            raise problem(
+                "ORC113", f"`schemes` has no meaning for type `{self.type}`", "add `type: url`", "schemes"
+            )
         if self.separator and self.type != "list":
-            raise problem("ORC113", f"`separator` has no meaning for type `{self.type}`", "add `type: list`", "separator")
+            raise problem(
+                "ORC113",
+                f"`separator` has no meaning for type `{self.type}`",
+                "add `type: list`",
+                "separator",
+            )
 
     def _alone(self) -> None:
         if self.renamed_to and self.removed:
-            raise problem("ORC113", "`renamed_to` and `removed` exclude each other", "keep one of them", "removed")
+            raise problem(
+                "ORC113", "`renamed_to` and `removed` exclude each other", "keep one of them", "removed"
+            )
         if self.generate and not self.secret:
             raise problem("ORC113", "a generated value must be a secret", "add `secret: true`", "generate")
 
@@ -152,7 +195,9 @@ class Variable(Requirement):
                 continue
             wrong = self.judge(as_text(value, self.separator))
             if wrong is not None:
-                raise problem("ORC124", f"the default does not keep the contract: {wrong[1]}", wrong[2], "default")
+                raise problem(
+                    "ORC124", f"the default does not keep the contract: {wrong[1]}", wrong[2], "default"
+                )
 
     def default_values(self) -> tuple[Any, ...]:
         """Every value the default may come to."""
@@ -172,7 +217,11 @@ class Variable(Requirement):
         try:
             value = READERS[self.type](text)
         except (ValueError, TypeError) as error:
-            return "invalid", f"{shown} is not {ARTICLES[self.type]}", str(error) if self.type == "json" and not self.secret else EXAMPLES[self.type]
+            return (
+                "invalid",
+                f"{shown} is not {ARTICLES[self.type]}",
+                str(error) if self.type == "json" and not self.secret else EXAMPLES[self.type],
+            )
         return self._judge_range(value, shown)
 
     def _judge_range(self, value: Any, shown: str) -> tuple[str, str, str] | None:
@@ -182,7 +231,13 @@ class Variable(Requirement):
         if high is not None and value > high:
             return "invalid", f"{shown} is more than {self.max}", f"{self.max} or less"
         if self.schemes and self.type == "url" and value not in self.schemes:
-            return "invalid", f"{shown} has the scheme `{value}`" if not self.secret else f"the value has the scheme `{value}`", f"one of {_listed(self.schemes)}"
+            return (
+                "invalid",
+                f"{shown} has the scheme `{value}`"
+                if not self.secret
+                else f"the value has the scheme `{value}`",
+                f"one of {_listed(self.schemes)}",
+            )
         return None
 
     def _judge_rules(self, text: str, shown: str) -> tuple[str, str, str] | None:
@@ -192,10 +247,22 @@ class Variable(Requirement):
             return "forbidden", f"{shown} is a forbidden value", "set a value of your own"
         if self.pattern is not None and not (matches := _is_whole(self.pattern, text)):
             if matches is None:
-                return "invalid", f"the pattern `{self.pattern}` takes too long on {shown}", "do not repeat a group that repeats something itself"
-            return "invalid", f"{shown} does not match `{self.pattern}`", "the pattern must match the whole text"
+                return (
+                    "invalid",
+                    f"the pattern `{self.pattern}` takes too long on {shown}",
+                    "do not repeat a group that repeats something itself",
+                )
+            return (
+                "invalid",
+                f"{shown} does not match `{self.pattern}`",
+                "the pattern must match the whole text",
+            )
         if self.min_length is not None and len(text) < self.min_length:
-            return "invalid", f"the value has {len(text)} characters, at least {self.min_length} are needed", ""
+            return (
+                "invalid",
+                f"the value has {len(text)} characters, at least {self.min_length} are needed",
+                "",
+            )
         return None
 
     def elements(self, text: str) -> list[str]:
@@ -284,7 +351,10 @@ def _json(text: str) -> Any:
 
 
 def _email(text: str) -> str:
-    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text) is None and re.fullmatch(r"[^@\s]+@localhost", text) is None:
+    if (
+        re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text) is None
+        and re.fullmatch(r"[^@\s]+@localhost", text) is None
+    ):
         raise ValueError(text)
     return text
 

@@ -19,4 +19,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("orchestrator.spec.spec" if name == "Spec" else "orchestrator.spec.loading"), name)
+    return getattr(
+        import_module("orchestrator.spec.spec" if name == "Spec" else "orchestrator.spec.loading"), name
+    )

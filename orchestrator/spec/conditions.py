@@ -22,7 +22,11 @@ def decode_condition(value: Any) -> Condition:
 
 def _conditions(value: Any) -> Any:
     if not isinstance(value, tuple) or not value:
-        raise problem("ORC118", "expected a list of conditions that is not empty", "for example [{variable: DEBUG, is: true}]")
+        raise problem(
+            "ORC118",
+            "expected a list of conditions that is not empty",
+            "for example [{variable: DEBUG, is: true}]",
+        )
     return tuple(decode_condition(each) for each in value)
 
 
@@ -39,10 +43,15 @@ class Variable(Condition):
 
     variable: VariableName = described(..., "The variable's name.", examples=["RUN_MIGRATIONS"])
     is_: Literal["set", "unset", "empty", "true", "false"] | bool | None = described(
-        None, "What it must be. `true` and `false` read the usual words for booleans; unset and empty are neither.", alias="is", examples=[True]
+        None,
+        "What it must be. `true` and `false` read the usual words for booleans; unset and empty are neither.",
+        alias="is",
+        examples=[True],
     )
     equals: Scalar | None = described(None, "The text it must equal.")
-    in_: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(None, "The texts of which it must be one.", alias="in")
+    in_: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(
+        None, "The texts of which it must be one.", alias="in"
+    )
     matches: Pattern | None = described(None, "The regular expression that must be found in it.")
 
     @model_validator(mode="after")
@@ -64,8 +73,14 @@ class Exists(Condition):
 class Succeeds(Condition):
     """A command that says yes or no by its exit code; anything else it does is a failure, never no."""
 
-    succeeds: Argv = described(..., "The command and its arguments. Exit code 0 is yes.", examples=[["python", "-m", "app.is_migrated"]])
-    no_codes: Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], NonEmpty] = described((1,), "The exit codes that are no.")
+    succeeds: Argv = described(
+        ...,
+        "The command and its arguments. Exit code 0 is yes.",
+        examples=[["python", "-m", "app.is_migrated"]],
+    )
+    no_codes: Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], NonEmpty] = described(
+        (1,), "The exit codes that are no."
+    )
     timeout: Duration | None = described(None, "How long the command may take.")
 
 
@@ -78,7 +93,9 @@ class Role(Condition):
 class Environment(Condition):
     """The environment of this start, as `--env` names it."""
 
-    environment: str | Words = described(..., "An environment, or a list of which it must be one.", examples=["production"])
+    environment: str | Words = described(
+        ..., "An environment, or a list of which it must be one.", examples=["production"]
+    )
 
 
 class Root(Condition):
@@ -90,7 +107,9 @@ class Root(Condition):
 class Package(Condition):
     """A distribution that is installed."""
 
-    package: str = described(..., "A requirement (PEP 508) that must be satisfied, such as orjson.", examples=["orjson"])
+    package: str = described(
+        ..., "A requirement (PEP 508) that must be satisfied, such as orjson.", examples=["orjson"]
+    )
 
 
 class Step(Condition):
@@ -99,25 +118,33 @@ class Step(Condition):
     fixed = frozenset({"step"})
 
     step: str = described(..., "The step's name.", examples=["migrate"])
-    is_: Literal["ok", "healed", "degraded", "warned", "failed", "blocked", "skipped"] = described("ok", "Its state.", alias="is")
+    is_: Literal["ok", "healed", "degraded", "warned", "failed", "blocked", "skipped"] = described(
+        "ok", "Its state.", alias="is"
+    )
 
 
 class All(Condition):
     """Every condition of a list holds."""
 
-    all_: Conditions = described(..., "Conditions that must all hold.", alias="all", examples=[[{"root": True}, {"exists": "/data"}]])
+    all_: Conditions = described(
+        ..., "Conditions that must all hold.", alias="all", examples=[[{"root": True}, {"exists": "/data"}]]
+    )
 
 
 class AnyOf(Condition):
     """At least one condition of a list holds."""
 
-    any_: Conditions = described(..., "Conditions of which one must hold.", alias="any", examples=[[{"role": "web"}, {"role": "api"}]])
+    any_: Conditions = described(
+        ..., "Conditions of which one must hold.", alias="any", examples=[[{"role": "web"}, {"role": "api"}]]
+    )
 
 
 class Not(Condition):
     """A condition does not hold."""
 
-    not_: AnyCondition = described(..., "The condition that must not hold.", alias="not", examples=[{"exists": "state/migrated"}])
+    not_: AnyCondition = described(
+        ..., "The condition that must not hold.", alias="not", examples=[{"exists": "state/migrated"}]
+    )
 
 
 def _key(kind: type[Condition]) -> str:

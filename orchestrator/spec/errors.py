@@ -22,7 +22,9 @@ _TYPES = {
     "bool_type": "true or false", "list_type": "a list", "tuple_type": "a list", "dict_type": "a mapping",
     "model_type": "a mapping", "none_required": "nothing", "mapping_type": "a mapping",
 }  # fmt: skip
-_OF_VALUES = frozenset({"ORC102", "ORC103", "ORC105", "ORC106", "ORC107", "ORC108", "ORC109", "ORC115", "ORC117", "ORC124"})
+_OF_VALUES = frozenset(
+    {"ORC102", "ORC103", "ORC105", "ORC106", "ORC107", "ORC108", "ORC109", "ORC115", "ORC117", "ORC124"}
+)
 
 
 def translate(error: ValidationError, places: Places, data: Any, findings: Findings) -> None:
@@ -35,7 +37,9 @@ def translate(error: ValidationError, places: Places, data: Any, findings: Findi
             by_path.setdefault((path, of_key), []).append(line)
     told = _Told(findings, places, data)
     for (path, of_key), lines in by_path.items():
-        if len(lines) > 1 and all(each["type"] in _TYPES or each["type"] == "literal_error" for each in lines):
+        if len(lines) > 1 and all(
+            each["type"] in _TYPES or each["type"] == "literal_error" for each in lines
+        ):
             told.put(path, *_one_of_types(path, lines, told.node(path)))
         else:
             for line in lines:
@@ -78,7 +82,9 @@ class _Told:
             return code, f"{message}: {made}", quote
         if code in ("ORC102", "ORC105", "ORC106", "ORC107"):
             message = message.replace(f"`{node.value}`", f"`{node.raw}`")
-            hint = hint.replace(f'"{node.value}"', f'"{node.raw}"').replace(f">={node.value}", f">={node.raw}")
+            hint = hint.replace(f'"{node.value}"', f'"{node.raw}"').replace(
+                f">={node.value}", f">={node.raw}"
+            )
         return code, message, hint
 
     def _place(self, code: str, node: Node, path: Path, *, key: bool) -> Place:
@@ -86,7 +92,9 @@ class _Told:
         if code == "ORC101":
             first = node.place
             return Place(first.file, first.line, first.column, first.line, first.column + 1)
-        at_key = key or code == "ORC104" or (code in ("ORC112", "ORC113") and node.value.__class__ is not dict)
+        at_key = (
+            key or code == "ORC104" or (code in ("ORC112", "ORC113") and node.value.__class__ is not dict)
+        )
         return self.places.key(path) if path and at_key and isinstance(path[-1], str) else node.place
 
     def settle(self) -> None:
@@ -105,7 +113,11 @@ def _follows(line: Any, path: Path) -> bool:
 def _unknown_yet(kind: str, path: Path, data: Any) -> bool:
     """Whether the value is made of variables that only a start knows: then its type is no mistake yet."""
     value = _value_at(path, data)
-    return isinstance(value, Interpolated) and not value.known and not kind.startswith(("ORC2", "ORC101", "ORC104", "ORC111", "ORC112", "ORC113"))
+    return (
+        isinstance(value, Interpolated)
+        and not value.known
+        and not kind.startswith(("ORC2", "ORC101", "ORC104", "ORC111", "ORC112", "ORC113"))
+    )
 
 
 def _value_at(path: Path, data: Any) -> Any:
@@ -147,7 +159,11 @@ def _one_of_types(path: Path, lines: list[Any], node: Node) -> tuple[str, str, s
     expected: list[str] = []
     for line in lines:
         literal = line["type"] == "literal_error"
-        words = _quoted(line["ctx"]["expected"]).replace(" or ", ", ").split(", ") if literal else [_TYPES[line["type"]]]
+        words = (
+            _quoted(line["ctx"]["expected"]).replace(" or ", ", ").split(", ")
+            if literal
+            else [_TYPES[line["type"]]]
+        )
         expected.extend(each for each in words if each not in expected)
     if "`true`" in expected and "true or false" in expected:
         expected.remove("true or false")
@@ -163,15 +179,27 @@ def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, 
     if kind.startswith("ORC"):
         return kind, _named(kind, context["message"], path, told), context.get("hint", "")
     if of_key:
-        return "ORC109", f"{_key_of(path)} cannot be named `{path[-1] if path else ''}`", _pattern_hint(context)
+        return (
+            "ORC109",
+            f"{_key_of(path)} cannot be named `{path[-1] if path else ''}`",
+            _pattern_hint(context),
+        )
     subject = _subject(path)
     found = words_for(_found(path, told, line["input"]))
-    if kind in ("int_type", "float_type", "bool_type") and isinstance(line["input"], str) and found != "a mapping":
+    if (
+        kind in ("int_type", "float_type", "bool_type")
+        and isinstance(line["input"], str)
+        and found != "a mapping"
+    ):
         found = f'the text "{line["input"]}"'
     if kind in _TYPES:
         return "ORC102", f"{subject} expects {_TYPES[kind]}, got {found}", _type_hint(kind, line["input"])
     if kind in ("literal_error", "enum"):
-        return "ORC103", f"{subject} expects {_quoted(context['expected'])}, got {found}", _near(context["expected"], line["input"])
+        return (
+            "ORC103",
+            f"{subject} expects {_quoted(context['expected'])}, got {found}",
+            _near(context["expected"], line["input"]),
+        )
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         bound = {"greater_than": ("more than", "gt"), "greater_than_equal": ("at least", "ge"),
                  "less_than": ("less than", "lt"), "less_than_equal": ("at most", "le")}[kind]  # fmt: skip

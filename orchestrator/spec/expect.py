@@ -17,10 +17,16 @@ def _matcher(value: Any) -> Any:
     """A plain value means equality; a mapping names operators, all of which must hold."""
     if isinstance(value, dict):
         if not value:
-            raise problem("ORC119", "an empty matcher matches everything", "name an operator, for example `{contains: ok}`")
+            raise problem(
+                "ORC119",
+                "an empty matcher matches everything",
+                "name an operator, for example `{contains: ok}`",
+            )
         return Matcher.model_validate(value)
     if isinstance(value, tuple) and not value:
-        raise problem("ORC115", "an empty list is no expectation", "list what is expected, or take the line out")
+        raise problem(
+            "ORC115", "an empty list is no expectation", "list what is expected, or take the line out"
+        )
     return value
 
 
@@ -46,15 +52,21 @@ class Matcher(Model):
     noun = "matcher"
 
     in_: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(None, "One of these values.", alias="in")
-    contains: Scalar | None = described(None, "A text that contains this text, or a list that contains this value.")
-    matches: Pattern | None = described(None, "A text in which this regular expression is found; bounded in time.")
+    contains: Scalar | None = described(
+        None, "A text that contains this text, or a list that contains this value."
+    )
+    matches: Pattern | None = described(
+        None, "A text in which this regular expression is found; bounded in time."
+    )
     starts_with: str | None = described(None, "A text that starts with this text.")
     gt: int | float | None = described(None, "A number greater than this.")
     ge: int | float | None = described(None, "A number greater than or equal to this.")
     lt: int | float | None = described(None, "A number less than this.")
     le: int | float | None = described(None, "A number less than or equal to this.")
     length: AnyMatcher = described(None, "The length of a text, a list or a mapping.")
-    version: Specifier | None = described(None, 'A version that satisfies this specifier (PEP 440), such as ">=0.3".')
+    version: Specifier | None = described(
+        None, 'A version that satisfies this specifier (PEP 440), such as ">=0.3".'
+    )
     not_: AnyMatcher = described(None, "Not this.", alias="not")
     any_: Annotated[Any, PlainValidator(_matchers), WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AnyMatcher"}})] = described(None, "At least one of these matchers holds.", alias="any")  # fmt: skip
     all_: Annotated[Any, PlainValidator(_matchers), WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AnyMatcher"}})] = described(None, "All of these matchers hold.", alias="all")  # fmt: skip
@@ -71,7 +83,11 @@ def _one_status(value: Any) -> StatusRange:
     found = _STATUS_RANGE.match(value) if isinstance(value, str) else None
     if found is None:
         shown = value if isinstance(value, str) else type(value).__name__
-        raise problem("ORC119", f"expected an HTTP status, got `{shown}`", 'a number, a list of numbers, or a range such as "200-299"')
+        raise problem(
+            "ORC119",
+            f"expected an HTTP status, got `{shown}`",
+            'a number, a list of numbers, or a range such as "200-299"',
+        )
     low, high = int(found.group(1)), int(found.group(2))
     if low > high:
         raise problem("ORC124", f"the range `{value}` is empty", f'write "{high}-{low}"')
@@ -96,13 +112,17 @@ _STATUS_SCHEMA = {
 Status = Annotated[
     tuple[StatusRange, ...],
     PlainValidator(_status),
-    WithJsonSchema({"anyOf": [*_STATUS_SCHEMA["anyOf"], {"type": "array", "minItems": 1, "items": _STATUS_SCHEMA}]}),
+    WithJsonSchema(
+        {"anyOf": [*_STATUS_SCHEMA["anyOf"], {"type": "array", "minItems": 1, "items": _STATUS_SCHEMA}]}
+    ),
 ]
 
 
 def _some(value: dict[str, Any]) -> dict[str, Any]:
     if not value:
-        raise problem("ORC115", "an empty mapping expects nothing", "name what is expected, or take the line out")
+        raise problem(
+            "ORC115", "an empty mapping expects nothing", "name what is expected, or take the line out"
+        )
     return value
 
 
@@ -114,11 +134,13 @@ class Expect(Model):
 
     noun = "expectation"
 
-    status: Status | None = described(None, "The status: a number, a list, or a range such as 200-299.", examples=[200, "200-299"])
+    status: Status | None = described(
+        None, "The status: a number, a list, or a range such as 200-299.", examples=[200, "200-299"]
+    )
     headers: Matchers | None = described(None, "Headers by name (any case), each with a matcher.")
     body: AnyMatcher = described(None, "A matcher for the body as text; 64 KiB of it are read.")
     json_: Matchers | None = described(None, "Values of the JSON body by dotted path, such as `items.0.name`, each with a matcher.", alias="json")  # fmt: skip
     max_time: Duration | None = described(None, "The answer must be complete within this time.")
-    schema_: PathText | None = described(None, "A file with a JSON Schema that the JSON body satisfies.", alias="schema")
-
-
+    schema_: PathText | None = described(
+        None, "A file with a JSON Schema that the JSON body satisfies.", alias="schema"
+    )

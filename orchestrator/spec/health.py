@@ -33,19 +33,31 @@ class Endpoint(Model):
 
     path: UrlPath | None = described(None, "The path that is asked.", examples=["/ready"])
     port: Port | None = described(None, "The port, where it is not the launch's.")
-    scheme: Literal["http", "https"] = described("http", "The scheme. The certificate of a service's own endpoint is not verified.")
-    host_header: str | None = described(None, "The Host header, for servers that check it.", examples=["shop.example.org"])
+    scheme: Literal["http", "https"] = described(
+        "http", "The scheme. The certificate of a service's own endpoint is not verified."
+    )
+    host_header: str | None = described(
+        None, "The Host header, for servers that check it.", examples=["shop.example.org"]
+    )
     method: Literal["GET", "HEAD", "POST", "OPTIONS"] = described("GET", "The method.")
     headers: dict[str, str] | None = described(None, "More headers.")
     timeout: Duration | None = described(None, "How long an answer may take; 2s by default.")
-    expect: Expect | None = described(None, "What the answer must look like; without it a status of 200 to 299.")
+    expect: Expect | None = described(
+        None, "What the answer must look like; without it a status of 200 to 299."
+    )
     command: Argv | None = described(None, "A command that must end with 0, for services that serve no HTTP.")
-    heartbeat: Heartbeat | None = described(None, "A file that must be young, for services that serve no HTTP.")
+    heartbeat: Heartbeat | None = described(
+        None, "A file that must be young, for services that serve no HTTP."
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Endpoint:
         if sum(each is not None for each in (self.path, self.command, self.heartbeat)) != 1:
-            raise problem("ORC111", "a health endpoint has exactly one of `path`, `command`, `heartbeat`", "for example `ready: /ready`")
+            raise problem(
+                "ORC111",
+                "a health endpoint has exactly one of `path`, `command`, `heartbeat`",
+                "for example `ready: /ready`",
+            )
         if self.path is None and (self.expect or self.headers or self.port):
             raise problem("ORC113", "`expect`, `headers` and `port` belong to a `path`", "take them out")
         return self
@@ -56,7 +68,9 @@ class Watch(Model):
 
     interval: Duration = described(10.0, "How often.", examples=["10s"])
     failures: Annotated[int, Field(ge=1, le=100)] = described(3, "So many failures in a row make it unwell.")
-    successes: Annotated[int, Field(ge=1, le=100)] = described(1, "So many successes in a row make it well again.")
+    successes: Annotated[int, Field(ge=1, le=100)] = described(
+        1, "So many successes in a row make it well again."
+    )
 
 
 def _watch(value: Any) -> Any:
@@ -73,12 +87,22 @@ class Health(Model):
     noun = "health"
     fixed = frozenset({"endpoints", "on_failure"})
 
-    live: Endpoint | None = described(None, "Whether the process is alive: never asks a dependency.", examples=["/live"])
+    live: Endpoint | None = described(
+        None, "Whether the process is alive: never asks a dependency.", examples=["/live"]
+    )
     ready: Endpoint | None = described(None, "Whether it can serve.", examples=["/ready"])
-    endpoints: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Endpoint] | None = described(None, "More endpoints by name.")
-    deadline: Duration | None = described(None, "From the launch to the first ready; 60s by default.", examples=["60s"])
-    watch: Annotated[Any, PlainValidator(_watch), LazySchema("watch")] = described(None, "Asking again while it runs; off by default.")
-    on_failure: Actions | None = described(None, "What is done when it never becomes ready, or the watch fails.")
+    endpoints: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Endpoint] | None = described(
+        None, "More endpoints by name."
+    )
+    deadline: Duration | None = described(
+        None, "From the launch to the first ready; 60s by default.", examples=["60s"]
+    )
+    watch: Annotated[Any, PlainValidator(_watch), LazySchema("watch")] = described(
+        None, "Asking again while it runs; off by default."
+    )
+    on_failure: Actions | None = described(
+        None, "What is done when it never becomes ready, or the watch fails."
+    )
 
     def named(self) -> Iterator[tuple[str, Endpoint]]:
         """All endpoints with their names."""

@@ -20,7 +20,9 @@ class Retry(Model):
     noun = "retry"
 
     initial: Duration | None = described(None, "The delay after the first attempt.", examples=["50ms"])
-    factor: Annotated[float, Field(ge=1, le=100)] | None = described(None, "What each delay is multiplied with.")
+    factor: Annotated[float, Field(ge=1, le=100)] | None = described(
+        None, "What each delay is multiplied with."
+    )
     max: Duration | None = described(None, "The longest delay.", examples=["5s"])
     jitter: Literal["full", "none"] | None = described(None, "`full` draws each delay between nothing and its length, so that replicas do not arrive together.")  # fmt: skip
     times: Positive | None = described(None, "At most so many attempts.")
@@ -59,7 +61,9 @@ def decode_action(value: Any) -> Action:
         if value in FALLBACKS.built_in:
             return cast("Action", FALLBACKS.load(value).model_validate({value: None}))
         return Named(name=str(value))
-    names = FALLBACKS.names(plugins=isinstance(value, dict) and not any(key in FALLBACKS.built_in for key in value))
+    names = FALLBACKS.names(
+        plugins=isinstance(value, dict) and not any(key in FALLBACKS.built_in for key in value)
+    )
     return cast("Action", keyed(value, "fallback action", names, (), FALLBACKS.load))
 
 
@@ -68,7 +72,9 @@ def decode_actions(value: Any) -> tuple[Action, ...]:
     if not isinstance(value, tuple):
         return (decode_action(value),)
     if not value:
-        raise problem("ORC115", "an empty list of fallback actions does nothing", "name an action, or take the line out")
+        raise problem(
+            "ORC115", "an empty list of fallback actions does nothing", "name an action, or take the line out"
+        )
     return ListOfActions.model_validate({"actions": value}).actions
 
 
@@ -92,12 +98,20 @@ class Item(Model):
         None, "The item's id, where the one made of its kind and name will not do."
     )
     why: str | None = described(None, "Why the service needs it; said with every failure.")
-    needs: tuple[str, ...] = described((), "Ids of items that must be well before this one is tried.", examples=[["wait:db"]])
-    when: AnyCondition | None = described(None, "The item is skipped unless this condition holds.", examples=[{"environment": "production"}])
+    needs: tuple[str, ...] = described(
+        (), "Ids of items that must be well before this one is tried.", examples=[["wait:db"]]
+    )
+    when: AnyCondition | None = described(
+        None, "The item is skipped unless this condition holds.", examples=[{"environment": "production"}]
+    )
     timeout: Duration | None = described(None, "How long one attempt may take.", examples=["2s"])
     deadline: Duration | None = described(None, "How long all attempts together may take.", examples=["60s"])
     retry: Retry | None = described(None, "How attempts follow one another.")
-    on_failure: Actions | None = described(None, "What is done when it fails, in order; the default is the spec's `on_failure`.", examples=[{"degrade": "search"}])
+    on_failure: Actions | None = described(
+        None,
+        "What is done when it fails, in order; the default is the spec's `on_failure`.",
+        examples=[{"degrade": "search"}],
+    )
 
     @property
     def title(self) -> str:

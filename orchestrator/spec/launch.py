@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
+from orchestrator.document.plain import Interpolated
+from orchestrator.document.scalars import resolve
 from orchestrator.spec.item import Actions
 from orchestrator.spec.model import LazySchema, Model, described, problem
 from orchestrator.spec.types import (
@@ -26,14 +28,20 @@ Count = Annotated[int, Field(ge=1, le=1024)]
 class Computed(Model):
     """A number of workers computed from what the container may use."""
 
-    per_cpu: Annotated[float, Field(gt=0, le=64)] | None = described(None, "Workers for each CPU of the quota.")
+    per_cpu: Annotated[float, Field(gt=0, le=64)] | None = described(
+        None, "Workers for each CPU of the quota."
+    )
     min: Count = described(1, "At least so many.")
     max: Count | None = described(None, "At most so many.")
-    memory_each: Size | None = described(None, "The memory one worker needs: never more workers than fit in the limit.", examples=["150MB"])
+    memory_each: Size | None = described(
+        None, "The memory one worker needs: never more workers than fit in the limit.", examples=["150MB"]
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Computed:
-        if isinstance(self.min, int) and isinstance(self.max, int) and self.min > self.max:  # else one is still `${…}`
+        if (
+            isinstance(self.min, int) and isinstance(self.max, int) and self.min > self.max
+        ):  # else one is still `${…}`
             raise problem("ORC124", f"`min` {self.min} is greater than `max` {self.max}", "swap them", "min")
         return self
 
@@ -47,13 +55,32 @@ def _workers(value: Any) -> Any:
         if 1 <= value <= 1024:
             return value
         raise problem("ORC105", f"workers are 1 to 1024, got `{value}`", "")
-    raise problem("ORC102", "`workers` is a number, `auto`, or {per_cpu, min, max, memory_each}", "for example 2")
+    raise problem(
+        "ORC102", "`workers` is a number, `auto`, or {per_cpu, min, max, memory_each}", "for example 2"
+    )
+
+
+def _of_variables(value: Any) -> Any:
+    """Values of variables are text; an option that is a number or a boolean reads them as YAML would."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _read(each) if isinstance(each, Interpolated) and each.known else each
+        for key, each in value.items()
+    }
+
+
+def _read(text: str) -> Any:
+    value, trap = resolve(text)
+    return text if trap or value is None else value
 
 
 class Shutdown(Model):
     """How the server is ended."""
 
-    drain: Duration = described(0.0, "How long readiness is off before the server is told to stop.", examples=["5s"])
+    drain: Duration = described(
+        0.0, "How long readiness is off before the server is told to stop.", examples=["5s"]
+    )
     grace: Duration = described(8.0, "How long it may take to end; then it is killed.", examples=["20s"])
 
 
@@ -72,7 +99,9 @@ class Arguments(Model):
 
     shorthand = "policy"
 
-    policy: Literal["append", "replace", "forbid"] = described("append", "Appended to the command, instead of it, or an error.")
+    policy: Literal["append", "replace", "forbid"] = described(
+        "append", "Appended to the command, instead of it, or an error."
+    )
 
 
 class Launch(Model):
@@ -83,23 +112,44 @@ class Launch(Model):
     fixed = frozenset({"server", "mode", "importer"})
     alternatives: ClassVar = (("app",), ("command",))
 
-    app: AppReference | None = described(None, "The application, `module:attribute`.", examples=["app.main:app"])
+    app: AppReference | None = described(
+        None, "The application, `module:attribute`.", examples=["app.main:app"]
+    )
     factory: bool = described(False, "The attribute is a function that makes the application.")
-    server: Literal["uvicorn", "gunicorn", "granian", "hypercorn"] = described("uvicorn", "The server that serves it.")
+    server: Literal["uvicorn", "gunicorn", "granian", "hypercorn"] = described(
+        "uvicorn", "The server that serves it."
+    )
     command: Argv | None = described(None, "A command instead of a server and an app.")
-    arguments: Literal["append", "replace", "forbid"] | None = described(None, "What words behind `run ROLE --` do to the command.")
+    arguments: Literal["append", "replace", "forbid"] | None = described(
+        None, "What words behind `run ROLE --` do to the command."
+    )
     host: str = described("0.0.0.0", "The address to listen on.")
-    port: AnyPort | None = described(None, "The port to listen on; 0 takes a free one. 8000 where an app is launched and nothing is said.")
+    port: AnyPort | None = described(
+        None, "The port to listen on; 0 takes a free one. 8000 where an app is launched and nothing is said."
+    )
     unix: PathText | None = described(None, "A socket path to listen on instead.")
     workers: Annotated[Any, PlainValidator(_workers), LazySchema("workers")] = described(
         None, "How many processes serve: a number, `auto`, or {per_cpu, min, max, memory_each}."
     )
-    options: dict[str, Scalar | None | Annotated[tuple[Scalar, ...], NonEmpty]] | None = described(
-        None, "The server's own options, checked against its real list.", examples=[{"log_level": "info", "proxy_headers": True}]
+    options: (
+        Annotated[
+            dict[str, Scalar | Annotated[tuple[Scalar, ...], NonEmpty] | None], BeforeValidator(_of_variables)
+        ]
+        | None
+    ) = described(
+        None,
+        "The server's own options, checked against its real list.",
+        examples=[{"log_level": "info", "proxy_headers": True}],
     )
-    mode: Literal["supervise", "exec"] = described("supervise", "`supervise`: a small supervisor stays; `exec`: the server takes the engine's place.")
-    importer: Literal["fork", "exec"] = described("fork", "How the importing process is started; `exec` for agents that must be first.")
-    preload: bool | None = described(None, "Import before the workers are forked; the default asks whether that is safe.")
+    mode: Literal["supervise", "exec"] = described(
+        "supervise", "`supervise`: a small supervisor stays; `exec`: the server takes the engine's place."
+    )
+    importer: Literal["fork", "exec"] = described(
+        "fork", "How the importing process is started; `exec` for agents that must be first."
+    )
+    preload: bool | None = described(
+        None, "Import before the workers are forked; the default asks whether that is safe."
+    )
     user: str | None = described(None, "Who runs it when started as root; the spec's `user` by default.")
     umask: Mode | None = described(None, "Its file mode creation mask.", examples=["0027"])
     cwd: PathText | None = described(None, "Its working directory, first on the app's sys.path.")
@@ -121,7 +171,12 @@ class Launch(Model):
         if self.command is not None:
             for name in ("factory", "options", "workers", "preload"):
                 if getattr(self, name):
-                    raise problem("ORC113", f"`{name}` has no meaning for a command", "write it as an argument of the command", name)
+                    raise problem(
+                        "ORC113",
+                        f"`{name}` has no meaning for a command",
+                        "write it as an argument of the command",
+                        name,
+                    )
         if self.unix is not None and isinstance(self.port, int):
             raise problem("ORC113", "`unix` and `port` exclude each other", "keep one of them", "unix")
         return self

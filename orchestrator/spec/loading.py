@@ -40,7 +40,9 @@ class SpecError(Exception):
     """A spec that cannot be used. `diagnostics` has every problem, `sources` the texts for excerpts."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic], sources: Mapping[str, str]) -> None:
-        super().__init__("\n".join(f"{each.place}: {each.severity}[{each.code}]: {each.message}" for each in diagnostics))
+        super().__init__(
+            "\n".join(f"{each.place}: {each.severity}[{each.code}]: {each.message}" for each in diagnostics)
+        )
         self.diagnostics = tuple(diagnostics)
         self.sources = dict(sources)
 
@@ -190,7 +192,9 @@ def _inside(inner: Place, outer: Place) -> bool:
     return inner.file == outer.file and start <= (inner.line, inner.column) < end
 
 
-def _validated(tree: Node, findings: Findings, overlays: Callable[[], list[str]]) -> tuple[Spec | None, Places]:
+def _validated(
+    tree: Node, findings: Findings, overlays: Callable[[], list[str]]
+) -> tuple[Spec | None, Places]:
     """Decodes the top level and every role over it, and checks what refers to what in each."""
     from orchestrator.spec.references import Known, check, unused
 
@@ -239,7 +243,9 @@ def _identity(path: Path, node: Node) -> str | None:
     if isinstance(value, dict):
         value = {key: each.value for key, each in value.items()}
     found = identify(section, value)
-    return found if isinstance(found, str) else None  # what else a broken item names is found when it is decoded
+    return (
+        found if isinstance(found, str) else None
+    )  # what else a broken item names is found when it is decoded
 
 
 def _section(path: Path) -> str:
@@ -284,7 +290,9 @@ def _without(data: Any, places: Places, found: Sequence[Diagnostic]) -> tuple[Sp
     from orchestrator.document.node import steps_of
 
     rest, broken, gone = dict(data), set[str](), dict[str, set[int]]()
-    for path in {tuple(steps_of(each.pointer)) for each in found if each.severity == "error" and each.pointer}:
+    for path in {
+        tuple(steps_of(each.pointer)) for each in found if each.severity == "error" and each.pointer
+    }:
         section = path[0]
         inner = rest.get(section)
         if section in ITEM_LISTS and len(path) > 1 and path[1].isdigit() and isinstance(inner, tuple):

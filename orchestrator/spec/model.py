@@ -42,7 +42,9 @@ def problem(code: str, message: str, hint: str = "", key: str | int = "") -> Pyd
 class Model(BaseModel):
     """A mapping of the spec. Unknown keys are errors, `x-…` keys are dropped, nothing is coerced silently."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, defer_build=True, arbitrary_types_allowed=True
+    )
 
     shorthand: ClassVar[str | None] = None
     """The field that a plain string stands for."""
@@ -110,7 +112,11 @@ def _not_here(model: type[Model], name: str) -> PydanticCustomError:
     key = model.model_fields[name].alias or name
     if name in model.why_fixed:
         return problem("ORC219", *model.why_fixed[name])
-    return problem("ORC219", f"`{key}` cannot hold `${{…}}`: it is needed before any value is known", "write the value itself")
+    return problem(
+        "ORC219",
+        f"`{key}` cannot hold `${{…}}`: it is needed before any value is known",
+        "write the value itself",
+    )
 
 
 def _line(error: PydanticCustomError, loc: tuple[int | str, ...], value: Any) -> InitErrorDetails:
@@ -121,25 +127,45 @@ def _unknown_key(model: type[Model], key: str) -> PydanticCustomError:
     from orchestrator.diagnostics.suggest import closest
 
     near = closest(key, model.keys())
-    hint = f"did you mean `{near}`?" if near else "the keys are " + ", ".join(f"`{each}`" for each in model.keys())
+    hint = (
+        f"did you mean `{near}`?"
+        if near
+        else "the keys are " + ", ".join(f"`{each}`" for each in model.keys())
+    )
     return problem("ORC104", f"unknown key `{key}` in {model.noun or _noun(model)}", hint)
 
 
 def _missing_key(model: type[Model], key: str) -> PydanticCustomError:
     field = next((each for name, each in model.model_fields.items() if key in (name, each.alias)), None)
     said = (field.description or "").rstrip(".") if field else ""
-    return problem("ORC101", f"missing key `{key}` in {model.noun or _noun(model)}", f"`{key}` is {said[:1].lower()}{said[1:]}" if said else "")
+    return problem(
+        "ORC101",
+        f"missing key `{key}` in {model.noun or _noun(model)}",
+        f"`{key}` is {said[:1].lower()}{said[1:]}" if said else "",
+    )
 
 
 def _no_mapping(model: type[Model], data: Any) -> PydanticCustomError:
     noun = model.noun or _noun(model)
     if model.shorthand and not isinstance(data, tuple | dict) and data is not None:
-        hint = f'write a specifier in quotes: ">={data}"' if model.shorthand == "version" else f'write it in quotes: "{data}"'
+        hint = (
+            f'write a specifier in quotes: ">={data}"'
+            if model.shorthand == "version"
+            else f'write it in quotes: "{data}"'
+        )
         return problem("ORC102", f"expected a text or a mapping for {noun}, got {_shown(data)}", hint)
     if data is None:
-        return problem("ORC102", f"expected a mapping for {noun}, got nothing", "write what belongs there, or take the line out")
+        return problem(
+            "ORC102",
+            f"expected a mapping for {noun}, got nothing",
+            "write what belongs there, or take the line out",
+        )
     own = [key for key in model.keys() if key not in _COMMON] or model.keys()
-    return problem("ORC102", f"expected a mapping for {noun}, got {_shown(data)}", "the keys are " + ", ".join(f"`{each}`" for each in own))
+    return problem(
+        "ORC102",
+        f"expected a mapping for {noun}, got {_shown(data)}",
+        "the keys are " + ", ".join(f"`{each}`" for each in own),
+    )
 
 
 _COMMON = frozenset({"id", "why", "needs", "when", "timeout", "deadline", "retry", "on_failure"})
@@ -148,7 +174,9 @@ _COMMON = frozenset({"id", "why", "needs", "when", "timeout", "deadline", "retry
 
 def _noun(model: type[Model]) -> str:
     """`RestartPolicy` is a restart policy."""
-    return "".join(f" {each.lower()}" if each.isupper() else each for each in model.__name__.lstrip("_")).strip()
+    return "".join(
+        f" {each.lower()}" if each.isupper() else each for each in model.__name__.lstrip("_")
+    ).strip()
 
 
 def _late(value: Interpolated, handler: Callable[[Any], Any]) -> Any:
@@ -184,7 +212,9 @@ def _late_elements(values: tuple[Any, ...], handler: Callable[[Any], Any]) -> An
     try:
         return handler(values)
     except ValidationError as error:
-        secret = next((each for each in values if each.__class__ is Interpolated and each.secret and each.known), None)
+        secret = next(
+            (each for each in values if each.__class__ is Interpolated and each.secret and each.known), None
+        )
         if any(line["type"] == "ORC216" for line in error.errors(include_url=False)):
             raise
         if secret is not None:
@@ -193,17 +223,26 @@ def _late_elements(values: tuple[Any, ...], handler: Callable[[Any], Any]) -> An
         unknown = {at for at, each in enumerate(values) if each.__class__ is Interpolated and not each.known}
         if wrong and wrong <= unknown:
             return values
-        read = tuple(resolve(str(each))[0] if each.__class__ is Interpolated and each.known else each for each in values)
+        read = tuple(
+            resolve(str(each))[0] if each.__class__ is Interpolated and each.known else each
+            for each in values
+        )
         if read == values:
             raise
         return handler(read)
 
 
 def _unsaid(value: Interpolated) -> PydanticCustomError:
-    return problem("ORC218", f"the value of `{value.written}` does not fit here; it is secret and not shown", "set it to a value of the right type")
+    return problem(
+        "ORC218",
+        f"the value of `{value.written}` does not fit here; it is secret and not shown",
+        "set it to a value of the right type",
+    )
 
 
-def keyed(data: Any, noun: str, names: Collection[str], common: Collection[str], load: Callable[[str], type[Model]]) -> Any:
+def keyed(
+    data: Any, noun: str, names: Collection[str], common: Collection[str], load: Callable[[str], type[Model]]
+) -> Any:
     """Decodes a mapping whose kind is told by which key is present.
 
     The choice is ours, so that an error is about the kind that was meant and not about every kind there is.
@@ -221,7 +260,9 @@ def keyed(data: Any, noun: str, names: Collection[str], common: Collection[str],
     return load(present[0]).model_validate(data)
 
 
-def _no_kind(data: Mapping[Any, Any], noun: str, names: Collection[str], common: Collection[str]) -> PydanticCustomError:
+def _no_kind(
+    data: Mapping[Any, Any], noun: str, names: Collection[str], common: Collection[str]
+) -> PydanticCustomError:
     from orchestrator.diagnostics.suggest import closest
 
     strangers = [key for key in data if key not in common and not str(key).startswith("x-")]
@@ -231,7 +272,9 @@ def _no_kind(data: Mapping[Any, Any], noun: str, names: Collection[str], common:
         if near:
             return problem("ORC112", f"unknown kind of {noun} `{key}`", f"did you mean `{near}`?", str(key))
     if strangers:
-        return problem("ORC112", f"unknown kind of {noun} `{strangers[0]}`", f"one of {listed}", str(strangers[0]))
+        return problem(
+            "ORC112", f"unknown kind of {noun} `{strangers[0]}`", f"one of {listed}", str(strangers[0])
+        )
     return problem("ORC111", f"a {noun} needs one of {listed}", _example(noun, names))
 
 
@@ -256,7 +299,9 @@ def no_number(value: object, what: str, example: str, code: str) -> PydanticCust
     if isinstance(value, bool):
         return problem(code, f"expected {what}, got `{str(value).lower()}`", f"for example `{example}`")
     if isinstance(value, int | float) and math.isfinite(value):
-        return problem(code, f"expected {what}, got the bare number `{value}`", f"write the unit: `{example}`")
+        return problem(
+            code, f"expected {what}, got the bare number `{value}`", f"write the unit: `{example}`"
+        )
     return problem(code, f"expected {what}, got {_shown(value)}", f"for example `{example}`")
 
 

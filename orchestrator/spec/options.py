@@ -52,11 +52,17 @@ def _from_source(server: str) -> dict[str, Any] | None:
     if package is None or not package.submodule_search_locations:
         return None
     try:
-        with open(os.path.join(package.submodule_search_locations[0], "config.py"), encoding="utf-8") as stream:
+        with open(
+            os.path.join(package.submodule_search_locations[0], "config.py"), encoding="utf-8"
+        ) as stream:
             text = stream.read()
     except OSError:
         return None
-    found = re.search(r"\n(    def __init__\(\n        self,.*?\n    \).*?:\n)", text[text.find("\nclass Config") :], re.DOTALL)
+    found = re.search(
+        r"\n(    def __init__\(\n        self,.*?\n    \).*?:\n)",
+        text[text.find("\nclass Config") :],
+        re.DOTALL,
+    )
     return _parameters(found.group(1)) if found else None
 
 

@@ -31,7 +31,12 @@ class Places:
         result: Path = ()
         for step in path:
             origins = self.cut.get(result, self.moved.get(result)) if isinstance(step, int) else None
-            result = (*result, origins[step] if origins is not None and isinstance(step, int) and step < len(origins) else step)
+            result = (
+                *result,
+                origins[step]
+                if origins is not None and isinstance(step, int) and step < len(origins)
+                else step,
+            )
         return result
 
     def node(self, path: Path) -> Node:

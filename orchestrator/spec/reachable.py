@@ -71,7 +71,7 @@ def _all(path: Path, condition: Condition) -> Iterator[tuple[Path, Condition]]:
 def _words(value: Any) -> list[str]:
     """A word or a list of them, without those that only a start knows."""
     values = value if isinstance(value, tuple) else (value,)
-    return [str(each) for each in values if isinstance(each, str) and not isinstance(each, Interpolated)]
+    return [str(each) for each in values if isinstance(each, str) and "${" not in each]
 
 
 def _refers(name: str, item: Any, path: Path, condition: Condition, index: Index, needs: Needs, order: Mapping[str, int],
@@ -94,7 +94,13 @@ def _refers(name: str, item: Any, path: Path, condition: Condition, index: Index
 
 def _near(word: str, there: Sequence[str]) -> str:
     near = closest(word, there)
-    return f"did you mean `{near}`?" if near else f"there are: {', '.join(f'`{each}`' for each in there)}" if there else ""
+    return (
+        f"did you mean `{near}`?"
+        if near
+        else f"there are: {', '.join(f'`{each}`' for each in there)}"
+        if there
+        else ""
+    )
 
 
 def _step(name: str, item: Any, path: Path, word: str, index: Index, needs: Needs, order: Mapping[str, int],
@@ -112,7 +118,10 @@ def _step(name: str, item: Any, path: Path, word: str, index: Index, needs: Need
     elif name in order:
         message, hint = f"the step `{word}` runs after this one", f"put it above, or add `needs: [{target}]`"
     else:
-        message, hint = f"the step `{word}` runs after this {item.kind}", f"add `needs: [{target}]`, so that it waits for the step"
+        message, hint = (
+            f"the step `{word}` runs after this {item.kind}",
+            f"add `needs: [{target}]`, so that it waits for the step",
+        )
     places.add(findings, "ORC201", message, (*path, "step"), item=name, hint=hint)
 
 
@@ -158,7 +167,9 @@ class _Facts:
 
     def contradicts(self, condition: Condition) -> str:
         opposite = condition.not_ if isinstance(condition, conditions.Not) else None
-        if opposite in self.seen or any(isinstance(each, conditions.Not) and each.not_ == condition for each in self.seen):
+        if opposite in self.seen or any(
+            isinstance(each, conditions.Not) and each.not_ == condition for each in self.seen
+        ):
             return "its condition asks for something and for its opposite"
         self.seen.append(condition)
         match condition:
@@ -201,7 +212,13 @@ class _Facts:
 
 
 _ALL_STATES = frozenset({"unset", "empty", "true", "false", "other"})
-_IS = {"set": {"true", "false", "other"}, "unset": {"unset"}, "empty": {"empty"}, "true": {"true"}, "false": {"false"}}
+_IS = {
+    "set": {"true", "false", "other"},
+    "unset": {"unset"},
+    "empty": {"empty"},
+    "true": {"true"},
+    "false": {"false"},
+}
 
 
 def _states(condition: conditions.Variable) -> set[str]:
@@ -219,4 +236,8 @@ def _texts(value: Any) -> set[str] | None:
     from orchestrator.requirements.variables import as_text
 
     values = value if isinstance(value, tuple) else (value,)
-    return None if any(isinstance(each, Interpolated) for each in values) else {as_text(each) for each in values}
+    return (
+        None
+        if any(isinstance(each, str) and "${" in each for each in values)
+        else {as_text(each) for each in values}
+    )

@@ -85,7 +85,14 @@ class Index:
         return list(self._by_name.get(reference, ())) if reference else []
 
 
-def check(spec: Spec, places: Places, plain: Plain, findings: Findings, known: Known, broken: frozenset[str] = frozenset()) -> None:
+def check(
+    spec: Spec,
+    places: Places,
+    plain: Plain,
+    findings: Findings,
+    known: Known,
+    broken: frozenset[str] = frozenset(),
+) -> None:
     """Adds a finding for everything that refers to nothing, to several things, or to itself.
 
     `broken` names the parts that could not be decoded and are not in the spec: nothing is said about them.
@@ -127,7 +134,16 @@ def _needs(index: Index, places: Places, findings: Findings) -> dict[str, list[t
     return result
 
 
-def resolve(reference: str, index: Index, places: Places, path: Path, item: str, findings: Findings, *, key: bool = False) -> str | None:
+def resolve(
+    reference: str,
+    index: Index,
+    places: Places,
+    path: Path,
+    item: str,
+    findings: Findings,
+    *,
+    key: bool = False,
+) -> str | None:
     """The one id a reference means; a finding when it is none or several."""
     found = index.find(reference)
     if len(found) == 1:
@@ -137,12 +153,36 @@ def resolve(reference: str, index: Index, places: Places, path: Path, item: str,
         return None
     if found:
         listed = ", ".join(f"`{each}`" for each in found)
-        places.add(findings, "ORC202", f"`{reference}` may mean {listed}", path, item=item, key=key, hint="write the whole id")
+        places.add(
+            findings,
+            "ORC202",
+            f"`{reference}` may mean {listed}",
+            path,
+            item=item,
+            key=key,
+            hint="write the whole id",
+        )
     elif kind == "health" and name:
         there = [each.partition(":")[2] for each in index.fixed if each.startswith("health:")]
-        places.add(findings, "ORC209", f"`health` declares no endpoint `{name}`", path, item=item, key=key, hint=_near(name, there))
+        places.add(
+            findings,
+            "ORC209",
+            f"`health` declares no endpoint `{name}`",
+            path,
+            item=item,
+            key=key,
+            hint=_near(name, there),
+        )
     else:
-        places.add(findings, "ORC201", f"there is no item `{reference}`", path, item=item, key=key, hint=_near_item(reference, index))
+        places.add(
+            findings,
+            "ORC201",
+            f"there is no item `{reference}`",
+            path,
+            item=item,
+            key=key,
+            hint=_near_item(reference, index),
+        )
     return None
 
 
@@ -180,8 +220,17 @@ def _cycles(needs: Mapping[str, list[tuple[str, Path]]], places: Places, finding
             if target == "launch" or target.startswith("health:"):
                 places.add(findings, "ORC204", f"a cycle of needs: {name} → {target} → {name}", path, item=name,
                            hint="the launch waits for every item, so no item can need it or its health")  # fmt: skip
-    for cycle, path in cycles({name: [each for each in targets if each[0] in needs] for name, targets in needs.items()}):
-        places.add(findings, "ORC204", f"a cycle of needs: {' → '.join(cycle)}", path, item=cycle[-2], hint="take out one of the `needs`")
+    for cycle, path in cycles(
+        {name: [each for each in targets if each[0] in needs] for name, targets in needs.items()}
+    ):
+        places.add(
+            findings,
+            "ORC204",
+            f"a cycle of needs: {' → '.join(cycle)}",
+            path,
+            item=cycle[-2],
+            hint="take out one of the `needs`",
+        )
 
 
 def cycles(edges: Mapping[str, Sequence[tuple[str, Path]]]) -> Iterator[tuple[list[str], Path]]:
@@ -209,7 +258,11 @@ def action_lists(spec: Spec) -> Iterator[tuple[Path, str, tuple[Action, ...]]]:
             yield (*path, "on_failure"), item.kind, item.on_failure
     for name in ("launch", "health"):
         section = getattr(spec, name)
-        if section is not None and section.on_failure is not None and not isinstance(section.on_failure, Interpolated):
+        if (
+            section is not None
+            and section.on_failure is not None
+            and not isinstance(section.on_failure, Interpolated)
+        ):
             yield (name, "on_failure"), name, section.on_failure
     if spec.on_failure is not None and not isinstance(spec.on_failure, Interpolated):
         yield ("on_failure",), "", spec.on_failure
@@ -253,11 +306,19 @@ def unused(spec: Spec, places: Places, findings: Findings, known: Known) -> None
                        hint="name it in an `on_failure`, or take it out")  # fmt: skip
 
 
-def _not_here(action: Action, kind: str, places: Places, place: Path, findings: Findings, via: Sequence[str]) -> None:
+def _not_here(
+    action: Action, kind: str, places: Places, place: Path, findings: Findings, via: Sequence[str]
+) -> None:
     listed = ", ".join(f"`{each}`" for each in sorted(action.allowed or ()))
     through = f" (in the fallback `{via[0]}`)" if via else ""
     article = "an" if kind[0] in "aeiou" else "a"
-    places.add(findings, "ORC222", f"`{action.word}` cannot stand on {article} {kind}{through}", place, hint=f"it belongs to: {listed}")
+    places.add(
+        findings,
+        "ORC222",
+        f"`{action.word}` cannot stand on {article} {kind}{through}",
+        place,
+        hint=f"it belongs to: {listed}",
+    )
 
 
 def _behind(action: Action) -> str:
@@ -287,7 +348,9 @@ def _named_action(action: Named, named: Mapping[str, Any], kind: str, places: Pl
         meant = closest(action.name, there)
         if meant:
             used.add(meant)  # else it would be called unused as well
-        places.add(findings, "ORC205", f"there is no fallback `{action.name}`", path, hint=_near(action.name, there))
+        places.add(
+            findings, "ORC205", f"there is no fallback `{action.name}`", path, hint=_near(action.name, there)
+        )
         return
     for each in named[action.name] if kind else ():
         if isinstance(each, Action) and each.allowed is not None and kind not in each.allowed:
@@ -305,7 +368,11 @@ def _locks(spec: Spec, index: Index, places: Places, findings: Findings) -> None
         if name in postgres or name in index.broken:
             continue
         other = index.items.get(f"wait:{name}")
-        message = f"the lock `{lock}` is no postgres wait" if other else f"there is no postgres wait `{lock}` to lock with"
+        message = (
+            f"the lock `{lock}` is no postgres wait"
+            if other
+            else f"there is no postgres wait `{lock}` to lock with"
+        )
         hint = _near(name, postgres) or "declare one under `wait_for`, or write a path with a `/`"
         places.add(findings, "ORC201", message, ("steps", at, "lock"), item=step.identity, hint=hint)
 
@@ -349,7 +416,13 @@ def _names(spec: Spec, plain: Plain, findings: Findings, broken: frozenset[str])
     said: dict[str, str] = {}
     for reference, place in plain.used:
         name = reference.name
-        if reference.operator or name in spec.variables or name in known or name in broken or name in BUILT_IN_VARIABLES:
+        if (
+            reference.operator
+            or name in spec.variables
+            or name in known
+            or name in broken
+            or name in BUILT_IN_VARIABLES
+        ):
             continue
         if "variables" in broken or ("steps" in broken and name.isupper()):
             continue
@@ -371,7 +444,11 @@ def _default_cycles(spec: Spec, places: Places, findings: Findings) -> None:
     """Defaults that are made from one another; a variable whose default names itself is the shortest cycle."""
     edges: dict[str, list[tuple[str, Path]]] = {}
     for name, contract in spec.variables.items():
-        inner: list[tuple[str, Path]] = [(each, ("variables", name, "default")) for each in default_references(contract) if each in spec.variables]
+        inner: list[tuple[str, Path]] = [
+            (each, ("variables", name, "default"))
+            for each in default_references(contract)
+            if each in spec.variables
+        ]
         if inner:
             edges[name] = inner
     for cycle, path in cycles(edges):

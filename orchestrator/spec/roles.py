@@ -58,7 +58,11 @@ def _known(role: str, body: Node, findings: Findings) -> Node:
     assert isinstance(result.value, dict)
     for key in map(str, strange):
         top = key in TOP_ONLY
-        hint = "it stands at the top level" if top else did_you_mean(key, keys) or f"the keys are {', '.join(f'`{each}`' for each in keys)}"
+        hint = (
+            "it stands at the top level"
+            if top
+            else did_you_mean(key, keys) or f"the keys are {', '.join(f'`{each}`' for each in keys)}"
+        )
         findings.add("ORC104", f"`{key}` cannot stand in a role" if top else f"unknown key `{key}` in role `{role}`", body.key_place(key),
                      pointer=pointer(("roles", role, key)), hint=hint)  # fmt: skip
         del result.value[key]

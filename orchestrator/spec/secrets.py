@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     Path = tuple[str | int, ...]
 
-_KEY = re.compile(r"(?:^|_)(?:PASSWORD|PASSWD|TOKEN|SECRET|SECRET_KEY|API_?KEY|PRIVATE_KEY|ACCESS_KEY)$", re.IGNORECASE)
+_KEY = re.compile(
+    r"(?:^|_)(?:PASSWORD|PASSWD|TOKEN|SECRET|SECRET_KEY|API_?KEY|PRIVATE_KEY|ACCESS_KEY)$", re.IGNORECASE
+)
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<password>[^\s/@]+)@", re.IGNORECASE)
 _PLACEHOLDERS = frozenset({
     "changeme", "change-me", "change_me", "changeit", "secret", "password", "passwd", "pass", "example", "todo", "fixme", "xxx",
@@ -41,7 +43,9 @@ def check(spec: Spec, places: Places, findings: Findings) -> None:
 def _default(name: str, contract: Any, places: Places, findings: Findings) -> Iterator[Path]:
     """The default of a variable that is secret, or has the name of one."""
     node = places.node(("variables", name)).get("default")
-    values = [each for each in contract.default_values() if each not in ("", None) and not isinstance(each, tuple)]
+    values = [
+        each for each in contract.default_values() if each not in ("", None) and not isinstance(each, tuple)
+    ]
     if node is None or not values or any(_filled_in(each) for each in [*values, node.value]):
         return
     placeholder = all(_is_placeholder(str(each)) for each in values)
@@ -65,7 +69,9 @@ def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
         for key, child in value.items():
             inner = child.value
             if inner.__class__ is str:
-                if ("@" in inner and "://" in inner) or (len(path) > 1 and path[-1] in ("environment", "set") and _KEY.search(key)):
+                if ("@" in inner and "://" in inner) or (
+                    len(path) > 1 and path[-1] in ("environment", "set") and _KEY.search(key)
+                ):
                     yield (*path, key), child
             elif inner.__class__ is dict or inner.__class__ is list:
                 yield from _texts(child, (*path, key))
@@ -87,8 +93,14 @@ def _text(path: Path, node: Node, places: Places, findings: Findings) -> None:
         if _filled_in(password):
             return
         weak = _is_placeholder(password) or f"//{password}:" in text
-        what = "a placeholder stands as password in this URL" if weak else "a password stands in this URL in plain text"
-        findings_hint = "put the URL into a `secret: true` variable, or fill the password in: `${DB_PASSWORD}`"
+        what = (
+            "a placeholder stands as password in this URL"
+            if weak
+            else "a password stands in this URL in plain text"
+        )
+        findings_hint = (
+            "put the URL into a `secret: true` variable, or fill the password in: `${DB_PASSWORD}`"
+        )
         places.add(findings, "ORC123", what, path, hint=findings_hint, severity="warning" if weak else "")
     elif path[-2:-1] in (("environment",), ("set",)) and not _filled_in(text):
         if _is_placeholder(text):
@@ -105,7 +117,11 @@ def _filled_in(value: object) -> bool:
 
 def _is_placeholder(text: str) -> bool:
     plain = text.strip("<>*{} ").casefold()
-    return plain in _PLACEHOLDERS or plain.startswith(("changeme", "change-me", "change_me", "your-", "your_", "replace")) or not plain
+    return (
+        plain in _PLACEHOLDERS
+        or plain.startswith(("changeme", "change-me", "change_me", "your-", "your_", "replace"))
+        or not plain
+    )
 
 
 def _looks_random(text: str) -> bool:

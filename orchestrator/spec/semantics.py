@@ -59,23 +59,42 @@ def _options(spec: Spec, places: Places, findings: Findings) -> None:
     for name, value in launch.options.items():
         path = ("launch", "options", name)
         if name in mine:
-            places.add(findings, "ORC120", f"the option `{name}` is decided by the launch", path, key=True, item="launch", hint=mine[name])
+            places.add(
+                findings,
+                "ORC120",
+                f"the option `{name}` is decided by the launch",
+                path,
+                key=True,
+                item="launch",
+                hint=mine[name],
+            )
         elif name not in there:
             places.add(findings, "ORC120", f"{launch.server} has no option `{name}`", path, key=True, item="launch",
                        hint=_near(name, sorted(set(there) - set(mine)), launch.server))  # fmt: skip
-        elif known(value) and (expected := options.fits(value, there[name])):
+        elif known(value) and "${" not in str(value) and (expected := options.fits(value, there[name])):
             _wrong_option(launch.server, name, value, expected, there[name], places, findings)
 
 
-def _wrong_option(server: str, name: str, value: object, expected: str, default: object, places: Places, findings: Findings) -> None:
+def _wrong_option(
+    server: str, name: str, value: object, expected: str, default: object, places: Places, findings: Findings
+) -> None:
     from orchestrator.document.node import words_for
     from orchestrator.document.scalars import explain_trap
 
     path = ("launch", "options", name)
     node = places.node(path)
     made, hint = explain_trap(node.trap, str(node.raw), node.value) if node.trap else ("", "")
-    message = f"the option `{name}` expects {expected}, got {words_for(value)}" + (f": {made}" if made else "")
-    places.add(findings, "ORC102", message, path, item="launch", hint=hint or f"{server}'s default is {_default(default)}")
+    message = f"the option `{name}` expects {expected}, got {words_for(value)}" + (
+        f": {made}" if made else ""
+    )
+    places.add(
+        findings,
+        "ORC102",
+        message,
+        path,
+        item="launch",
+        hint=hint or f"{server}'s default is {_default(default)}",
+    )
 
 
 def _near(name: str, there: list[str], server: str) -> str:
@@ -110,7 +129,9 @@ def _least_memory(spec: Spec) -> int | None:
 
     from orchestrator.spec.types import parse_size
 
-    value: Any = spec.host.get("memory") if isinstance(spec.host, dict) else getattr(spec.host, "memory", None)
+    value: Any = (
+        spec.host.get("memory") if isinstance(spec.host, dict) else getattr(spec.host, "memory", None)
+    )
     value = getattr(value, "is_", value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -159,7 +180,13 @@ def _actions(spec: Spec, places: Places) -> Iterator[tuple[Path, Any]]:
 
 
 def _retry(retry: Any, path: Path, places: Places, findings: Findings) -> None:
-    if retry is not None and known(retry) and known(retry.initial) and known(retry.max) and retry.initial > retry.max:
+    if (
+        retry is not None
+        and known(retry)
+        and known(retry.initial)
+        and known(retry.max)
+        and retry.initial > retry.max
+    ):
         places.add(findings, "ORC124", f"`initial` {spelled(retry.initial)} is longer than `max` {spelled(retry.max)}",
                    (*path, "initial"), hint="swap them")  # fmt: skip
 
@@ -206,18 +233,46 @@ def _no_effect(spec: Spec, places: Places, findings: Findings) -> None:
 def _without_effect(spec: Spec) -> Iterator[tuple[Path, str, str]]:
     for name, contract in spec.variables.items():
         if contract.required is True and contract.default is not None:
-            yield ("variables", name, "required"), "`required` has no effect: a variable with a default is never missing", "keep one of the two"
+            yield (
+                ("variables", name, "required"),
+                "`required` has no effect: a variable with a default is never missing",
+                "keep one of the two",
+            )
         elif contract.required is True and contract.generate is not None:
-            yield ("variables", name, "required"), "`required` has no effect: a generated variable is never missing", "keep one of the two"
+            yield (
+                ("variables", name, "required"),
+                "`required` has no effect: a generated variable is never missing",
+                "keep one of the two",
+            )
         elif contract.required is True and contract.required_when is not None:
-            yield ("variables", name, "required_when"), "`required_when` has no effect beside `required: true`", "keep one of the two"
+            yield (
+                ("variables", name, "required_when"),
+                "`required_when` has no effect beside `required: true`",
+                "keep one of the two",
+            )
     restart = spec.launch.restart if spec.launch is not None else None
     if restart is not None and known(restart) and restart.policy == "never":
         for key in ("attempts", "within"):
             if key in restart.model_fields_set:
-                yield ("launch", "restart", key), f"`{key}` has no effect: the policy is `never`", "add `policy: on-failure`"
-    if spec.health is not None and spec.health.watch is not None and not any(True for _ in spec.health.named()):
-        yield ("health", "watch"), "`watch` has no effect: `health` declares no endpoint", "add `live` or `ready`"
+                yield (
+                    ("launch", "restart", key),
+                    f"`{key}` has no effect: the policy is `never`",
+                    "add `policy: on-failure`",
+                )
+    if (
+        spec.health is not None
+        and spec.health.watch is not None
+        and not any(True for _ in spec.health.named())
+    ):
+        yield (
+            ("health", "watch"),
+            "`watch` has no effect: `health` declares no endpoint",
+            "add `live` or `ready`",
+        )
     telemetry = spec.telemetry
     if telemetry is not None and telemetry.metrics is True and telemetry.listen is None:
-        yield ("telemetry", "metrics"), "`metrics` has no effect: there is no operations listener", "add `listen: 127.0.0.1:9000`"
+        yield (
+            ("telemetry", "metrics"),
+            "`metrics` has no effect: there is no operations listener",
+            "add `listen: 127.0.0.1:9000`",
+        )

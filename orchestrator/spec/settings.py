@@ -14,9 +14,15 @@ from orchestrator.spec.types import Duration, PathText
 class Defaults(Model):
     """What holds for all items that say nothing themselves."""
 
-    deadline: Duration | None = described(None, "The deadline of waits; 60s where nothing is said.", examples=["2m"])
-    timeout: Duration | None = described(None, "How long one attempt may take; 2s where nothing is said.", examples=["5s"])
-    retry: Retry | None = described(None, "How attempts follow one another: from 50ms, doubling, to 5s, with full jitter.")
+    deadline: Duration | None = described(
+        None, "The deadline of waits; 60s where nothing is said.", examples=["2m"]
+    )
+    timeout: Duration | None = described(
+        None, "How long one attempt may take; 2s where nothing is said.", examples=["5s"]
+    )
+    retry: Retry | None = described(
+        None, "How attempts follow one another: from 50ms, doubling, to 5s, with full jitter."
+    )
 
 
 UserId = Annotated[int, Field(ge=0, le=2**32 - 2)]
@@ -36,7 +42,9 @@ def decode_user(value: Any) -> Any:
     if isinstance(value, str) and value.strip():
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        raise problem("ORC102", f"expected a user, got the number `{value}`", f'write "{value}:{value}" in quotes')
+        raise problem(
+            "ORC102", f"expected a user, got the number `{value}`", f'write "{value}:{value}" in quotes'
+        )
     raise problem("ORC102", "`user` is a name, `uid:gid`, or {name, uid, gid}", 'for example "10001:10001"')
 
 
@@ -46,15 +54,21 @@ AnyUser = Annotated[Any, PlainValidator(decode_user), LazySchema("user")]
 class Log(Model):
     """The engine's own log."""
 
-    format: Literal["auto", "text", "json"] = described("auto", "`auto` is text on a terminal and elsewhere; `json` is one object per line.")
-    level: Literal["debug", "info", "warning", "error"] = described("info", "The least level that is written.")
+    format: Literal["auto", "text", "json"] = described(
+        "auto", "`auto` is text on a terminal and elsewhere; `json` is one object per line."
+    )
+    level: Literal["debug", "info", "warning", "error"] = described(
+        "info", "The least level that is written."
+    )
 
 
 class Telemetry(Model):
     """What the engine tells about itself."""
 
     log: Log | None = described(None, "The engine's own log.", examples=[{"format": "json"}])
-    listen: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = described(None, "host:port of the operations listener; none by default.", examples=["127.0.0.1:9090"])
+    listen: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = described(
+        None, "host:port of the operations listener; none by default.", examples=["127.0.0.1:9090"]
+    )
     metrics: bool | None = described(None, "Whether the operations listener has /metrics.")
     traces: str | None = described(None, "The OTLP endpoint for traces.")
 
@@ -62,9 +76,11 @@ class Telemetry(Model):
 class Lint(Model):
     """Settings of `orchestrator lint`."""
 
-    ignore: dict[Annotated[str, Field(pattern=r"^ORC[0-9]{3}$")], Annotated[str, Field(min_length=1)]] | None = described(
-        None, "Findings that are accepted: code → the reason."
+    ignore: (
+        dict[Annotated[str, Field(pattern=r"^ORC[0-9]{3}$")], Annotated[str, Field(min_length=1)]] | None
+    ) = described(None, "Findings that are accepted: code → the reason.")
+    compose_services: tuple[str, ...] | None = described(
+        None, "The Compose services that run the orchestrator.", examples=[["web", "worker"]]
     )
-    compose_services: tuple[str, ...] | None = described(None, "The Compose services that run the orchestrator.", examples=[["web", "worker"]])
     passthrough: tuple[str, ...] | None = described(None, "Services that may bypass it.")
     baseline: PathText | None = described(None, "A file with findings that are known and not yet mended.")

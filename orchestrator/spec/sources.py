@@ -42,7 +42,12 @@ class Layers:
             return []
         below: list[Node] = []
         value = tree.get("extends")
-        if value is not None and isinstance(value.value, str) and value.value.strip() and not {"\0", "$"} & set(value.value):
+        if (
+            value is not None
+            and isinstance(value.value, str)
+            and value.value.strip()
+            and not {"\0", "$"} & set(value.value)
+        ):
             below = self._base(file, value, (*trail, file))
             tree = tree.copy()
             assert isinstance(tree.value, dict)
@@ -71,7 +76,9 @@ class Layers:
         before = len(self.findings.found)
         tree = read(data, file, self.findings)
         self.sources[file] = data.decode("utf-8-sig", "replace")
-        assert tree is not None or len(self.findings.found) > before, f"reading {file} failed without a finding"
+        assert tree is not None or len(self.findings.found) > before, (
+            f"reading {file} failed without a finding"
+        )
         return tree
 
     def _data(self, file: str, named: Node | None) -> bytes | None:
@@ -91,7 +98,9 @@ class Layers:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         if named is not None:
             hint = f"`extends` is relative to the folder of {named.file}"
-            self.findings.add("ORC001", f"cannot read the base {file}: {reason}", named.place, pointer="/extends", hint=hint)
+            self.findings.add(
+                "ORC001", f"cannot read the base {file}: {reason}", named.place, pointer="/extends", hint=hint
+            )
             return
         hint = {
             "FileNotFoundError": "name the spec with `-f FILE`, or change to its directory",

@@ -82,7 +82,7 @@ def _list_of(section: str) -> type[Model]:
     return _LISTS[section]
 
 
-def _part(section: str, module: str) -> Any:
+def _part(section: str, module: str) -> Any:  # noqa: ARG001 - reads as what it is in the list of sections
     """A section that is one mapping."""
 
     def decode(value: Any) -> Any:
@@ -104,7 +104,11 @@ def _setting(name: str) -> Any:
 
 def _variables(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise problem("ORC102", "`variables` is a mapping of names to contracts", "for example {PORT: {type: port, default: 8000}}")
+        raise problem(
+            "ORC102",
+            "`variables` is a mapping of names to contracts",
+            "for example {PORT: {type: port, default: 8000}}",
+        )
     return _Variables.model_validate({"contracts": value}).contracts
 
 
@@ -116,7 +120,8 @@ def _contract(value: Any) -> Any:
 
 class _Variables(Model):
     contracts: dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\*?$")], Annotated[Any, PlainValidator(_contract)]
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\*?$")],
+        Annotated[Any, PlainValidator(_contract)],
     ]
 
 
@@ -131,7 +136,9 @@ def _version(value: Any) -> int:
         return 1
     if isinstance(value, str) and value in ("1", "1.0"):
         raise problem("ORC114", f'the version is the number 1, got the text "{value}"', "write `version: 1`")
-    raise problem("ORC114", f"this orchestrator reads version 1 of the spec, got `{value}`", "write `version: 1`")
+    raise problem(
+        "ORC114", f"this orchestrator reads version 1 of the spec, got `{value}`", "write `version: 1`"
+    )
 
 
 class Spec(Model):
@@ -143,29 +150,51 @@ class Spec(Model):
         "host", "wait_for", "checks", "steps", "roles", "health", "fallbacks", "on_failure", "defaults", "rehearsal", "lint", "telemetry",
     })  # fmt: skip
 
-    version: Annotated[Literal[1], PlainValidator(_version)] = described(..., "The version of the spec's language: 1.")
-    extends: PathText | None = described(None, "A base spec that this one is laid over; relative to this file.")
-    service: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = described(..., "The service's name.", examples=["shop-api"])
+    version: Annotated[Literal[1], PlainValidator(_version)] = described(
+        ..., "The version of the spec's language: 1."
+    )
+    extends: PathText | None = described(
+        None, "A base spec that this one is laid over; relative to this file."
+    )
+    service: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = described(
+        ..., "The service's name.", examples=["shop-api"]
+    )
     variables: Annotated[Any, PlainValidator(_variables), LazySchema("variables")] = described({}, "The contract of each environment variable.")  # fmt: skip
-    python: _part("python", "orchestrator.requirements.python") = described(None, "The Python that runs the service.", examples=[">=3.11"])  # type: ignore[valid-type]
+    python: _part("python", "orchestrator.requirements.python") = described(  # type: ignore[valid-type]
+        None, "The Python that runs the service.", examples=[">=3.11"]
+    )
     packages: _items("packages") = described((), "Distributions that must be installed.")  # type: ignore[valid-type]
     modules: _items("modules") = described((), "Modules that must be importable.")  # type: ignore[valid-type]
     directories: _items("directories") = described((), "Directories that must exist and be usable.")  # type: ignore[valid-type]
     files: _items("files") = described((), "Files that must exist and be right.")  # type: ignore[valid-type]
-    host: _part("host", "orchestrator.requirements.host") = described(None, "Properties of the machine or container.")  # type: ignore[valid-type]
+    host: _part("host", "orchestrator.requirements.host") = described(  # type: ignore[valid-type]
+        None, "Properties of the machine or container."
+    )
     wait_for: _items("wait_for") = described((), "Things that must answer.")  # type: ignore[valid-type]
     checks: _items("checks") = described((), "Checks of your own.")  # type: ignore[valid-type]
     steps: _items("steps") = described((), "What is done before the launch, in order.")  # type: ignore[valid-type]
     launch: _part("launch", "orchestrator.spec.launch") = described(None, "The server.")  # type: ignore[valid-type]
     roles: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], dict[str, Any]] | None = described(None, "Parts of a spec, laid over the top level when the role is chosen.")  # fmt: skip
     default_role: str | None = described(None, "The role when none is said.")
-    unknown_role: str | None = described(None, "What an unknown word does: `stop` (default), `exec`, or a role that takes the words.")
-    health: _part("health", "orchestrator.spec.health") = described(None, "Endpoints that tell whether the server is well.")  # type: ignore[valid-type]
-    fallbacks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Actions] | None = described(None, "Named lists of fallback actions.")
-    on_failure: Actions | None = described(None, "What is done for all items that say nothing; `stop` when absent.")
+    unknown_role: str | None = described(
+        None, "What an unknown word does: `stop` (default), `exec`, or a role that takes the words."
+    )
+    health: _part("health", "orchestrator.spec.health") = described(  # type: ignore[valid-type]
+        None, "Endpoints that tell whether the server is well."
+    )
+    fallbacks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Actions] | None = described(
+        None, "Named lists of fallback actions."
+    )
+    on_failure: Actions | None = described(
+        None, "What is done for all items that say nothing; `stop` when absent."
+    )
     defaults: _setting("Defaults") = described(None, "Times that hold for all items that say nothing.")  # type: ignore[valid-type]
-    user: Annotated[Any, PlainValidator(_user), LazySchema("user")] = described(None, "Who runs steps and server when started as root.")
-    rehearsal: dict[str, Literal["ready", "healed", "degraded", "maintenance", "stopped"]] | None = described(None, "Item → the outcome that is expected when it fails.")
+    user: Annotated[Any, PlainValidator(_user), LazySchema("user")] = described(
+        None, "Who runs steps and server when started as root."
+    )
+    rehearsal: dict[str, Literal["ready", "healed", "degraded", "maintenance", "stopped"]] | None = described(
+        None, "Item → the outcome that is expected when it fails."
+    )
     lint: _setting("Lint") = described(None, "Settings of `orchestrator lint`.")  # type: ignore[valid-type]
     telemetry: _setting("Telemetry") = described(None, "Log, metrics and traces of the engine itself.")  # type: ignore[valid-type]
 
@@ -185,5 +214,3 @@ class Spec(Model):
 def identity(path: tuple[str | int, ...], item: Any) -> str:
     """The id of an item: variables get theirs from their key."""
     return f"variable:{path[1]}" if path[0] == "variables" else item.identity
-
-

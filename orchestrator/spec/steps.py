@@ -22,7 +22,9 @@ def _shell(value: Any) -> str:
 
 def _not_reserved(name: str) -> str:
     if name == "PATH" or name.startswith(("LD_", "PYTHON")):
-        raise problem("ORC126", f"a step cannot set `{name}`: it decides which code runs", "set it in the image")
+        raise problem(
+            "ORC126", f"a step cannot set `{name}`: it decides which code runs", "set it in the image"
+        )
     return name
 
 
@@ -47,28 +49,49 @@ class Step(Item):
     noun = "step"
     fixed = frozenset({"id", "name", "needs", "lock", "shell"})
     why_fixed: ClassVar[dict[str, tuple[str, str]]] = {
-        "shell": ("`shell` cannot hold `${…}`: a value could become code", 'hand it over in `environment` and write "$NAME"')
+        "shell": (
+            "`shell` cannot hold `${…}`: a value could become code",
+            'hand it over in `environment` and write "$NAME"',
+        )
     }
     alternatives: ClassVar = (("run",), ("shell",))
 
-    name: ItemName = described(..., "The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"])
-    run: Argv | None = described(None, "The command and its arguments; no shell.", examples=[["alembic", "upgrade", "head"]])
-    shell: Annotated[str, PlainValidator(_shell), WithJsonSchema({"type": "string", "pattern": r"\S"})] | None = described(
-        None, "A text for /bin/sh, where a shell is really needed. `${…}` is an error in it: hand values over in `environment`."
+    name: ItemName = described(
+        ..., "The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"]
     )
-    unless: AnyCondition | None = described(None, "The step is skipped when this condition holds: it is done already.")
-    creates: PathText | None = described(None, "The step is skipped when this path exists, and fails when it does not exist afterwards.")
-    grace: Duration | None = described(None, "How long it may take to end after TERM at its deadline; then KILL. 8s by default.")
+    run: Argv | None = described(
+        None, "The command and its arguments; no shell.", examples=[["alembic", "upgrade", "head"]]
+    )
+    shell: (
+        Annotated[str, PlainValidator(_shell), WithJsonSchema({"type": "string", "pattern": r"\S"})] | None
+    ) = described(
+        None,
+        "A text for /bin/sh, where a shell is really needed. `${…}` is an error in it: hand values over in `environment`.",
+    )
+    unless: AnyCondition | None = described(
+        None, "The step is skipped when this condition holds: it is done already."
+    )
+    creates: PathText | None = described(
+        None, "The step is skipped when this path exists, and fails when it does not exist afterwards."
+    )
+    grace: Duration | None = described(
+        None, "How long it may take to end after TERM at its deadline; then KILL. 8s by default."
+    )
     user: str | None = described(None, "Who runs it when started as root; the spec's `user` by default.")
     cwd: PathText | None = described(None, "The directory it runs in.")
-    environment: dict[VariableName, str | None] | None = described(None, "Variables for this step alone; null unsets one.")
+    environment: dict[VariableName, str | None] | None = described(
+        None, "Variables for this step alone; null unsets one."
+    )
     outputs: Annotated[Any, PlainValidator(_outputs), WithJsonSchema({
         "anyOf": [
             {"type": "array", "items": {"type": "string", "pattern": _NAME}, "minItems": 1},
             {"type": "object", "propertyNames": {"pattern": _NAME}, "additionalProperties": {"const": "stdout"}, "minProperties": 1},
         ]
     })] = described(None, "Variables it sets for what follows, by NAME=value lines in the file $ORCHESTRATOR_OUTPUT; or {NAME: stdout}.")  # fmt: skip
-    lock: str | None = described(None, "Only one replica at a time: a path, or the name of a postgres wait. Needs `unless` or `creates`.")
+    lock: str | None = described(
+        None,
+        "Only one replica at a time: a path, or the name of a postgres wait. Needs `unless` or `creates`.",
+    )
 
     @property
     def title(self) -> str:

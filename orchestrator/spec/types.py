@@ -35,7 +35,11 @@ def parse_duration(value: object) -> float:
         raise no_number(value, "a duration", spelled, "ORC106")
     parts = _DURATION_PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        hint = f"write the unit: `{text}s`" if re.fullmatch(r"[0-9.]+", text) else "for example `500ms`, `2s`, `5m`"
+        hint = (
+            f"write the unit: `{text}s`"
+            if re.fullmatch(r"[0-9.]+", text)
+            else "for example `500ms`, `2s`, `5m`"
+        )
         raise problem("ORC106", f"expected a duration, got `{text}`", hint)
     seconds = math.fsum(float(number) * _DURATION_UNITS[unit] for number, unit in parts)
     if seconds > MAX_DURATION:
@@ -46,12 +50,21 @@ def parse_duration(value: object) -> float:
 def parse_size(value: object) -> int:
     """Bytes from `200MB`, `1GiB`."""
     if not isinstance(value, str):
-        raise no_number(value, "a size", f"{value}MB" if isinstance(value, int) and not isinstance(value, bool) else "200MB", "ORC107")
+        raise no_number(
+            value,
+            "a size",
+            f"{value}MB" if isinstance(value, int) and not isinstance(value, bool) else "200MB",
+            "ORC107",
+        )
     found = _SIZE.match(value)
     if found is None:
         together = value.replace(" ", "")
         hint = f"write the unit: `{value}MB`" if value.isdigit() else "for example `200MB`, `1GiB`"
-        hint = f"write it without the space: `{together}`" if together != value and _SIZE.match(together) else hint
+        hint = (
+            f"write it without the space: `{together}`"
+            if together != value and _SIZE.match(together)
+            else hint
+        )
         raise problem("ORC107", f"expected a size, got `{value}`", hint)
     return int(float(found.group(1)) * _SIZE_UNITS[found.group(2)])
 
@@ -63,7 +76,11 @@ def parse_mode(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         octal = 0 <= value <= 7777 and not set(str(value)) & {"8", "9"}
         spelled = str(value).rjust(4, "0") if octal else f"{abs(value) & 0o7777:04o}"
-        raise problem("ORC108", f"expected a file mode in quotes, got the number `{value}`", f'write it in octal and in quotes: "{spelled}"')
+        raise problem(
+            "ORC108",
+            f"expected a file mode in quotes, got the number `{value}`",
+            f'write it in octal and in quotes: "{spelled}"',
+        )
     shown = f"`{value}`" if isinstance(value, str) else type(value).__name__
     raise problem("ORC108", f"expected a file mode, got {shown}", 'write it in octal and in quotes: "0750"')
 
@@ -74,7 +91,9 @@ def _port(value: object, lowest: int = 1) -> int:
             return value
         raise problem("ORC105", f"a port is {lowest} to 65535, got `{value}`")
     if isinstance(value, str) and value.isdigit():
-        raise problem("ORC102", f'expected a port number, got the text "{value}"', f"write it without quotes: {value}")
+        raise problem(
+            "ORC102", f'expected a port number, got the text "{value}"', f"write it without quotes: {value}"
+        )
     shown = f"`{value}`" if isinstance(value, str) else type(value).__name__
     raise problem("ORC102", f"expected a port number, got {shown}", "for example 8000")
 
@@ -92,21 +111,29 @@ def _app(value: str) -> str:
     if _APP.match(value):
         return value
     if ":" not in value:
-        raise problem("ORC122", f"expected `module:attribute`, got `{value}`", f"write `{value.removesuffix('.py').replace('/', '.')}:app`")
+        raise problem(
+            "ORC122",
+            f"expected `module:attribute`, got `{value}`",
+            f"write `{value.removesuffix('.py').replace('/', '.')}:app`",
+        )
     raise problem("ORC122", f"expected `module:attribute`, got `{value}`", "for example `package.module:app`")
 
 
 def _variable(value: str) -> str:
     if _VARIABLE.match(value):
         return value
-    raise problem("ORC109", f"`{value}` cannot be the name of a variable", "letters, digits and `_`, no digit first")
+    raise problem(
+        "ORC109", f"`{value}` cannot be the name of a variable", "letters, digits and `_`, no digit first"
+    )
 
 
 def _pattern(value: str) -> str:
     try:
         re.compile(value)
     except (re.error, OverflowError, RecursionError) as error:
-        raise problem("ORC116", f"invalid regular expression `{value}`: {error}", "the syntax is that of Python's `re`") from None
+        raise problem(
+            "ORC116", f"invalid regular expression `{value}`: {error}", "the syntax is that of Python's `re`"
+        ) from None
     return value
 
 
@@ -126,10 +153,16 @@ def _argv(value: Any) -> Any:
     """An argument vector: a list, because a string would need a shell; no secrets, because every user can read it."""
     if isinstance(value, str):
         words = ", ".join(value.split())
-        raise problem("ORC102", f"expected a list of arguments, got the text `{value}`", f"write [{words}], or use `shell:` where a shell is really needed")
+        raise problem(
+            "ORC102",
+            f"expected a list of arguments, got the text `{value}`",
+            f"write [{words}], or use `shell:` where a shell is really needed",
+        )
     if isinstance(value, tuple):
         if not value:
-            raise problem("ORC115", "expected a command, got an empty list", "for example [python, -m, app.migrate]")
+            raise problem(
+                "ORC115", "expected a command, got an empty list", "for example [python, -m, app.migrate]"
+            )
         for at, each in enumerate(value):
             if each.__class__ is Interpolated and each.secret:
                 raise problem("ORC216", f"a secret would stand in an argument vector: `{each.written}`",
@@ -139,14 +172,20 @@ def _argv(value: Any) -> Any:
 
 def _no_empty(value: tuple[Any, ...]) -> tuple[Any, ...]:
     if not value:
-        raise problem("ORC115", "an empty list would never fail and never match", "list at least one value, or take the line out")
+        raise problem(
+            "ORC115",
+            "an empty list would never fail and never match",
+            "list at least one value, or take the line out",
+        )
     return value
 
 
 def _path(value: str) -> str:
     if not value or "\0" in value:
         found = "an empty text" if not value else "a text with a NUL character"
-        raise problem("ORC130", f"expected a path, got {found}", "a relative path is from the working directory")
+        raise problem(
+            "ORC130", f"expected a path, got {found}", "a relative path is from the working directory"
+        )
     return value
 
 
@@ -158,11 +197,19 @@ def text(pattern: str, *examples: str, description: str = "") -> WithJsonSchema:
 
 
 Duration = Annotated[float, PlainValidator(parse_duration), text(_DURATION, "500ms", "2s", "5m")]
-Size = Annotated[int, PlainValidator(parse_size), text(r"^[0-9]+(\.[0-9]+)?(B|[kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)$", "200MB", "1GiB")]
+Size = Annotated[
+    int,
+    PlainValidator(parse_size),
+    text(r"^[0-9]+(\.[0-9]+)?(B|[kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)$", "200MB", "1GiB"),
+]
 Mode = Annotated[int, PlainValidator(parse_mode), text(r"^0?[0-7]{3,4}$", "0750", "0640")]
-Port = Annotated[int, PlainValidator(_port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})]
+Port = Annotated[
+    int, PlainValidator(_port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65535})
+]
 AnyPort = Annotated[
-    int, PlainValidator(lambda value: _port(value, 0)), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 65535})
+    int,
+    PlainValidator(lambda value: _port(value, 0)),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 65535}),
 ]
 """A port, or 0 for whichever is free."""
 ImportName = Annotated[str, AfterValidator(_import_name)]

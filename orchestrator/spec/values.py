@@ -60,7 +60,12 @@ class StaticValues:
             for part in default_references(contract):
                 made_into.setdefault(part, []).append(name)
         found = [name for name, contract in self.contracts.items() if contract.secret]
-        found += [name for part in made_into if part not in self.contracts and self._is_secret(part) for name in made_into[part]]
+        found += [
+            name
+            for part in made_into
+            if part not in self.contracts and self._is_secret(part)
+            for name in made_into[part]
+        ]
         secrets: set[str] = set()
         while found:
             name = found.pop()
@@ -91,7 +96,9 @@ class StaticValues:
 class RunValues(StaticValues):
     """For a start: the environment after the contracts were applied. `later` are names that only the run will set."""
 
-    def __init__(self, contracts: Mapping[str, Any], environ: Mapping[str, str], later: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, contracts: Mapping[str, Any], environ: Mapping[str, str], later: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(contracts)
         self.environ = environ
         self.later = later

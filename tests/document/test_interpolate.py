@@ -20,7 +20,10 @@ def test_a_text_is_filled_in(written, filled):
     assert interpolate.expand(interpolate.parse(written), SET.get) == filled
 
 
-@pytest.mark.parametrize(("written", "name", "said"), [("${NO}", "NO", ""), ("${NO:?why ${A}}", "NO", "why a"), ("${EMPTY:?m}", "EMPTY", "m")])
+@pytest.mark.parametrize(
+    ("written", "name", "said"),
+    [("${NO}", "NO", ""), ("${NO:?why ${A}}", "NO", "why a"), ("${EMPTY:?m}", "EMPTY", "m")],
+)
 def test_a_variable_without_a_value_is_missing(written, name, said):
     with pytest.raises(interpolate.Missing) as missing:
         interpolate.expand(interpolate.parse(written), SET.get)
@@ -28,7 +31,10 @@ def test_a_variable_without_a_value_is_missing(written, name, said):
     assert (missing.value.name, missing.value.text) == (name, said)
 
 
-@pytest.mark.parametrize(("written", "offset"), [("${", 0), ("x${A", 1), ("${1}", 0), ("${A/b}", 3), ("${A:-${B}", 0), ("${}", 0), ("${A:-" * 30, 100)])
+@pytest.mark.parametrize(
+    ("written", "offset"),
+    [("${", 0), ("x${A", 1), ("${1}", 0), ("${A/b}", 3), ("${A:-${B}", 0), ("${}", 0), ("${A:-" * 30, 100)],
+)
 def test_what_cannot_be_read_is_said_with_its_place(written, offset):
     with pytest.raises(interpolate.BadInterpolation) as bad:
         interpolate.parse(written)

@@ -57,7 +57,16 @@ def test_an_overlay_gives(base, over, merged):
     assert _merged(base, over) == merged
 
 
-@pytest.mark.parametrize("over", ["b: !remove", "a: {y: !remove }", "c: {d: {e: !remove }}", "list: [!remove 9]", "directories: [!remove x]"])
+@pytest.mark.parametrize(
+    "over",
+    [
+        "b: !remove",
+        "a: {y: !remove }",
+        "c: {d: {e: !remove }}",
+        "list: [!remove 9]",
+        "directories: [!remove x]",
+    ],
+)
 def test_removing_what_is_not_there_is_an_error(over):
     _, found = _over("a: {x: 1}\nlist: [1]\ndirectories: [logs]", over)
 
@@ -82,11 +91,17 @@ def test_each_value_knows_what_it_overrode_nearest_first():
     assert provenance(tree)["/a"] == {
         "file": "over1.yaml", "line": 3, "overrides": [{"file": "over0.yaml", "line": 2}, {"file": "base.yaml", "line": 1}],
     }  # fmt: skip
-    assert to_yaml(tree, provenance=True) == "a: 3  # over1.yaml:3, overrides over0.yaml:2, base.yaml:1\nb: 1  # base.yaml:2\n"
+    assert (
+        to_yaml(tree, provenance=True)
+        == "a: 3  # over1.yaml:3, overrides over0.yaml:2, base.yaml:1\nb: 1  # base.yaml:2\n"
+    )
 
 
 def test_neither_document_is_changed():
-    base, over = _read("a: {x: 1}\nsteps: [{name: a}]"), _read("a: {x: !remove }\nsteps: [{name: a, run: [x]}]")
+    base, over = (
+        _read("a: {x: 1}\nsteps: [{name: a}]"),
+        _read("a: {x: !remove }\nsteps: [{name: a, run: [x]}]"),
+    )
     before = to_yaml(base), to_yaml(over)
 
     lay_over(base, over, RULES, Findings())

@@ -34,8 +34,14 @@ WORDS = [
 
 
 def corpus() -> list[bytes]:
-    files = [*ROOT.glob("startup*.yaml"), *ROOT.glob("examples/*/startup*.yaml"), *(ROOT / "tests/cases/specs").rglob("*.yaml")]
-    return [each.read_bytes() for each in sorted(files)] + [each.read_bytes() for each in sorted(FOUND.glob("*.yaml"))]
+    files = [
+        *ROOT.glob("startup*.yaml"),
+        *ROOT.glob("examples/*/startup*.yaml"),
+        *(ROOT / "tests/cases/specs").rglob("*.yaml"),
+    ]
+    return [each.read_bytes() for each in sorted(files)] + [
+        each.read_bytes() for each in sorted(FOUND.glob("*.yaml"))
+    ]
 
 
 def mutated(rng: random.Random, seeds: list[bytes]) -> bytes:

@@ -25,7 +25,13 @@ LAYERS = ("startup.yaml", "second.yaml", "third.yaml")
 
 def _load():
     named = Path("environment")
-    environment = named.read_text().strip() if named.exists() else "production" if Path("startup.production.yaml").exists() else ""
+    environment = (
+        named.read_text().strip()
+        if named.exists()
+        else "production"
+        if Path("startup.production.yaml").exists()
+        else ""
+    )
     return load_files([each for each in LAYERS if Path(each).exists()], environment=environment)
 
 
@@ -52,7 +58,9 @@ def test_the_answer_is_exactly_as_expected(answer):
         expected.write_text(written)
 
     assert found, "a broken spec without a finding"
-    assert written == expected.read_text(), f"{name}: if this is better, run UPDATE_GOLDEN=1 pytest {__file__}"
+    assert written == expected.read_text(), (
+        f"{name}: if this is better, run UPDATE_GOLDEN=1 pytest {__file__}"
+    )
 
 
 def test_there_are_enough_of_them():

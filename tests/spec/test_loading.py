@@ -60,19 +60,35 @@ def test_bases_lie_below_the_file_that_names_them_over_several_levels(folder):
 
 
 def test_a_base_that_two_files_share_is_no_cycle():
-    loaded = load_text(HEAD + "extends: base.yaml\n", overlays={"x.yaml": "extends: base.yaml\n"}, bases={"base.yaml": "x-a: 1\n"})
+    loaded = load_text(
+        HEAD + "extends: base.yaml\n",
+        overlays={"x.yaml": "extends: base.yaml\n"},
+        bases={"base.yaml": "x-a: 1\n"},
+    )
 
     assert not loaded.failed
 
 
 def test_several_files_are_laid_over_one_another_in_their_order(folder):
-    _write(folder, one=HEAD + "launch: {app: 'a:b', port: 1}\n", two="launch: {port: 2}\n", three="launch: {port: 3}\n")
+    _write(
+        folder,
+        one=HEAD + "launch: {app: 'a:b', port: 1}\n",
+        two="launch: {port: 2}\n",
+        three="launch: {port: 3}\n",
+    )
 
     assert load("one.yaml", "three.yaml", "two.yaml").launch.port == 2
 
 
 def test_the_environments_of_a_spec_are_its_overlays(folder):
-    for name in ("startup.yaml", "startup.production.yaml", "startup.eu-1.yaml", "startup.Bad.yaml", "other.x.yaml", "startup.yml"):
+    for name in (
+        "startup.yaml",
+        "startup.production.yaml",
+        "startup.eu-1.yaml",
+        "startup.Bad.yaml",
+        "other.x.yaml",
+        "startup.yml",
+    ):
         (folder / name).write_text(HEAD)
 
     assert environments("startup.yaml") == ["eu-1", "production"]
@@ -85,7 +101,9 @@ def test_an_environment_that_is_no_word_is_refused(folder):
     assert _codes(load_files(["startup.yaml"], environment="../x")) == ["ORC210"]
 
 
-ROLES = HEAD + """\
+ROLES = (
+    HEAD
+    + """\
 launch: {app: 'shop.main:app', port: 8000}
 steps:
   - {name: migrate, run: [x]}
@@ -98,6 +116,7 @@ roles:
       - {name: consume, run: [y, "${QUEUE}"]}
 default_role: web
 """
+)
 
 
 def test_a_role_is_laid_over_the_top_level():
@@ -117,7 +136,10 @@ def test_a_role_that_is_not_there_is_a_lookup_error():
 
 
 def test_an_overlay_may_bring_a_role_and_change_another():
-    loaded = load_text(ROLES, overlays={"startup.x.yaml": "roles:\n  beat: {launch: !remove }\n  web: {launch: {workers: 2}}\n"})
+    loaded = load_text(
+        ROLES,
+        overlays={"startup.x.yaml": "roles:\n  beat: {launch: !remove }\n  web: {launch: {workers: 2}}\n"},
+    )
 
     assert not loaded.failed
     assert loaded.for_role("beat").spec.launch is None
@@ -134,33 +156,63 @@ def test_the_variables_of_one_role_are_not_missing_in_another():
 
 
 def test_what_only_skipped_items_need_is_not_missing():
-    loaded = load_text(HEAD + 'steps:\n  - {name: a, run: [x, "${ONE}"]}\n  - {name: b, run: [x, "${ONE}${TWO}"]}\n')
+    loaded = load_text(
+        HEAD + 'steps:\n  - {name: a, run: [x, "${ONE}"]}\n  - {name: b, run: [x, "${ONE}${TWO}"]}\n'
+    )
     resolved = loaded.resolve(RunValues({}, {}))
 
-    assert [each.message for each in missing_findings(resolved)] == ["the variable `ONE` is not set", "the variable `TWO` is not set"]
-    assert [each.message for each in missing_findings(resolved, [("steps", 1)])] == ["the variable `ONE` is not set"]
+    assert [each.message for each in missing_findings(resolved)] == [
+        "the variable `ONE` is not set",
+        "the variable `TWO` is not set",
+    ]
+    assert [each.message for each in missing_findings(resolved, [("steps", 1)])] == [
+        "the variable `ONE` is not set"
+    ]
     assert missing_findings(resolved, [("steps", 0), ("steps", 1)]) == []
 
 
 def test_a_list_variable_becomes_elements_and_places_stay_right():
-    loaded = load_text(HEAD + 'variables:\n  ARGS: {type: list, default: "a \'b c\'"}\nsteps:\n  - {name: x, run: [cmd, "${ARGS}", "${NO:+gone}", 5]}\n')
+    loaded = load_text(
+        HEAD
+        + 'variables:\n  ARGS: {type: list, default: "a \'b c\'"}\nsteps:\n  - {name: x, run: [cmd, "${ARGS}", "${NO:+gone}", 5]}\n'
+    )
 
     assert [(each.code, each.place.column) for each in loaded.diagnostics] == [("ORC102", 52)]
 
-    well = load_text(HEAD + 'variables:\n  ARGS: {type: list, default: "a \'b c\'"}\nsteps:\n  - {name: x, run: [cmd, "${ARGS}", last]}\n')
+    well = load_text(
+        HEAD
+        + 'variables:\n  ARGS: {type: list, default: "a \'b c\'"}\nsteps:\n  - {name: x, run: [cmd, "${ARGS}", last]}\n'
+    )
     assert well.spec.steps[0].run == ("cmd", "a", "b c", "last")
 
 
 def test_an_optional_field_that_becomes_nothing_disappears():
-    loaded = load_text(HEAD + "launch: {app: 'a:b', user: '${WHO:+app}', options: {log_level: '${LEVEL:+debug}'}}\n")
+    loaded = load_text(
+        HEAD + "launch: {app: 'a:b', user: '${WHO:+app}', options: {log_level: '${LEVEL:+debug}'}}\n"
+    )
     resolved = loaded.resolve(RunValues({}, {}))
 
     assert resolved.spec.launch.user is None
     assert resolved.spec.launch.options == {}
 
 
+def test_an_option_from_a_variable_is_of_the_options_type():
+    text = (
+        HEAD
+        + "variables: {N: {type: integer, default: 9}}\nlaunch: {app: 'a:b', options: {backlog: '${N}', proxy_headers: '${P}', root_path: '${R}'}}\n"
+    )
+    loaded = load_text(text)
+    resolved = loaded.resolve(RunValues(loaded.spec.variables, {"N": "12", "P": "true", "R": "/x"}))
+
+    assert _codes(loaded) == ["ORC214", "ORC214"]
+    assert resolved.spec.launch.options == {"backlog": 12, "proxy_headers": True, "root_path": "/x"}
+
+
 def test_the_value_of_a_secret_is_in_no_message():
-    loaded = load_text(HEAD + "variables: {PIN: {secret: true}}\nlaunch: {app: 'a:b', port: '${PIN}', options: {backlog: '${PIN}'}}\n")
+    loaded = load_text(
+        HEAD
+        + "variables: {PIN: {secret: true}}\nlaunch: {app: 'a:b', port: '${PIN}', options: {backlog: '${PIN}'}}\n"
+    )
     resolved = loaded.resolve(RunValues(loaded.spec.variables, {"PIN": "hunter2"}))
 
     assert "ORC218" in _codes(resolved)
@@ -174,19 +226,27 @@ def test_a_finding_is_silenced_by_a_comment_with_a_reason():
 
 
 def test_a_fallback_that_only_a_role_uses_is_used():
-    loaded = load_text(HEAD + "fallbacks: {spare: [warn]}\nroles: {web: {modules: [{module: a, on_failure: spare}]}}\n")
+    loaded = load_text(
+        HEAD + "fallbacks: {spare: [warn]}\nroles: {web: {modules: [{module: a, on_failure: spare}]}}\n"
+    )
 
     assert loaded.diagnostics == []
 
 
 def test_a_problem_of_the_top_level_is_not_said_again_for_each_role():
-    loaded = load_text(HEAD + "launch: {app: 'a:b', prot: 1}\nroles: {a: {launch: {port: 1}}, b: {launch: {port: 2}}}\n")
+    loaded = load_text(
+        HEAD + "launch: {app: 'a:b', prot: 1}\nroles: {a: {launch: {port: 1}}, b: {launch: {port: 2}}}\n"
+    )
 
     assert _codes(loaded) == ["ORC104"]
 
 
 def test_a_path_is_found_beside_the_file_it_stands_in(folder):
-    _write(folder, startup=HEAD + "extends: shared/base.yaml\n", shared__base="wait_for:\n  - {name: a, http: 'http://a/', expect: {schema: s.json}}\n")
+    _write(
+        folder,
+        startup=HEAD + "extends: shared/base.yaml\n",
+        shared__base="wait_for:\n  - {name: a, http: 'http://a/', expect: {schema: s.json}}\n",
+    )
     loaded = load_files(["startup.yaml"])
 
     assert loaded.beside(("wait_for", 0, "expect", "schema"), "s.json") == "shared/s.json"
@@ -195,7 +255,10 @@ def test_a_path_is_found_beside_the_file_it_stands_in(folder):
 def test_a_chain_of_defaults_is_followed_and_a_very_long_one_harms_nobody():
     chain = "".join(f'  V{at}: {{default: "${{V{at + 1}}}"}}\n' for at in range(3000))
     loaded = load_text(HEAD + "variables:\n" + chain + "  V3000: {default: end}\n")
-    short = load_text(HEAD + "variables:\n  A: {default: '${B}'}\n  B: {default: '80000'}\nlaunch: {app: 'a:b', port: '${A}'}\n")
+    short = load_text(
+        HEAD
+        + "variables:\n  A: {default: '${B}'}\n  B: {default: '80000'}\nlaunch: {app: 'a:b', port: '${A}'}\n"
+    )
 
     assert not loaded.failed
     assert _codes(short) == ["ORC218"]
