@@ -8,16 +8,20 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import events, processes
+from orchestrator.engine import events, processes, switching, turns
 from orchestrator.engine.conditions import CannotTell, holds
+from orchestrator.engine.locks import lock_of
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
 
 if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
     from orchestrator.engine.run import Start
     from orchestrator.engine.work import Work
 
 GRACE = 8.0
 SHOWN_LINES = 20
+LOCK_PATIENCE = 60.0
+"""Seconds for which a lock's server that does not answer is asked again."""
 
 
 class Stepping:
@@ -27,67 +31,127 @@ class Stepping:
         self.start = start
         self.work: Work | None = None
         self.command: processes.Command | None = None
+        self.turn: turns.Turn | None = None
+        """Its turn under its lock, where it has one: waited for, or held."""
         self.began = 0.0
         self.forced = False
         """Whether the last step had to be killed."""
         self._stopping = False
         self._outputs = ""
+        self._lost = ""
 
     @property
     def free(self) -> bool:
-        return self.command is None
+        return self.command is None and self.turn is None
 
     @property
     def pid(self) -> int:
         return self.command.process.pid if self.command else 0
 
-    def sources(self) -> list[processes.Command]:
-        return [self.command] if self.command else []
+    def sources(self) -> list[processes.Command | turns.Turn]:
+        return [each for each in (self.turn, self.command) if each is not None]
 
     def due(self) -> float | None:
         return self.command.due() if self.command else None
 
     def begin(self, work: Work) -> None:
-        """Starts a step, unless it is done already."""
+        """Starts a step, unless it is done already; one with a lock when it is its turn."""
         step = work.item
+        if step.lock is not None:
+            self._await_turn(work, step)
+            return
         try:
-            done = self._done_already(step)
+            done = _done_already(step, self.start.context())
         except CannotTell as error:
             self.start.conclude(
                 work, failed("ORC601", "condition", f"cannot tell whether it is done: {error}", final=True)
             )
             return
         if done:
-            work.outcome = ok(f"done already: {done}")
-            self.start.settle_as(work, Status.SKIPPED)
+            self._is_done(work, done)
             return
         self._launch(work, step)
 
-    def _done_already(self, step: Any) -> str:
-        context = self.start.context()
-        if step.creates is not None and os.path.exists(context.path(step.creates)):
-            return f"{step.creates} exists"
-        if step.unless is not None:
-            yes, why = holds(step.unless, context)
-            return why if yes else ""
-        return ""
+    def _is_done(self, work: Work, why: str) -> None:
+        work.outcome = ok(f"done already: {why}")
+        self.start.settle_as(work, Status.SKIPPED)
+
+    def _await_turn(self, work: Work, step: Any) -> None:
+        """The question whether it is done is asked before and under the lock, beside the engine's loop."""
+        context, defaults = self.start.context(), self.start.spec.defaults
+        named = step.lock.removeprefix("wait:")
+        wait = next(
+            (each.item for each in self.start.works if each.kind == "wait" and each.item.name == named), None
+        )
+        patience = defaults.deadline if defaults and defaults.deadline is not None else LOCK_PATIENCE
+        lock = lock_of(step.lock, context, step.name, wait)
+        self.work, work.status, self._lost = work, Status.WAITING, ""
+        self.turn = turns.Turn(lock, lambda: _done_already(step, context), patience)
+        self.turn.start()
+
+    def _hear_turn(self) -> None:
+        turn, work = self.turn, self.work
+        for told in turn.take() if turn else ():
+            if self.turn is not turn or work is None:
+                return  # it was concluded, and what follows is of no interest
+            if told.word == turns.WAITS:
+                self.start.stream.emit(events.WAITING, told.text, item=work.id, attempt=1, reason="lock")
+            elif told.word == turns.GO:
+                self._launch(work, work.item)
+            elif told.word == turns.LOST:
+                self._lose_lock(work, told.text)
+            elif told.word == turns.DONE:
+                self._end_turn()
+                self._is_done(work, told.text)
+            elif told.word == turns.FAILED and told.outcome is not None:
+                self._conclude(work, told.outcome)
+            else:
+                from orchestrator.engine.run import InternalError
+
+                raise InternalError(told.text)
+
+    def _lose_lock(self, work: Work, why: str) -> None:
+        """Another start may run the step from now on: this one must not go on with it."""
+        self._lost = why
+        if self.command is not None:
+            self.command.stop()
+        elif self.turn is not None:
+            self._conclude(work, self._lock_lost(work.item))
+
+    def _lock_lost(self, step: Any, details: str = "") -> Outcome:
+        return failed("ORC601", "lock-lost", f"its lock `{step.lock}` was lost, and it was ended: {self._lost}",
+                      "see whether it did its work in part; the next start runs it again", details=details)  # fmt: skip
+
+    def _conclude(self, work: Work, outcome: Outcome) -> None:
+        self._end_turn()
+        self.start.conclude(work, outcome)
+
+    def _end_turn(self) -> None:
+        if self.turn is not None:
+            self.turn.end()
+            self.turn = None
 
     def _launch(self, work: Work, step: Any) -> None:
-        context = self.start.context()
         argv = list(step.run) if step.run is not None else ["/bin/sh", "-c", step.shell]
         work.attempts += 1
         work.status = Status.WAITING
+        context = switching.of_step(self.start, step.user)
+        if isinstance(context, Outcome):
+            self._conclude(work, context)
+            return
         environ = processes.environment(context, step.environment)
         self._outputs = ""
         if isinstance(step.outputs, tuple):
             descriptor, self._outputs = tempfile.mkstemp(prefix="orchestrator-output-")
+            if os.geteuid() == 0:
+                os.fchown(descriptor, context.user.uid, context.user.gid)
             os.close(descriptor)
             environ["ORCHESTRATOR_OUTPUT"] = self._outputs
         try:
             process = processes.start(argv, context, cwd=step.cwd or "", environ=environ)
         except OSError as error:
             said, hint = processes.not_started(argv, error)
-            self.start.conclude(work, failed("ORC603", "not-started", said, hint, final=True))
+            self._conclude(work, failed("ORC603", "not-started", said, hint, final=True))
             return
         self.work, self.began = work, time.monotonic()
         deadline = self.began + step.deadline if step.deadline is not None else None
@@ -99,7 +163,8 @@ class Stepping:
         self.start.stream.emit(events.OUTPUT, line, item=self.work.id)
 
     def hear(self) -> None:
-        """Takes note of what the step said, and of its end."""
+        """Takes note of what the step and its lock said, and of the step's end."""
+        self._hear_turn()
         if self.command is None or (result := self.command.poll()) is None:
             return
         work, self.command = self.work, None
@@ -107,14 +172,17 @@ class Stepping:
         assert work is not None
         if self._stopping:
             self._forget_outputs()
+            self._end_turn()
             return  # what a step comes to that was asked to end is nobody's failure
         outcome = self._outcome(work.item, result)
         self._forget_outputs()
-        self.start.conclude(work, outcome)
+        self._conclude(work, outcome)
 
     def _outcome(self, step: Any, result: processes.Result) -> Outcome:
         took = time.monotonic() - self.began
         last = "\n".join(result.output.splitlines()[-SHOWN_LINES:])
+        if self._lost:
+            return self._lock_lost(step, last)
         if result.timed_out:
             return failed("ORC602", "timeout", f"did not end within {step.deadline:g} s and was ended", "raise `deadline`, or find what it waits for: the output is above",
                           details=last)  # fmt: skip
@@ -162,7 +230,9 @@ class Stepping:
         return None
 
     def _read_outputs(self) -> dict[str, str]:
-        with open(self._outputs, encoding="utf-8", errors="replace") as file:
+        # The step's user owns it, and could have put a symlink in its place: root reads no file of his choice.
+        descriptor = os.open(self._outputs, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, encoding="utf-8", errors="replace") as file:
             pairs = (line.rstrip("\n").partition("=") for line in file if "=" in line)
             return {name.strip(): value for name, _, value in pairs}
 
@@ -174,6 +244,7 @@ class Stepping:
     def stop(self) -> bool:
         """Asks a running step to end; whether there was one."""
         if self.command is None:
+            self._end_turn()
             return False
         self._stopping = True
         self.command.stop()
@@ -186,7 +257,17 @@ class Stepping:
             self.command.process.wait()
             self.command.poll()
             self.command = None
+        self._end_turn()
         self._forget_outputs()
+
+
+def _done_already(step: Any, context: Context) -> str:
+    if step.creates is not None and os.path.exists(context.path(step.creates)):
+        return f"{step.creates} exists"
+    if step.unless is not None:
+        yes, why = holds(step.unless, context)
+        return why if yes else ""
+    return ""
 
 
 def _hint(result: processes.Result) -> str:

@@ -119,13 +119,19 @@ class Session:
             raise failure
         return rows
 
+    def overheard(self) -> str:
+        """One message that was not asked for: why the server ends the connection, or nothing of interest."""
+        kind, payload = next(self._messages(news=True))
+        return error(self.stream.where, payload).summary if kind == b"E" else ""
+
     def leave(self) -> None:
         self._say(b"X", b"")
 
     def _say(self, kind: bytes, payload: bytes) -> None:
         self.stream.send(kind + struct.pack("!i", len(payload) + 4) + payload)
 
-    def _messages(self) -> Iterator[tuple[bytes, bytes]]:
+    def _messages(self, *, news: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """What the server says; its settings are only noted, unless every word is news."""
         while True:
             kind, size = struct.unpack("!ci", self.stream.exactly(5))
             if not kind.isalpha() or not 4 <= size <= _MESSAGE_LIMIT:
@@ -137,7 +143,7 @@ class Session:
             if kind == b"S":
                 name, _, value = payload.rstrip(b"\0").partition(b"\0")
                 self.facts[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
-            else:
+            if kind != b"S" or news:
                 yield kind, payload
 
 
