@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 class Rules(NamedTuple):
     """What this stage is told about the meaning of lists."""
 
+    is_items: Callable[[Path], bool]
+    """Whether the list at a path holds items, which merge by identity; otherwise it is a plain one."""
     identify: Callable[[Path, Node], str | None]
-    """The identity of an item of the list at a path; None when the list is a plain one."""
+    """The identity of an item of the list at a path; None when it has none."""
     shorthand: Callable[[Path], str | None]
     """The key that a short item of the list at a path stands for."""
 
@@ -47,7 +49,7 @@ class _Laying:
             if isinstance(base.value, dict) and isinstance(over.value, dict):
                 return self._mappings(base, over, path)
             if isinstance(base.value, list) and isinstance(over.value, list):
-                if self._is_items(base.value, over.value, path):
+                if self.rules.is_items(path):
                     return self._items(base, over, path)
                 if any(each.directive == "remove" for each in over.value):
                     return self._values(base, over, path)
@@ -119,11 +121,6 @@ class _Laying:
             ]
             result.value = [self.settled(each, (*path, at)) for at, each in enumerate(kept)]
         return result
-
-    def _is_items(self, base: list[Node], over: list[Node], path: Path) -> bool:
-        return not (base or over) or any(
-            self.rules.identify(path, each) is not None for nodes in (base, over) for each in nodes
-        )
 
     def _items(self, base: Node, over: Node, path: Path) -> Node:
         result = base.copy()

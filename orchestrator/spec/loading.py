@@ -258,7 +258,7 @@ def _shorthand(path: Path) -> str | None:
     return shorthand(section) if section in ITEM_LISTS else None
 
 
-RULES = Rules(_identity, _shorthand)
+RULES = Rules(lambda path: _section(path) in ITEM_LISTS, _identity, _shorthand)
 
 
 def _statically(tree: Node, findings: Findings) -> tuple[Any, Plain]:

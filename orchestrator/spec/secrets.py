@@ -102,7 +102,7 @@ def _text(path: Path, node: Node, places: Places, findings: Findings) -> None:
             "put the URL into a `secret: true` variable, or fill the password in: `${DB_PASSWORD}`"
         )
         places.add(findings, "ORC123", what, path, hint=findings_hint, severity="warning" if weak else "")
-    elif path[-2:-1] in (("environment",), ("set",)) and not _filled_in(text):
+    elif path[-2:-1] in (("environment",), ("set",)) and _KEY.search(str(path[-1])) and not _filled_in(text):
         if _is_placeholder(text):
             places.add(findings, "ORC123", f"a placeholder is given for `{path[-1]}`", path, severity="warning",
                        hint=f'hand over a `secret: true` variable: "${{{path[-1]}}}"')  # fmt: skip
