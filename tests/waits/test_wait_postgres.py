@@ -1,50 +1,38 @@
 """`postgres` against real PostgreSQL servers, and against what they say in bad moments."""
 
-import glob
-import os
-import shutil
-import socket
 import struct
 import subprocess
-import tempfile
 import time
 from urllib.parse import quote
 
 import pytest
 from pydantic import ValidationError
+from servers import BIN, PrivatePostgres
 
 from orchestrator.testing import served
 
-BIN = next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)), "")
 PASSWORD = "pa ss'/%@ü²"
 real = pytest.mark.skipif(not BIN, reason="PostgreSQL is not installed")
 
 
-class Server:
-    """A private PostgreSQL, run by somebody who is not root."""
+class Server(PrivatePostgres):
+    """Roles for each way to prove a password, and TLS."""
+
+    HBA = (
+        "local all all trust\n"
+        "hostssl all tls_only 127.0.0.1/32 scram-sha-256\nhost all tls_only 127.0.0.1/32 reject\n"
+        "host all md5_user 127.0.0.1/32 md5\nhost all plain_user 127.0.0.1/32 password\n"
+        "host all trusted 127.0.0.1/32 trust\nhost all nobody_else 127.0.0.1/32 reject\n"
+        "host all all 127.0.0.1/32 scram-sha-256\n"
+    )
+    SETTINGS = "ssl=on\nssl_cert_file='server.pem'\nssl_key_file='server.key'\n"
 
     def __init__(self, certificate):
-        self.folder = tempfile.mkdtemp(prefix="orchestrator-pg-")
-        self.port = _free()
-        self.root = os.geteuid() == 0
-        if self.root:
-            shutil.chown(self.folder, "postgres", "postgres")
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-N", "--locale=C.UTF-8")
-        self._write("pg_hba.conf", (
-            "local all all trust\n"
-            "hostssl all tls_only 127.0.0.1/32 scram-sha-256\nhost all tls_only 127.0.0.1/32 reject\n"
-            "host all md5_user 127.0.0.1/32 md5\nhost all plain_user 127.0.0.1/32 password\n"
-            "host all trusted 127.0.0.1/32 trust\nhost all nobody_else 127.0.0.1/32 reject\n"
-            "host all all 127.0.0.1/32 scram-sha-256\n"
-        ))  # fmt: skip
+        super().__init__()
         for name, path in zip(("server.pem", "server.key"), certificate, strict=True):
             with open(path) as file:
-                self._write(name, file.read(), 0o600)
-        self._write("postgresql.auto.conf", (
-            f"port={self.port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories='{self.folder}'\nfsync=off\n"
-            "ssl=on\nssl_cert_file='server.pem'\nssl_key_file='server.key'\nmax_connections=20\n"
-        ))  # fmt: skip
-        self._run("pg_ctl", "-D", self.data, "-w", "-l", f"{self.folder}/log", "start")
+                self.write(name, file.read(), 0o600)
+        self.start()
         quoted = PASSWORD.replace("'", "''")
         self.sql(
             f"create role app login password '{quoted}'",
@@ -58,42 +46,6 @@ class Server:
             "insert into t values (3, 'x', true, 1.5, 2, '{\"a\": 1}')",
             "grant select on t to app",
         )
-
-    @property
-    def data(self):
-        return f"{self.folder}/data"
-
-    def _write(self, name, text, mode=0o600):
-        path = f"{self.data}/{name}"
-        with open(path, "w") as file:
-            file.write(text)
-        os.chmod(path, mode)
-        if self.root:
-            shutil.chown(path, "postgres", "postgres")
-
-    def _run(self, command, *arguments, **more):
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if self.root else {}
-        subprocess.run(
-            [f"{BIN}/{command}", *arguments],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd=self.folder,
-            **user,
-            **more,
-        )
-
-    def sql(self, *statements):
-        self._run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", "postgres",
-                  *(word for each in statements for word in ("-c", each)))  # fmt: skip
-
-    def stop(self):
-        self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(self.folder)
-
-
-def _free():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -272,9 +224,9 @@ def test_a_server_that_starts_is_noticed(make, certificates):
     running = Server(certificates.make("good"))
     wait = make("postgres", f"postgresql://trusted@127.0.0.1:{running.port}/postgres")
     try:
-        running._run("pg_ctl", "-D", running.data, "-m", "immediate", "-w", "stop")
+        running.run("pg_ctl", "-D", running.data, "-m", "immediate", "-w", "stop")
         assert wait.attempt(Context(environ={})).reason == "refused"
-        running._run("pg_ctl", "-D", running.data, "-W", "-l", f"{running.folder}/log", "start")
+        running.run("pg_ctl", "-D", running.data, "-W", "-l", f"{running.folder}/log", "start")
         end = time.monotonic() + 15
         while not (outcome := wait.attempt(Context(environ={}))).ok:
             assert (outcome.reason, outcome.final) == ("refused", False), outcome
