@@ -21,6 +21,8 @@ class NoSuchUser(LookupError):  # noqa: N818 -- an answer, not a bug
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"there is no {kind} `{name}` in /etc/{'passwd' if kind == 'user' else 'group'}")
+        self.kind = kind
+        self.name = name
         self.hint = (
             f"RUN useradd --system {name} (adduser -S {name} on Alpine), or write the number"
             if kind == "user"

@@ -65,7 +65,8 @@ def replace(path: str, content: bytes) -> None:
     """Puts `content` in the place of the file, at once: whoever reads sees the old or the new."""
     # Of its own for each thread: two that write at once must not share it.
     new = f"{path}.{posix.getpid()}-{_thread.get_ident()}"
-    descriptor = posix.open(new, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o600)
+    # Readable for the directory's group, which may enter only where the app is another user than the engine.
+    descriptor = posix.open(new, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o640)
     try:
         try:
             _write(descriptor, content)

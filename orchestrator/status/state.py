@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "ORCHESTRATOR_STATE_DIR"
 STATUSES = ("starting", "ready", "degraded", "maintenance", "stopping", "stopped", "failed")
+SHARED = 0o2710
+"""The mode of a directory that the group of the service may look into."""
 KINDS = ("http", "https", "unix", "heartbeat", "command")
 
 
@@ -68,6 +70,9 @@ def _not_ours(descriptor: int, path: str, *, named: bool) -> str:
         return f"it belongs to uid {found.st_uid}, expected {os.geteuid()}"
     if mode == 0o700:
         return ""
+    if mode == SHARED:  # by an earlier start; whom this one shares it with is not known yet
+        os.fchmod(descriptor, 0o700)
+        return ""
     if named:
         # It may be anything, /tmp even: whose directory it is decides who may look in.
         better = f"{path.rstrip('/')}/orchestrator"
@@ -76,6 +81,23 @@ def _not_ours(descriptor: int, path: str, *, named: bool) -> str:
         os.fchmod(descriptor, 0o700)
     except OSError as error:
         return f"its mode is {mode:04o} and cannot be changed: {error.strerror}"
+    return ""
+
+
+def share(path: str, gid: int) -> str:
+    """Lets a group read the files and nobody write or list: the app is another user than the engine, who is root.
+
+    The files take the group from the directory. Says why, if that cannot be.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchown(descriptor, -1, gid)
+            os.fchmod(descriptor, SHARED)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        return f"cannot let gid {gid} into {path}: {(error.strerror or str(error)).lower()}"
     return ""
 
 
@@ -162,7 +184,7 @@ def _line(text: str) -> str:
 
 
 class StateDirectory:
-    """Writes what the engine makes known. Files are replaced whole and are for the engine's user alone."""
+    """Writes what the engine makes known. Files are replaced whole; who may read them, the directory decides."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.status import files
-from orchestrator.status.state import Endpoint, Probe, StateDirectory, find, locate
+from orchestrator.status.state import Endpoint, Probe, StateDirectory, find, locate, share
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="giving a directory away takes root")
 
@@ -129,7 +129,7 @@ def test_the_state_is_json_with_a_key_a_line(state):
     lines = read(f"{state.path}/state.json").splitlines()
     assert '  "status": "starting",' in lines
     assert len(lines) == 2 + len(state.read_state())
-    assert mode(f"{state.path}/state.json") == 0o600
+    assert mode(f"{state.path}/state.json") == 0o640  # for who may enter the directory at all
 
 
 @pytest.mark.parametrize("reason", ["", 'a "quoted" \\ path', "two\nlines\tand a bell\a", "Grüße"])
@@ -226,3 +226,28 @@ def test_a_full_device_raises_and_leaves_nothing_behind(tmp_path):
         [sys.executable, "-c", code, str(tmp_path / "probe")], capture_output=True, text=True, timeout=30
     )
     assert done.stdout == "27 []\n", done.stderr
+
+
+def test_a_shared_directory_is_for_the_owner_and_readable_for_a_group(state):
+    """The app may be another user than the engine: it reads the files by name and can list and write nothing."""
+    os.chmod(state.path, 0o700)
+    assert share(state.path, os.getegid()) == ""
+    assert mode(state.path) == 0o2710
+    state.write_state({"service": "api", "status": "ready"})
+    assert mode(f"{state.path}/state.json") == 0o640
+    assert os.stat(f"{state.path}/state.json").st_gid == os.getegid()
+
+
+def test_the_next_engine_takes_a_shared_directory_over_and_closes_it_again(tmp_path):
+    path = str(tmp_path / "state")
+    os.mkdir(path, 0o700)
+    assert share(path, os.getegid()) == ""
+    assert locate({"ORCHESTRATOR_STATE_DIR": path}) == (path, "")
+    assert mode(path) == 0o700
+
+
+def test_a_directory_that_cannot_be_shared_is_told_with_its_reason(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert "link" in share(str(tmp_path / "link"), os.getegid())
+    assert mode(str(tmp_path / "real")) != 0o2710

@@ -1,0 +1,131 @@
+"""How many workers serve: a written number, WEB_CONCURRENCY, or what CPUs and memory of the container allow."""
+
+from __future__ import annotations
+
+from math import floor
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.requirements import _cgroup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.engine.run import Start
+    from orchestrator.spec.launch import Computed
+
+VARIABLE = "WEB_CONCURRENCY"
+MOST = 1024
+
+
+class NoCount(ValueError):
+    """WEB_CONCURRENCY is no number of workers."""
+
+
+def count(
+    wanted: int | str | Computed | None, environ: Mapping[str, str], root: str = "/"
+) -> tuple[int, str]:
+    """The number, and what decided it; raises NoCount. `root` is another place for `/`, for recorded limits."""
+    given = environ.get(VARIABLE, "")
+    if isinstance(wanted, int):
+        beside = (
+            f"; {VARIABLE}={given} does not win over a written number"
+            if given not in ("", str(wanted))
+            else ""
+        )
+        return wanted, f"written in the spec{beside}"
+    if given:
+        return _given(given), f"{VARIABLE} says so"
+    if wanted is None:
+        return 1, "nothing else is said"
+    return _auto(root) if isinstance(wanted, str) else _computed(wanted, root)
+
+
+def tell(start: Start) -> None:
+    """Says the number with its reason, where it is not what anybody would expect; raises Invalid."""
+    from orchestrator.engine import events
+
+    launch = start.spec.launch
+    if launch is None or launch.command is not None:
+        return
+    number, why = of_launch(start)
+    plain = launch.workers is None and number == 1
+    if not plain and not (isinstance(launch.workers, int) and ";" not in why):
+        start.stream.emit(
+            events.NOTE, f"{number} worker{'s' if number > 1 else ''}: {why}", item="launch", workers=number
+        )
+
+
+def of_launch(start: Start) -> tuple[int, str]:
+    """The number for this start; raises Invalid when WEB_CONCURRENCY is none."""
+    from orchestrator.diagnostics import Diagnostic, Place
+    from orchestrator.engine.run import Invalid
+
+    launch: Any = start.spec.launch
+    try:
+        return count(launch.workers, start.service_environ())
+    except NoCount as error:
+        place = start.loaded.place(("launch", "workers")) or start.loaded.place(("launch",)) or Place("")
+        hint = f"set {VARIABLE} to a number, unset it, or write `workers: 2` under `launch`"
+        raise Invalid(
+            [Diagnostic("ORC402", "error", str(error), place, "/launch/workers", "launch", hint)]
+        ) from None
+
+
+def _given(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST)) else 0
+    if not 1 <= number <= MOST:
+        raise NoCount(f"`{VARIABLE}` is a number of workers from 1 to {MOST}, got `{text[:40]}`")
+    return number
+
+
+def _auto(root: str) -> tuple[int, str]:
+    quota = _cgroup.cpu_quota(root)
+    if quota is None:
+        return 1, "`auto` without a CPU quota is 1; docker run --cpus N, or write a number"
+    return max(1, floor(quota)), f"`auto`, the quota is {quota:g} CPUs"
+
+
+def _computed(wanted: Computed, root: str) -> tuple[int, str]:
+    """The bounds in their order: the later one wins, and memory wins over all: a worker that does not fit is killed."""
+    number, why = _by_cpu(wanted, root)
+    if number < wanted.min:
+        number, why = wanted.min, f"`min` is {wanted.min} ({why})"
+    if wanted.max is not None and number > wanted.max:
+        number, why = wanted.max, f"`max` is {wanted.max} ({why})"
+    if wanted.memory_each is None:
+        return number, why
+    limit = _cgroup.memory_limit(root)
+    if limit is None:
+        return number, f"{why}; there is no memory limit for `memory_each` to share"
+    fit = max(1, limit // wanted.memory_each)
+    if wanted.per_cpu is None and fit > number:
+        most = wanted.max if wanted.max is not None else MOST
+        return (
+            (fit, _fits(fit, limit, wanted.memory_each))
+            if fit <= most
+            else (most, f"`max` is {most}, memory is for {fit}")
+        )
+    return (number, why) if fit >= number else (fit, f"{_fits(fit, limit, wanted.memory_each)} ({why})")
+
+
+def _by_cpu(wanted: Computed, root: str) -> tuple[int, str]:
+    if wanted.per_cpu is None:
+        return 1, "no `per_cpu`"
+    quota = _cgroup.cpu_quota(root)
+    if quota is None:
+        return 1, "`per_cpu` without a CPU quota is 1"
+    # The tenth that a float loses must not cost a worker: 0.1 of 30 is 3.
+    number = min(MOST, max(1, floor(wanted.per_cpu * quota + 1e-9)))
+    return number, f"`per_cpu` {wanted.per_cpu:g} for each of {quota:g} CPUs"
+
+
+def _fits(fit: int, limit: int, each: int) -> str:
+    return (
+        f"`memory_each`: {fit} of {_mega(each)} fit in {_mega(limit)}"
+        if fit * each <= limit
+        else f"not even one worker of {_mega(each)} fits in {_mega(limit)}"
+    )
+
+
+def _mega(size: int) -> str:
+    return f"{size / 10**6:.4g} MB"
