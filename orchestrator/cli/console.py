@@ -68,7 +68,9 @@ class Lines:
         self._line("waiting", event.item, event.message)
 
     def _on_fallback(self, event: events.Event) -> None:
-        self._line("fallback", event.item, f"{event.data['action']}: {event.message}")
+        code = f" [{event.data['code']}]" if event.data.get("code") else ""
+        again = "; trying again" if event.data.get("again") else ""
+        self._line("fallback", event.item, f"{event.data['action']}: {event.message}{again}{code}")
 
     def _on_note(self, event: events.Event) -> None:
         code = f"[{event.data['code']}]" if event.data.get("code") else ""

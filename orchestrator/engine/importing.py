@@ -97,8 +97,10 @@ class Importing:
 
     def _may_begin(self) -> bool:
         start = self.start
-        before = (QUICK, STEP, WAIT, CHECK) if start.late_imports else (QUICK,)
-        if not all(work.settled for work in start.works if work.phase in before):
+        late = start.order is not None and start.order.late_imports
+        if not all(work.settled for work in start.works if work.phase == work.level == QUICK):
+            return False
+        if late and not self._others_settled():
             return False
         if any(work.status is Status.UNKNOWN for work in self._modules()):
             return False
@@ -117,7 +119,15 @@ class Importing:
         return bool(self._waiting()) or (self._launch_open() and not self.start.failures)
 
     def _others_settled(self) -> bool:
-        return all(work.settled for work in self.start.works if work.phase in (WAIT, CHECK, STEP))
+        """Whether everything is over that an import may have waited for: not what waits for an import itself."""
+        start = self.start
+        open_ones = {work.id for work in self._modules() if not work.settled}
+        nodes = start.order.nodes if start.order is not None else {}
+        return all(
+            work.settled or bool(open_ones & nodes[work.id].below)
+            for work in start.works
+            if work.phase in (QUICK, WAIT, CHECK, STEP) and work.id in nodes
+        )
 
     def _begin(self) -> None:
         from orchestrator.launch import importer
@@ -272,6 +282,8 @@ def app_outcome(event: dict[str, Any]) -> Outcome:
 
     if event["event"] == "imported":
         return ok(f"imported in {event['ms']:.0f} ms")
+    if event["reason"] == "start":  # it could not even begin: no such directory, no such program
+        return failed("ORC701", "start", event["message"], "correct `user`, `cwd` and `umask` of the launch", final=True)
     outcome = judge(MODULE.model_validate({"module": event["module"]}), event)
     code = "ORC702" if event["reason"] in ("missing", "attribute") and event.get("itself", True) else "ORC701"
     return failed(

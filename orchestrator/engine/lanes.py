@@ -7,7 +7,7 @@ import queue
 import random
 import threading
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import backoff
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 class Attempt:
     """What a lane tells the engine: an outcome, and whether it is the last."""
 
-    __slots__ = ("bug", "last", "outcome", "work")
+    __slots__ = ("bug", "lane", "last", "outcome", "work")
 
-    def __init__(self, work: Work, outcome: Outcome | None, *, last: bool, bug: str = "") -> None:
+    def __init__(self, work: Work, lane: int, outcome: Outcome | None, *, last: bool, bug: str = "") -> None:
         self.work = work
+        self.lane = lane
         self.outcome = outcome
         self.last = last
         self.bug = bug
@@ -39,6 +40,7 @@ class Lanes:
         os.set_blocking(self._writer, False)
         self.running: set[Work] = set()
         self._stop = threading.Event()
+        self._count = 0
 
     def fileno(self) -> int:
         return self._reader
@@ -46,7 +48,9 @@ class Lanes:
     def start(self, work: Work, context: Context, policy: backoff.Policy, deadline: float | None) -> None:
         """Tries until it is well, cannot become well, or the deadline (seconds) is over; None tries once."""
         self.running.add(work)
-        arguments = (work, work.item, context, policy, deadline)
+        self._count += 1
+        work.lane = self._count
+        arguments = (work, work.lane, work.item, context, policy, deadline)
         threading.Thread(target=self._lane, args=arguments, name=work.id, daemon=True).start()
 
     def take(self) -> list[Attempt]:
@@ -59,43 +63,40 @@ class Lanes:
         taken = []
         while not self._told.empty():
             attempt = self._told.get()
-            if attempt.last:
+            if attempt.last and attempt.lane == attempt.work.lane:
                 self.running.discard(attempt.work)
             taken.append(attempt)
         return taken
+
+    def give_up(self, work: Work) -> None:
+        """What a work's lane still tells is not heard any more."""
+        work.lane = 0
+        self.running.discard(work)
 
     def abandon(self) -> None:
         """Lets the threads end by themselves; nobody listens to them any more."""
         self._stop.set()
         self.running.clear()
 
-    def _lane(
-        self, work: Work, item: object, context: Context, policy: backoff.Policy, deadline: float | None
-    ) -> None:
+    def _lane(self, work: Work, lane: int, item: Any, context: Context, policy: backoff.Policy, deadline: float | None) -> None:
         try:
-            self._try(work, item, context, policy, deadline)
+            self._try(work, lane, item, context, policy, deadline)
         except Exception:
-            self._tell(Attempt(work, None, last=True, bug=traceback.format_exc()))
+            self._tell(Attempt(work, lane, None, last=True, bug=traceback.format_exc()))
 
-    def _try(
-        self, work: Work, item: object, context: Context, policy: backoff.Policy, deadline: float | None
-    ) -> None:
+    def _try(self, work: Work, lane: int, item: Any, context: Context, policy: backoff.Policy, deadline: float | None) -> None:
         clock, began = context.clock, context.clock.now()
         attempt = 0
-        while not self._stop.is_set():
+        while not self._stop.is_set() and work.lane == lane:
             attempt += 1
             left = None if deadline is None else deadline - (clock.now() - began)
             bounded = context if left is None else context.within(min(context.timeout, max(left, 0.05)))
-            outcome = item.attempt(bounded)  # type: ignore[attr-defined]
+            outcome = item.attempt(bounded)
             elapsed = clock.now() - began
             pause = backoff.pause(policy, attempt, elapsed, random.random())  # noqa: S311 - spreads load, keeps no secret
-            over = (
-                deadline is None
-                or elapsed + pause >= deadline
-                or (policy.times is not None and attempt >= policy.times)
-            )
+            over = deadline is None or elapsed + pause >= deadline or (policy.times is not None and attempt >= policy.times)
             last = outcome.ok or outcome.final or over
-            self._tell(Attempt(work, outcome, last=last))
+            self._tell(Attempt(work, lane, outcome, last=last))
             if last or self._stop.wait(pause):
                 return
 

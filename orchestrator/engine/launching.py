@@ -7,14 +7,17 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.engine import switching, workers
 from orchestrator.engine.outcome import Outcome, failed, ok
 from orchestrator.engine.work import HEALTH, LAUNCH, QUICK, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import socket
+    from collections.abc import Callable, Sequence
 
     from orchestrator.engine.context import Context
     from orchestrator.engine.run import Start
+    from orchestrator.launch.importer import Importer
     from orchestrator.launch.plan import LaunchPlan
     from orchestrator.spec.health import Endpoint
     from orchestrator.spec.item import Action
@@ -94,20 +97,61 @@ def port_work(start: Start) -> Work | None:
 
 def launch_work(start: Start) -> Work | None:
     launch = start.spec.launch
-    if launch is None or launch.app is None:
+    if launch is None:
         return None
-    return Work(
-        "launch",
-        _LaunchItem("launch", on_failure=launch.on_failure, app=launch.app),
-        ("launch",),
-        start.loaded.place(("launch", "app")),
-        LAUNCH,
-    )
+    item = _LaunchItem("launch", on_failure=launch.on_failure, app=launch.app or "")
+    return Work("launch", item, ("launch",), start.loaded.place(("launch", "app" if launch.app else "command")), LAUNCH)
 
 
 @dataclass(slots=True)
 class _LaunchItem(Synthetic):
     app: str = ""
+
+
+def bound_for_now(start: Start) -> socket.socket | None:
+    """A socket on the service's address for as long as its server, which binds by itself, does not run."""
+    from orchestrator.launch import sockets
+
+    launch = start.spec.launch
+    if launch is None or (launch.listening_port is None and launch.unix is None):
+        return None
+    path = start.context().path(launch.unix) if launch.unix else None
+    bound = sockets.bind(launch.host, launch.listening_port or 0, path)
+    return None if isinstance(bound, sockets.BindError) else bound
+
+
+def refuse(listener: socket.socket) -> None:
+    """Nobody is behind the socket for now: who connects is refused rather than queued. Its address stays ours."""
+    import socket
+
+    listener.setblocking(True)  # shared with the server that was: the next one expects it as it was
+    if listener.family == socket.AF_UNIX:
+        return  # one that was shut down stays so
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        listener.shutdown(socket.SHUT_RD)
+    except OSError:
+        return  # it was not listening
+
+
+def end_gently(process: Importer, number: int, until: float, heard: Callable[[], None] | None = None) -> bool:
+    """Asks a process to end, and kills it when its time is over; whether it ended by itself."""
+    import select
+    import time
+
+    if process.code is None:
+        os.kill(process.pid, number)
+    while process.code is None and (left := until - time.monotonic()) > 0:
+        poll = select.poll()
+        if process.fileno() >= 0:
+            poll.register(process.fileno(), select.POLLIN)
+        poll.poll(min(50, int(left * 1000) + 1))
+        process.read_events()
+        if heard is not None:
+            heard()
+    gently = process.code is not None
+    process.end()
+    return gently
 
 
 def _shown(host: str, port: int) -> str:
@@ -147,6 +191,7 @@ def plan_of(start: Start, modules: list[Work]) -> LaunchPlan:
         plan.environ["ORCHESTRATOR_STATE_DIR"] = plan.state_dir
     plan.modules = [_module(work) for work in modules]
     plan.app_deadline = IMPORT_DEADLINE
+    switching.into_plan(start, plan)
     if launch is None:
         plan.command = [sys.executable, "-c", ""]  # never told to go: it only imports
         return plan
@@ -190,6 +235,8 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
         for name, value in (launch.options or {}).items()
     }
     plan.umask = launch.umask if launch.umask is not None else -1
+    if launch.command is None:
+        plan.workers = workers.of_launch(start)[0]
     if launch.cwd:
         plan.cwd = start.context().path(launch.cwd)
     shutdown = launch.shutdown
@@ -233,7 +280,7 @@ def _watch(plan: LaunchPlan, start: Start) -> dict[str, Any]:
         "interval": watch.interval if watch else 0,
         "failures": watch.failures if watch else 3,
         "successes": watch.successes if watch else 1,
-        "deadline": health.deadline if health.deadline is not None else HEALTH_DEADLINE,
+        "deadline": health_deadline(start),
     }
     for name in ("live", "ready"):
         one: Endpoint | None = getattr(health, name)
@@ -263,7 +310,7 @@ def _statuses(one: Endpoint) -> tuple[tuple[int, int], ...]:
 
 def _after_launch(start: Start) -> list[dict[str, Any]]:
     """What the supervisor can do by itself: the other actions need the engine, and are over by then."""
-    from orchestrator.engine.run import flat
+    from orchestrator.engine.listing import flat
 
     health = start.spec.health
     given = (
@@ -340,23 +387,29 @@ class HeartbeatHealth(Synthetic):
         return ok(f"{self.file} is {age:.1f} s old")
 
 
+def health_deadline(start: Start) -> float:
+    """Seconds from the launch to the first ready."""
+    health = start.spec.health
+    return health.deadline if health is not None and health.deadline is not None else HEALTH_DEADLINE
+
+
 def health_works(start: Start, plan: LaunchPlan) -> list[Work]:
-    """The declared endpoints, `ready` first: it tells when the others can be asked."""
+    """The declared endpoints, `ready` first: it tells when the others can be asked. Those of an earlier launch go on."""
     health = start.spec.health
     if health is None:
         return []
-    deadline = health.deadline if health.deadline is not None else HEALTH_DEADLINE
-    named = sorted(health.named(), key=lambda each: each[0] != "ready")
-    return [
-        Work(
-            f"health:{name}",
-            _health_item(one, plan, deadline),
-            ("health", name),
-            start.loaded.place(("health", name)),
-            HEALTH,
-        )
-        for name, one in named
-    ]
+    made = []
+    for name, one in sorted(health.named(), key=lambda each: each[0] != "ready"):
+        item = _health_item(one, plan, health_deadline(start))
+        item.on_failure = health.on_failure
+        work = start.by_id.get(f"health:{name}")
+        if work is None:
+            path = ("health", name) if name in ("live", "ready") else ("health", "endpoints", name)
+            work = Work(f"health:{name}", item, path, start.loaded.place(path), HEALTH)
+            start.add(work)
+        work.item = item
+        made.append(work)
+    return made
 
 
 def _health_item(one: Endpoint, plan: LaunchPlan, deadline: float) -> Synthetic:

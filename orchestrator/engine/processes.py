@@ -70,6 +70,15 @@ def start(
     )
 
 
+def own_python(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which `python` is the one that serves: an image may have several, and a venv not on its PATH."""
+    here = os.path.dirname(sys.executable)
+    path = environ.get("PATH", os.defpath)
+    if here in path.split(os.pathsep):
+        return dict(environ)
+    return {**environ, "PATH": f"{here}{os.pathsep}{path}"}
+
+
 def not_started(argv: Sequence[str], error: OSError) -> tuple[str, str]:
     """What went wrong, and the hint."""
     name = argv[0]

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import events, processes
+from orchestrator.engine.backoff import Policy, delay
 from orchestrator.engine.outcome import Status
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.work import Work
 
 RUN_DEADLINE = 60.0
+RESTART_DELAY = Policy(initial=0.5, factor=2.0, max=30.0, jitter="none")
 
 
 def act(start: Start, work: Work, action: Any) -> bool:
@@ -65,8 +67,8 @@ def _serve(start: Start, work: Work, action: Any) -> bool:
 def _set(start: Start, work: Work, action: Any) -> bool:
     names = ", ".join(sorted(action.set))
     start.changed(action.set)
-    _tell(start, work, action, f"set {names}; trying again", level="info")
-    start.retry(work)
+    _tell(start, work, action, f"set {names}", level="info", again=True)
+    start.retry(work, action.word)
     return True
 
 
@@ -81,39 +83,44 @@ def _use(start: Start, work: Work, action: Any) -> bool:
         start.changed({action.use.export: value})
         work.item = changed  # what was resolved again is the item as written
     exported = f", exported as {action.use.export}" if action.use.export else ""
-    _tell(start, work, action, f"using {what} {value}{exported}; trying again", level="info")
-    start.retry(work)
+    _tell(start, work, action, f"using {what} {value}{exported}", level="info", again=True)
+    start.retry(work, action.word)
     return True
 
 
 def using(item: Any, what: str, value: str) -> Any | None:
     """The item with another value; None where the value cannot stand in for anything."""
+    fresh: Any = int(value) if what == "port" else value
     if dataclasses.is_dataclass(item) and not isinstance(item, type):
-        return (
-            dataclasses.replace(item, **{what: int(value) if what == "port" else value})
-            if hasattr(item, what)
-            else None
-        )
-    fields = type(item).model_fields
-    if what in fields:
-        return item.model_copy(update={what: int(value) if what == "port" else value})
-    if what == "url":  # a wait: its kind's own field takes the address
-        kind = type(item).__module__.rpartition(".")[2]
-        if kind in fields:
-            data = {
-                **item.model_dump(
-                    by_alias=True, exclude_unset=True, exclude={kind, "on_failure", "when", "retry"}
-                ),
-                kind: value,
-            }
-            return (
-                type(item)
-                .model_validate(data)
-                .model_copy(
-                    update={"on_failure": item.on_failure, "retry": item.retry, "deadline": item.deadline}
-                )
-            )
-    return None
+        return dataclasses.replace(item, **{what: fresh}) if hasattr(item, what) else None
+    if what in type(item).model_fields:
+        return item.model_copy(update={what: fresh})
+    return _elsewhere(item, value) if what == "url" else None
+
+
+def _elsewhere(wait: Any, url: str) -> Any | None:
+    """A wait for another address: its kind's own field takes it, and all else stays."""
+    kind = type(wait).__module__.rpartition(".")[2]
+    if kind not in type(wait).model_fields:
+        return None
+    made = type(wait).model_validate({"name": wait.name, kind: url})
+    rest = {name: getattr(wait, name) for name in wait.model_fields_set if name != kind}
+    return made.model_copy(update=rest)
+
+
+def _restart(start: Start, work: Work, action: Any) -> bool:
+    """The server again, after a pause that grows; its budget spent, the next action follows."""
+    done = work.attempts_of_actions.get(work.tried, 0)
+    if done >= action.times:
+        return False
+    work.attempts_of_actions[work.tried] = done + 1
+    work.tried -= 1  # it stays the next action
+    pause = delay(RESTART_DELAY, done + 1, 1.0)
+    _tell(start, work, action, f"restart {done + 1} of {action.times} in {pause:g} s")
+    start.end_server()
+    start.pause(time.monotonic() + pause)
+    start.retry(work, action.word)
+    return True
 
 
 def _run(start: Start, work: Work, action: Any) -> bool:
@@ -126,8 +133,8 @@ def _by_command(start: Start, work: Work, action: Any, argv: Sequence[str], dead
     if result.problem or result.code != 0:
         _tell(start, work, action, f"`{argv[0]}` {result.ended}", code="ORC801")
         return False
-    _tell(start, work, action, f"`{argv[0]}` succeeded; trying again", level="info")
-    start.retry(work)
+    _tell(start, work, action, f"`{argv[0]}` succeeded", level="info", again=True)
+    start.retry(work, action.word)
     return True
 
 
@@ -163,7 +170,7 @@ def execute(start: Start, work: Work, argv: Sequence[str], deadline: float) -> p
 def _install(start: Start, work: Work, action: Any) -> bool:
     """Binary wheels from a folder that only root and we can write: an index or a build would run foreign code."""
     folder = start.context().path(action.install.from_)
-    problem = _not_trusted(folder)
+    problem = _not_trusted(folder) or _wheel_not_trusted(folder)
     if problem:
         _tell(start, work, action, f"cannot install from {action.install.from_}: {problem}", code="ORC801")
         return False
@@ -188,13 +195,21 @@ def _not_trusted(folder: str) -> str:
     return ""
 
 
+def _wheel_not_trusted(folder: str) -> str:
+    for name in sorted(os.listdir(folder)):
+        problem = _not_trusted(os.path.join(folder, name)) if name.endswith(".whl") else ""
+        if problem:
+            return f"{name}: {problem}"
+    return ""
+
+
 def _own(start: Start, work: Work, action: Any) -> bool:
     """A plug-in's remedy: `apply(context, work.outcome) -> Outcome`."""
     outcome = action.apply(start.context(), work.outcome)
-    _tell(start, work, action, outcome.summary, level="info" if outcome.ok else "warning")
+    _tell(start, work, action, outcome.summary, level="info" if outcome.ok else "warning", again=outcome.ok and action.remedy)
     if not outcome.ok or not action.remedy:
         return False
-    start.retry(work)
+    start.retry(work, action.word)
     return True
 
 
@@ -204,6 +219,7 @@ def _summary(work: Work) -> str:
 
 _HANDLERS = {
     "warn": _warn,
+    "restart": _restart,
     "degrade": _degrade,
     "stop": _stop,
     "serve": _serve,

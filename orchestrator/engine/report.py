@@ -74,8 +74,11 @@ class Report:
             self.degraded.append(feature)
 
     def _on_fallback(self, event: events.Event) -> None:
-        entry = {"action": event.data["action"], "result": event.message}
-        self.fallbacks.setdefault(event.item, []).append(entry)
+        entries = self.fallbacks.setdefault(event.item, [])
+        if event.data.get("helped") is False and entries:
+            entries[-1]["result"] += ", but it did not help"
+        else:
+            entries.append({"action": event.data["action"], "result": event.message})
 
     def _on_imported(self, event: events.Event) -> None:
         ms = round(event.data["total_ms"], 1)

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.document.interpolate import BadInterpolation, parse, references
-from orchestrator.engine import backoff, environment, events, launching, remedies
+from orchestrator.engine import backoff, environment, events, launching, remedies, switching, workers
 from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.context import Context, SystemClock, User, current_user
 from orchestrator.engine.importing import Importing
 from orchestrator.engine.lanes import Lanes
-from orchestrator.engine.outcome import Outcome, Status, failed
+from orchestrator.engine.listing import expanded, flat, list_works, names_in
+from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.stepping import Stepping
-from orchestrator.engine.work import CHECK, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT, Work
+from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
 from orchestrator.launch.reaper import Reaper
-from orchestrator.launch.signals import CHILD, STOPS
-from orchestrator.spec.item import Action, Named
-from orchestrator.spec.references import Index, run_time_names
+from orchestrator.launch.signals import STOPS
+from orchestrator.spec.references import run_time_names
 from orchestrator.spec.values import RunValues
 
 if TYPE_CHECKING:
@@ -31,14 +31,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.diagnostics import Diagnostic
-    from orchestrator.document.node import Node
     from orchestrator.engine.context import Clock
+    from orchestrator.engine.environment import Applied
+    from orchestrator.engine.plan import Order
+    from orchestrator.engine.users import Identity
+    from orchestrator.launch.importer import Importer
     from orchestrator.launch.signals import Notes
+    from orchestrator.spec.item import Action
     from orchestrator.spec.loading import Loaded
     from orchestrator.spec.spec import Spec
 
 TIMEOUT = 2.0
 WAIT_DEADLINE = 60.0
+PATIENCE = 1.0
+"""Seconds after which an ended child that nobody has collected is nobody's."""
 
 
 class Interrupted(Exception):
@@ -93,6 +99,8 @@ class Start:
         self.network = network
         self.steps = steps
         self.only = tuple(only)
+        self.given = dict(environ)
+        """The environment before the contracts: what was handed in, and what the run itself set."""
         self.environ = dict(environ)
         self.hidden: frozenset[str] = frozenset()
         self.unknown: frozenset[str] = frozenset()
@@ -100,8 +108,13 @@ class Start:
         self.degraded: list[str] = []
         self.works: list[Work] = []
         self.by_id: dict[str, Work] = {}
+        self.order: Order | None = None
         self.clock: Clock = clock or SystemClock()
         self.user: User = current_user()
+        self.identity: Identity | None = None
+        """Who the service runs as, once that is settled: `user` is the same."""
+        self.launched_as: Identity | None = None
+        """The same for the server, which may have a user of its own."""
         self.cwd = os.getcwd()
         self.role = role
         self.words = tuple(words)
@@ -113,11 +126,15 @@ class Start:
         self.lanes = Lanes()
         self.importing = Importing(self)
         self.stepping = Stepping(self)
-        self.reaper = Reaper(self._is_ours)
+        self.reaper = Reaper(self._is_ours, PATIENCE)
         self.maintenance_pid = 0
+        self.server: Importer | None = None
+        """The server, once it was told to go."""
+        self.server_grace = launching.GRACE
         self.state_directory = ""
         self.log_format = "text"
         self._phase = -1
+        self._ending: Importer | None = None
 
     # Before anything is tried
 
@@ -129,13 +146,41 @@ class Start:
             role=self.role, pid=os.getpid(), files=list(self.loaded.files),
         )  # fmt: skip
         self.stream.emit(events.PHASE, phase="variables", level="debug")
-        applied = environment.apply(self.spec.variables, self.context(self.environ))
-        self.stream.secrets.add(applied.secrets)
-        self.environ, self.hidden, self.unknown = applied.environ, applied.hidden, applied.failed
+        early = not switching.needs_variables(self)
+        if early and not switching.identify(self):
+            return
+        applied = self._apply()
         self.resolve()
         self._tell_variables(applied)
-        self._list()
+        if not early and not self._late_user():
+            return
+        if not switching.identify_launch(self):
+            return
+        list_works(self)
         self._missing_variables()
+        workers.tell(self)
+
+    def _late_user(self) -> bool:
+        """A user whose numbers are variables, PUID and PGID: HOME follows only now."""
+        missing = [each.path for each in self._resolved.missing]
+        if any(path[0] == "user" for path in missing):
+            self._missing_variables([path for path in missing if path[0] != "user"])
+        well = switching.identify(self)
+        self._apply()
+        self.resolve()
+        return well
+
+    def _apply(self) -> Applied:
+        """The contracts of variables, laid on what was given and what was set since."""
+        assert self.loaded.spec is not None
+        applied = environment.apply(self.loaded.spec.variables, self.context(self.given))
+        self.stream.secrets.add(applied.secrets)
+        self.environ, self.hidden, self.unknown = applied.environ, applied.hidden, applied.failed
+        return applied
+
+    def add(self, work: Work) -> None:
+        self.works.append(work)
+        self.by_id[work.id] = work
 
     def context(self, environ: Mapping[str, str] | None = None, *, timeout: float = TIMEOUT) -> Context:
         """What an attempt may know now."""
@@ -181,88 +226,55 @@ class Start:
     def _refresh(self, work: Work) -> None:
         """The item with the values that are known by now."""
         for path, item in self.spec.located_items():
-            if path == work.path and work.id in (
-                item.identity,
-                *(each.identity for each in _expanded(item, self)),
-            ):
-                work.item = next(each for each in _expanded(item, self) if each.identity == work.id)
+            found = next((each for each in expanded(item, self) if each.identity == work.id), None) if path == work.path else None
+            if found is not None:
+                work.item = found
                 return
 
-    def _tell_variables(self, applied: environment.Applied) -> None:
+    def _tell_variables(self, applied: Applied) -> None:
         for name, outcome in applied.outcomes.items():
-            contract = self.spec.variables.get(name)
-            work = Work(
-                f"variable:{name}",
-                contract,
-                ("variables", name),
-                self.loaded.place(("variables", name)),
-                QUICK,
-            )
-            work.started = self.stream.now()
-            self.works.append(work)
-            self.by_id[work.id] = work
+            if outcome.reason == "missing" and name in self._set_by_steps:
+                continue  # told when the step has set it
+            work = self._variable(name)
             work.attempts = 1
             self.conclude(work, outcome)
         for name, why in applied.skipped.items():
-            work = Work(
-                f"variable:{name}",
-                self.spec.variables[name],
-                ("variables", name),
-                self.loaded.place(("variables", name)),
-                QUICK,
-            )
-            self.works.append(work)
-            self.by_id[work.id] = work
-            self._skip(work, why)
+            self._skip(self._variable(name), why)
         for name, message, hint in applied.warnings:
             self.stream.emit(
                 events.NOTE, message, level="warning", item=f"variable:{name}", hint=hint, code="ORC403"
             )
 
-    def _list(self) -> None:
-        index = Index(self.spec)
-        port = launching.port_work(self)
-        for path, item in self.spec.located_items():
-            if path[0] == "variables":
-                continue
-            for each in _expanded(item, self):
-                name = each.identity
-                needs = tuple(
-                    found[0] for reference in each.needs if len(found := index.find(reference)) == 1
-                )
-                phase = PHASES.get(each.kind, CHECK)
-                self._add(Work(name, each, path, self.loaded.place(path), phase, needs))
-        if port is not None:
-            self._add(port)
-        launch = launching.launch_work(self)
-        if launch is not None:
-            self._add(launch)
-        if self.only:
-            self._keep_only(index)
+    @property
+    def _set_by_steps(self) -> set[str]:
+        return {name for step in self.spec.steps for name in step.output_names}
 
-    def _add(self, work: Work) -> None:
-        if (work.phase == STEP and not self.steps) or (work.phase in (WAIT, CHECK) and not self.network):
-            return
-        if work.id not in self.by_id:
-            self.works.append(work)
-            self.by_id[work.id] = work
+    def _variable(self, name: str) -> Work:
+        """The work of a variable; a name that a `*` stands for has its contract."""
+        from orchestrator.spec.values import find_contract
 
-    def _keep_only(self, index: Index) -> None:
-        """`--only ID`: the items that are named and what they need."""
-        wanted = {name for reference in self.only for name in index.find(reference)}
-        grown = True
-        while grown:
-            more = {need for work in self.works if work.id in wanted for need in work.needs} - wanted
-            wanted |= more
-            grown = bool(more)
-        self.works = [work for work in self.works if work.id in wanted]
-        self.by_id = {work.id: work for work in self.works}
+        known = self.by_id.get(f"variable:{name}")
+        if known is not None:
+            return known
+        path = ("variables", name)
+        work = Work(f"variable:{name}", find_contract(self.spec.variables, name), path, self.loaded.place(path), QUICK)
+        work.started = self.stream.now()
+        self.add(work)
+        return work
 
-    def _missing_variables(self) -> None:
+    def _judge_variable(self, work: Work) -> Outcome:
+        """The contract again, on what was set since."""
+        applied = self._apply()
+        self.resolve()
+        return applied.outcomes.get(work.id.partition(":")[2], ok("not set"))
+
+    def _missing_variables(self, without: Sequence[tuple[str | int, ...]] | None = None) -> None:
         """All variables without a value in one go. Places in items that are skipped do not count."""
         from orchestrator.spec.loading import missing_findings
 
-        found = missing_findings(self._resolved, [work.path for work in self.works if self._is_skipped(work)])
+        if without is None:
+            without = [work.path for work in self.works if self._is_skipped(work)]
+        found = missing_findings(self._resolved, without)
         if found:
             raise Invalid(found)
 
@@ -273,19 +285,18 @@ class Start:
         except CannotTell:
             return False
 
-    def _node(self, path: tuple[str | int, ...]) -> Node | None:
-        return self.loaded.tree.at(path)[0] if self.loaded.tree is not None else None
-
     # The loop
 
-    def settle(self) -> None:
-        """Brings every item to a state; raises Interrupted."""
+    def settle(self, until: float | None = None) -> bool:
+        """Brings every item to a state, whether within the time that is given; raises Interrupted."""
         while True:
             progressed = self._start_what_can()
             if self._done():
-                return
+                return True
+            if until is not None and time.monotonic() >= until:
+                return False
             if not progressed:
-                self.wait()
+                self.wait(until)
 
     def _done(self) -> bool:
         return all(work.settled for work in self.works if work.phase < LAUNCH) and self.importing.settled()
@@ -306,53 +317,27 @@ class Start:
                 continue
             if not other.settled:
                 return False
-            self._block(work, other.id)
+            self.block(work, other.id)
             return True
         variable = self._unknown_variable(work)
         if variable:
-            self._block(work, f"variable:{variable}")
+            self.block(work, f"variable:{variable}")
             return True
-        return self._phase_allows(work)
-
-    def _phase_allows(self, work: Work) -> bool:
-        if work.phase == QUICK:
-            return True
-        before = {IMPORT: (QUICK,), WAIT: (QUICK,), CHECK: (QUICK, WAIT), STEP: (QUICK, WAIT, CHECK)}[
-            work.phase
-        ]
-        earlier = [each for each in self.works if each.phase in before and work.id not in each.needs]
-        if not all(each.settled for each in earlier):
+        if not all(self.by_id[each].settled for each in work.before if each in self.by_id):
             return False
-        if work.phase == IMPORT and self.late_imports:
-            return all(each.settled for each in self.works if each.phase == STEP)
         return work.phase != STEP or self._step_allowed(work)
 
     def _step_allowed(self, work: Work) -> bool:
         """Steps run one by one, and none once something failed for good: a migration is no diagnosis."""
         for other in self.works:
-            if other is work:
-                break
-            if other.phase == STEP and not other.settled:
-                return False
-        for other in self.works:
             if other.status in (Status.FAILED, Status.BLOCKED) and other is not work:
-                self._block(work, other.id if other.status is Status.FAILED else other.blocked_by)
+                self.block(work, other.id if other.status is Status.FAILED else other.blocked_by)
                 return True
         return self.stepping.free
 
-    @property
-    def late_imports(self) -> bool:
-        """Imports wait for the steps when a step sets variables."""
-        return any(step.output_names for step in self.spec.steps)
-
     def _unknown_variable(self, work: Work) -> str:
         """A variable whose contract failed and that this item is written with."""
-        if not self.unknown:
-            return ""
-        node = self._node(work.path)
-        return (
-            next((name for name in _names_in(node) if name in self.unknown), "") if node is not None else ""
-        )
+        return next((name for name in names_in(self.loaded, work.path) if name in self.unknown), "") if self.unknown else ""
 
     def _begin(self, work: Work) -> None:
         if work.settled:
@@ -389,7 +374,10 @@ class Start:
 
     def _at_once(self, work: Work) -> None:
         work.attempts += 1
-        outcome = work.item.attempt(self.context(timeout=self._timeout(work)))
+        if work.kind == "variable":
+            outcome = self._judge_variable(work)
+        else:
+            outcome = work.item.attempt(self.context(timeout=self._timeout(work)))
         self.conclude(work, outcome)
 
     def _in_a_lane(self, work: Work) -> None:
@@ -413,7 +401,8 @@ class Start:
         sources: list[_Source] = [self.notes, self.lanes, *self.importing.sources(), *self.stepping.sources()]
         for source in sources:
             poll.register(source.fileno(), select.POLLIN)
-        dues = [due for due in (until, self.importing.due(), self.stepping.due()) if due is not None]
+        later = time.monotonic() + PATIENCE if self.reaper.waiting else None
+        dues = [due for due in (until, later, self.importing.due(), self.stepping.due()) if due is not None]
         poll.poll(max(0, int((min(dues) - time.monotonic()) * 1000) + 1) if dues else None)
         self.take_notes()
         for attempt in self.lanes.take():
@@ -421,24 +410,29 @@ class Start:
         self.importing.hear()
         self.stepping.hear()
 
+    def pause(self, until: float) -> None:
+        """Lets the time pass (to a `time.monotonic`) while everything is heard."""
+        while time.monotonic() < until:
+            self.wait(until)
+
     def take_notes(self) -> None:
         """Signals: a request to stop ends the start; the end of a stranger is collected."""
         for number in self.notes.take():
             if number in STOPS:
                 raise Interrupted(number)
-            if number == CHILD and os.getpid() == 1:
-                self.reaper.reap()
+        if os.getpid() == 1:
+            self.reaper.reap()
 
     def _is_ours(self, pid: int) -> bool:
-        """Whether somebody here waits for this process; while threads start children, any may be one of theirs."""
-        return bool(self.lanes.running) or pid in (
-            self.importing.pid,
-            self.stepping.pid,
-            self.maintenance_pid,
-        )
+        """Whether somebody here waits for this process; what a thread has started is collected by it at once."""
+        preloaded = self.importing.preloaded
+        server = self.server.pid if self.server is not None else 0
+        return pid in (self.importing.pid, self.stepping.pid, self.maintenance_pid, server, preloaded.pid if preloaded else 0)
 
     def _heard(self, attempt: Any) -> None:
         work = attempt.work
+        if attempt.lane != work.lane:
+            return  # it was given up
         work.attempts += 1
         if attempt.bug:
             raise InternalError(attempt.bug)
@@ -457,10 +451,15 @@ class Start:
 
     def conclude(self, work: Work, outcome: Outcome) -> None:
         """An attempt's outcome: a state, or the next fallback action."""
-        work.outcome = outcome
+        before, work.outcome = work.outcome, outcome
         if outcome.ok:
+            work.serve = None
             self.settle_as(work, Status.HEALED if work.tried else Status.OK)
             return
+        if work.serve is not None:
+            self._still_failed(work, before)
+            return
+        self._say_no_help(work)
         actions = self.actions(work)
         while work.tried < len(actions):
             action = actions[work.tried]
@@ -469,23 +468,34 @@ class Start:
                 return
         self.settle_as(work, Status.FAILED)
 
+    def _still_failed(self, work: Work, before: Outcome | None) -> None:
+        """Something else is served, and this was checked again: said once, and again when it fails differently."""
+        outcome = work.outcome
+        assert outcome is not None
+        if before is not None and before.summary == outcome.summary:
+            work.status = Status.FAILED
+        else:
+            self.settle_as(work, Status.FAILED)
+
+    def _say_no_help(self, work: Work) -> None:
+        """A remedy is not believed, the check is: that it did not help is said."""
+        word, work.remedy = work.remedy, ""
+        if word and work.outcome is not None:
+            self.stream.emit(
+                events.FALLBACK, f"did not help: {work.outcome.summary}", level="warning", item=work.id, action=word, code="ORC802",
+                helped=False,
+            )  # fmt: skip
+
     def actions(self, work: Work) -> list[Action]:
         """What is to be done for an item, named lists put in; actions that cannot stand on its kind are left out."""
-        item = work.item
-        given = (
-            item.on_failure
-            if item is not None and getattr(item, "on_failure", None) is not None
-            else self.spec.on_failure
-        )
-        return [
-            each
-            for each in flat(given or (), self.spec.fallbacks or {})
-            if each.allowed is None or work.kind in each.allowed
-        ]
+        given = getattr(work.item, "on_failure", None)
+        if given is None:
+            given = self.spec.on_failure or ()
+        return [each for each in flat(given, self.spec.fallbacks or {}) if _stands_on(each, work.kind)]
 
     def settle_as(self, work: Work, status: Status, message: str = "") -> None:
         """The item's state is told, and noted."""
-        work.status = status
+        work.status, work.remedy = status, ""
         outcome = work.outcome
         assert outcome is not None
         if work.feature and work.feature not in self.degraded:
@@ -511,7 +521,7 @@ class Start:
         work.started = work.started or self.stream.now()
         self.settle_as(work, Status.SKIPPED)
 
-    def _block(self, work: Work, by: str) -> None:
+    def block(self, work: Work, by: str) -> None:
         work.blocked_by = by
         work.started = self.stream.now()
         work.outcome = Outcome(ok=False, summary=f"not tried: {by} is not well", reason="blocked")
@@ -521,21 +531,29 @@ class Start:
         """Variables changed while the start runs: what is not settled yet sees the new values."""
         for name, value in names.items():
             if value is None:
-                self.environ.pop(name, None)
+                self.given.pop(name, None)
             else:
-                self.environ[name] = value
+                self.given[name] = value
+        applied = self._apply()
         self.resolve()
         self.importing.outdated("variables changed: " + ", ".join(sorted(names)))
+        for name, outcome in applied.outcomes.items():
+            known = self.by_id.get(f"variable:{name}")
+            if name in names and (known is None or (known.well and not outcome.ok)):
+                self.conclude(self._variable(name), outcome)
 
-    def retry(self, work: Work) -> None:
+    def retry(self, work: Work, remedy: str) -> None:
         """Tries an item again after a remedy."""
+        work.remedy, work.status = remedy, Status.WAITING
         if work.phase == STEP:
             self.stepping.begin(work)
-        elif work.phase == LAUNCH:
+        elif work.phase == HEALTH and remedy == "run":
+            return  # asked again while the server lives
+        elif work.phase in (LAUNCH, HEALTH):
             work.status = Status.UNKNOWN
+            self.importing.discard()
             self.importing.begin_again()
         elif work.phase == IMPORT and self.importing.takes(work):
-            work.status = Status.WAITING
             self.importing.outdated(f"{work.id} was remedied")
         elif work.phase in (WAIT, CHECK) or work.item.deadline is not None:
             self._in_a_lane(work)
@@ -546,30 +564,40 @@ class Start:
     def failures(self) -> list[Work]:
         return [work for work in self.works if work.status is Status.FAILED]
 
+    @property
+    def stopping(self) -> list[Work]:
+        """What failed for good and has nothing served in its place."""
+        return [work for work in self.failures if work.serve is None]
+
+    def end_server(self) -> bool:
+        """Ends the server if it runs, within its grace; whether it had not to be forced. Its socket refuses from now on."""
+        server, self.server = self.server, None
+        if server is None:
+            return True
+        self._ending = server
+        number = self.spec.launch.stop_signal if self.spec.launch is not None else "SIGTERM"
+        until = time.monotonic() + self.server_grace
+        gently = launching.end_gently(server, getattr(signal, number), until, self.take_notes)
+        if self.listener is not None and not self.maintenance_pid:
+            launching.refuse(self.listener)
+        return gently
+
+    def kill_server(self) -> None:
+        """The server that is being ended has no more time."""
+        if self._ending is not None:
+            self._ending.end()
+
     def close(self) -> None:
         """Ends what still runs."""
         self.lanes.abandon()
         self.importing.discard()
         self.stepping.kill()
+        if self.server is not None:
+            self.server.end()
 
 
-def _expanded(item: Any, start: Start) -> list[Any]:
-    return list(item.expand(start.context())) if hasattr(item, "expand") else [item]
-
-
-def flat(actions: Sequence[Action], named: Mapping[str, Sequence[Action]]) -> list[Action]:
-    """The actions with named lists put in. The validator has refused circles."""
-    result: list[Action] = []
-    for action in actions:
-        result.extend(flat(named[action.name], named) if isinstance(action, Named) else [action])
-    return result
-
-
-def _names_in(node: Node) -> list[str]:
-    """The variables that a part of the spec is written with."""
-    if isinstance(node.value, str):
-        try:
-            return [each.name for each in references(parse(node.value))] if "${" in node.value else []
-        except BadInterpolation:
-            return []
-    return [name for _, child in node.children() for name in _names_in(child)]
+def _stands_on(action: Action, kind: str) -> bool:
+    """Without its socket or its server there is no service that could go on."""
+    if kind in ("launch", "port") and action.word in ("warn", "degrade"):
+        return False
+    return action.allowed is None or kind in action.allowed

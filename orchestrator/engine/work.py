@@ -42,6 +42,14 @@ class Work:
     """The `serve` action that decided, where one did."""
     blocked_by: str = ""
     attempts_of_actions: dict[int, int] = field(default_factory=dict)
+    level: int = 0
+    """The phase in which it can be at the earliest."""
+    before: tuple[str, ...] = ()
+    """What must have come to its end before it begins."""
+    remedy: str = ""
+    """The word of the remedy after which it is tried again now."""
+    lane: int = 0
+    """Which of its lanes is heard: one that was given up may still have something to tell."""
 
     @property
     def settled(self) -> bool:
@@ -56,7 +64,6 @@ class Work:
     def kind(self) -> str:
         return self.id.partition(":")[0]
 
-    def reset(self) -> None:
-        """To be tried again, as if for the first time."""
-        self.status, self.outcome, self.attempts, self.tried = Status.UNKNOWN, None, 0, 0
-        self.serve, self.exit_code, self.blocked_by, self.feature = None, None, "", ""
+    def check_again(self) -> None:
+        """To be checked again while something else is served; the fallback that serves it stays the next action."""
+        self.status, self.remedy = Status.UNKNOWN, ""

@@ -96,10 +96,13 @@ class Engine:
         assert "Traceback" not in done.stderr or "internal" not in done.stderr, done.stderr
         return done
 
-    def start(self, *words, env=None, prefix=()):
+    def start_with(self, python):
+        return self.start(python=python)
+
+    def start(self, *words, env=None, prefix=(), python=sys.executable):
         with self.err.open("w") as err, self.out.open("w") as out:
             self.process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "orchestrator", *words, "run"], cwd=self.root, env=self.environ | (env or {}),
+                [*prefix, python, "-m", "orchestrator", *words, "run"], cwd=self.root, env=self.environ | (env or {}),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
             )  # fmt: skip
         self.started.append(self.process)

@@ -1,0 +1,183 @@
+"""`serve:` while the service cannot: something else answers on its socket until all holds, or its time is over."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine import events, launching
+from orchestrator.engine.backoff import Policy, delay
+from orchestrator.engine.outcome import Status
+from orchestrator.engine.work import HEALTH, IMPORT, LAUNCH, STEP
+
+if TYPE_CHECKING:
+    import socket
+    import subprocess
+
+    from orchestrator.engine.service import Service
+    from orchestrator.engine.work import Work
+    from orchestrator.launch.importer import Importer
+    from orchestrator.spec.item import Action
+    from orchestrator.status.maintenance import Config
+
+CHECK_AGAIN = Policy(initial=1.0, factor=2.0, max=30.0, jitter="none")
+FAREWELL = 5.0
+
+
+class Maintaining:
+    """What is served instead of the service, if anything is."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.start = service.start
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline = -1
+        self._other: Importer | None = None
+        self._own_listener: socket.socket | None = None
+        self._rounds = 0
+        self._since: dict[int, float] = {}
+
+    @property
+    def action(self) -> Any:
+        """The action that decided to serve something else, if one did."""
+        return next((work.serve for work in self.start.failures if work.serve is not None), None)
+
+    def config(self) -> Config:
+        from orchestrator.status.maintenance import Config
+
+        health = self.start.spec.health
+        paths = {name: one.path or "" for name, one in health.named()} if health is not None else {}
+        return Config(
+            service=self.start.spec.service, live=paths.get("live", ""), ready=paths.get("ready", "")
+        )
+
+    def until_well(self) -> None:
+        """Serves, and checks again with growing pauses what failed; returns when all holds or the time is over."""
+        action, start = self.action, self.start
+        began = self._since.setdefault(id(action), time.monotonic())
+        over = None if action.for_ is None else began + action.for_
+        self._tell()
+        while self.action is not None and not start.stopping:
+            self.begin(action)
+            self._rounds += 1
+            start.pause(min(time.monotonic() + delay(CHECK_AGAIN, self._rounds, 1.0), over or float("inf")))
+            if over is not None and time.monotonic() >= over:
+                self._give_up(action)
+                return
+            self._check_again(over)
+        if not start.failures:
+            self.service.tell("starting", reason="everything holds again")
+
+    def _tell(self) -> None:
+        failed = [f"{work.id}: {work.outcome.summary}" for work in self.start.failures if work.outcome]
+        self.service.tell("maintenance", reason="; ".join(failed))
+        self.service.write_report()
+
+    def _check_again(self, over: float | None) -> None:
+        """What failed and what was blocked by it; a step that was tried only if it can say that it is done."""
+        start = self.start
+        again = [work for work in start.works if work.status in (Status.FAILED, Status.BLOCKED) and _can_be_repeated(work)]
+        for work in again:
+            work.check_again()
+        if start.importing.importer is None or any(work.phase in (IMPORT, LAUNCH, HEALTH) for work in again):
+            start.importing.discard()
+            start.importing.begin_again()
+        start.settle(over)
+
+    def _give_up(self, action: Action) -> None:
+        """Its time is over: the actions behind it follow."""
+        self._since.pop(id(action), None)
+        for work in self.start.works:
+            if work.serve is action:
+                work.serve = None
+                self.start.lanes.give_up(work)
+                assert work.outcome is not None
+                self.start.conclude(work, work.outcome)
+
+    # What is served
+
+    def begin(self, action: Any) -> None:
+        """On the service's own socket, in a process of its own. What ended by itself is begun again."""
+        if self._other is not None and self._other.code is None:
+            self._other.read_events()
+        if (self._process is not None and self._process.poll() is None) or (self._other is not None and self._other.code is None):
+            return
+        listener = self._listener()
+        if listener is None:
+            return
+        self._forget()
+        if action.serve == "maintenance" or not self._serves(action.serve, listener):
+            self._serve_maintenance(listener)
+
+    def _listener(self) -> socket.socket | None:
+        """The service's socket; one for now, where the server binds its own."""
+        if self.start.listener is not None:
+            return self.start.listener
+        if self._own_listener is None:
+            self._own_listener = launching.bound_for_now(self.start)
+            if self._own_listener is None and not self._rounds:
+                self.start.stream.emit(events.NOTE, "nothing can be served meanwhile: there is no address to serve it on", level="warning",
+                                       item="launch")  # fmt: skip
+        return self._own_listener
+
+    def _serve_maintenance(self, listener: socket.socket) -> None:
+        """Standard library only, because anything else may be what is missing."""
+        import subprocess
+
+        from orchestrator.status import maintenance
+
+        reader, self._lifeline = os.pipe()
+        argv = maintenance.command(listener.fileno(), self.config(), reader)
+        environ = {"PATH": os.environ.get("PATH", "")}
+        self._process = subprocess.Popen(argv, pass_fds=(listener.fileno(), reader), close_fds=True, env=environ)
+        os.close(reader)
+        self.start.maintenance_pid = self._process.pid
+
+    def _serves(self, app: str, listener: socket.socket) -> bool:
+        """Another app of the user's; whether it came up."""
+        from orchestrator.launch import importer
+
+        plan = launching.plan_of(self.start, [])
+        plan.app, plan.command, plan.factory, plan.server = app, [], False, "uvicorn"
+        other = importer.start(plan, listener)
+        self.start.maintenance_pid = other.pid
+        other.go()
+        due = time.monotonic() + launching.HEALTH_DEADLINE
+        said = "it did not serve in time"
+        while not other.serving and other.code is None and time.monotonic() < due:
+            for event in self.service.events_of(other, due):
+                said = event.get("message", said)
+        if other.serving and other.code is None:
+            self._other = other
+            return True
+        other.end()
+        self.start.stream.emit(events.NOTE, f"cannot serve {app} instead: {said}; serving maintenance", level="warning", code="ORC801",
+                               item="launch")  # fmt: skip
+        return False
+
+    def end(self) -> None:
+        """Lets go of the socket after the last answer: what waits in its queue is the service's."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+            self._process.wait()
+        if self._other is not None:
+            launching.end_gently(self._other, signal.SIGTERM, time.monotonic() + FAREWELL)
+        self._forget()
+        if self._own_listener is not None:
+            self._own_listener.close()
+            self._own_listener = None
+
+    def _forget(self) -> None:
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+        self._process, self._other, self._lifeline, self.start.maintenance_pid = None, None, -1, 0
+
+
+def _can_be_repeated(work: Work) -> bool:
+    if work.phase != STEP or not work.attempts:
+        return True
+    return work.item.unless is not None or work.item.creates is not None

@@ -1,0 +1,219 @@
+import os
+import sys
+import zipfile
+
+import pytest
+
+
+def seen(engine):
+    return engine.get("/")[1]
+
+
+def test_warn_goes_on_and_is_in_the_report(engine):
+    engine.spec("files: [{path: nothing, on_failure: {warn: the shop works without it}}]").start().serving()
+    assert engine.item("file:nothing")["status"] == "warned"
+    assert "the shop works without it" in engine.stderr
+    assert engine.report()["status"] == "ready"
+
+
+@pytest.mark.parametrize("text", [
+    "modules: [{module: assistant, on_failure: {degrade: chat}}]",
+    "files: [{path: nothing, on_failure: {degrade: chat}}]",
+    "wait_for: [{name: llm, tcp: '127.0.0.1:1', deadline: 300ms, on_failure: {degrade: chat}}]",
+    "steps: [{name: warm, run: ['false'], on_failure: {degrade: chat}}]",
+    "variables: {LLM_KEY: {required: true, on_failure: {degrade: chat}}}",
+], ids=["module", "file", "wait", "step", "variable"])  # fmt: skip
+def test_a_degraded_feature_is_known_to_the_app_as_it_is_imported_and_to_everybody_else(engine, text):
+    engine.spec(text + "\nhealth: {ready: /ready}").start().serving()
+    assert seen(engine)["at_import"] == "chat"
+    assert seen(engine)["degraded"] == ["chat"]
+    assert seen(engine)["environ"]["ORCHESTRATOR_DEGRADED"] == "chat"
+    assert engine.report()["degraded"] == ["chat"]
+    assert engine.status() == "degraded"
+    assert "degraded" in engine.command("status").stdout
+    assert engine.command("health").returncode == 0
+    assert engine.stop() == 0
+
+
+def test_use_takes_another_directory_and_hands_it_to_the_server(engine, tmp_path):
+    other = tmp_path / "other"
+    engine.spec(f"directories: [{{path: /proc/state, on_failure: {{use: {{path: {other}, export: APP_STATE}}}}}}]").start().serving()
+    assert engine.item("directory:/proc/state")["status"] == "healed"
+    assert str(other) in engine.item("directory:/proc/state")["fallbacks"][0]["result"]
+    assert other.is_dir()
+    assert seen(engine)["environ"]["APP_STATE"] == str(other)
+
+
+def test_use_takes_another_address_for_a_wait(engine):
+    engine.write("ok.txt")
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        good = f"127.0.0.1:{there.getsockname()[1]}"
+        engine.spec(f"wait_for: [{{name: db, tcp: '127.0.0.1:1', deadline: 300ms, on_failure: {{use: {{url: '{good}', export: APP_DB}}}}}}]")
+        engine.start().serving()
+    assert engine.item("wait:db")["status"] == "healed"
+    assert seen(engine)["environ"]["APP_DB"] == good
+
+
+def test_use_takes_another_app(engine):
+    engine.write("lesser.py", "from main import app\n")
+    engine.spec(launch="{app: missing:app, host: 127.0.0.1, port: PORT, on_failure: {use: {app: 'lesser:app', export: APP_IS}}}")
+    engine.start().serving()
+    assert engine.item("launch")["status"] == "healed"
+    assert seen(engine)["environ"]["APP_IS"] == "lesser:app"
+
+
+def test_use_takes_another_port(engine):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        engine.spec(
+            f"health: {{ready: /ready}}\non_failure: [{{use: {{port: {engine.port}, export: APP_PORT}}}}]",
+            launch=f"{{app: main:app, host: 127.0.0.1, port: {number}}}",
+        )
+        engine.start().serving()
+        assert engine.item("port")["status"] == "healed"
+        assert seen(engine)["environ"]["APP_PORT"] == str(engine.port)
+        assert engine.command("health").returncode == 0
+
+
+def test_set_changes_a_variable_for_the_next_attempt_and_for_the_server(engine):
+    engine.write("tuned.py", "import os\nif os.environ.get('APP_MODE') != 'safe': raise RuntimeError('not safe')\n")
+    engine.spec("modules: [{module: tuned, on_failure: {set: {APP_MODE: safe}}}]").start(env={"APP_MODE": "fast"}).serving()
+    assert engine.item("module:tuned")["status"] == "healed"
+    assert seen(engine)["environ"]["APP_MODE"] == "safe"
+
+
+def test_set_with_null_takes_a_variable_away(engine):
+    engine.spec("checks: [{name: clean, run: [sh, -c, 'test -z \"$APP_X\"'], on_failure: {set: {APP_X: null}}}]")
+    engine.start(env={"APP_X": "1"}).serving()
+    assert engine.item("check:clean")["status"] == "healed"
+    assert "APP_X" not in seen(engine)["environ"]
+
+
+def test_set_changes_the_values_in_the_spec_of_what_follows(engine):
+    engine.spec("""
+        variables: {APP_DIR: {default: one}, APP_FLAG: {default: 'off'}}
+        files: [{path: nothing, on_failure: [{set: {APP_DIR: two}}, warn]}]
+        steps: [{name: make, run: [mkdir, '${APP_DIR}']}]
+    """).start().serving()
+    assert (engine.root / "two").is_dir()
+    assert seen(engine)["environ"]["APP_DIR"] == "two"
+
+
+def test_a_remedy_that_helps_heals(engine):
+    engine.spec("files: [{path: settings.json, format: json, on_failure: {run: [sh, -c, 'echo {} > settings.json']}}]").start().serving()
+    assert engine.item("file:settings.json")["status"] == "healed"
+    assert engine.item("file:settings.json")["attempts"] == 2
+    assert engine.item("file:settings.json")["fallbacks"] == [{"action": "run", "result": "`sh` succeeded"}]
+
+
+def test_a_remedy_that_succeeds_and_does_not_help_is_not_believed(engine):
+    done = engine.spec("files: [{path: settings.json, on_failure: {run: ['true']}}]").run()
+    assert done.returncode == 3
+    item = engine.item("file:settings.json")
+    assert item["status"] == "failed"
+    assert item["attempts"] == 2
+    assert "ORC802" in done.stderr
+    assert item["fallbacks"] == [{"action": "run", "result": "`true` succeeded, but it did not help"}]
+
+
+def test_a_remedy_that_fails_leads_to_the_next_action(engine):
+    engine.spec("files: [{path: settings.json, on_failure: [{run: ['false']}, {run: [touch, settings.json]}]}]").start().serving()
+    assert engine.item("file:settings.json")["status"] == "healed"
+    assert "ORC801" in engine.stderr
+
+
+def test_a_remedy_that_takes_too_long_is_ended(engine):
+    done = engine.spec("files: [{path: nothing, on_failure: {run: [sleep, '60'], deadline: 300ms}}]").run()
+    assert done.returncode == 3
+    assert "did not end within 0.3 s" in engine.item("file:nothing")["fallbacks"][0]["result"]
+
+
+@pytest.mark.parametrize("text", [
+    "wait_for: [{name: db, tcp: '127.0.0.1:1', deadline: 300ms, on_failure: [{run: ['true']}, {set: {A: b}}]}]",
+    "modules: [{module: nowhere, on_failure: [{run: ['true']}, {set: {A: b}}]}]",
+    "variables: {X: {type: integer, on_failure: [{run: ['true']}, {set: {A: b}}]}}",
+    "steps: [{name: x, run: ['false'], on_failure: [{run: ['true']}, {set: {A: b}}]}]",
+    "packages: [{requirement: nope, on_failure: [{run: ['true']}, {set: {A: b}}]}]",
+], ids=["wait", "module", "variable", "step", "package"])  # fmt: skip
+def test_a_list_of_remedies_that_do_not_help_comes_to_its_end(engine, text):
+    done = engine.spec(text).run(env={"X": "a"})
+    assert done.returncode in (3, 75), done.stderr
+    failed = [each for each in engine.report()["items"] if each["status"] == "failed"]
+    assert len(failed) == 1
+    assert failed[0]["attempts"] == 3 or failed[0]["kind"] == "wait"
+    assert "ORC802" in done.stderr
+
+
+def test_set_mends_a_variable(engine):
+    engine.spec("variables: {APP_N: {type: integer, on_failure: {set: {APP_N: '7'}}}}").start(env={"APP_N": "seven"}).serving()
+    assert engine.item("variable:APP_N")["status"] == "healed"
+    assert seen(engine)["environ"]["APP_N"] == "7"
+
+
+def test_stop_ends_with_the_code_it_names(engine):
+    assert engine.spec("files: [{path: nothing, on_failure: {stop: {exit_code: 17}}}]").run().returncode == 17
+
+
+def test_named_fallbacks_and_the_default_of_the_spec(engine):
+    engine.spec("""
+        files: [{path: nothing, on_failure: quietly}, {path: nowhere}]
+        fallbacks: {quietly: [{run: ['false']}, warn]}
+        on_failure: {degrade: files}
+    """).start().serving()
+    assert engine.item("file:nothing")["status"] == "warned"
+    assert engine.item("file:nowhere")["status"] == "degraded"
+
+
+def wheel(folder, name="tinything"):
+    folder.mkdir()
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(f"{name}.py", "VALUE = 1\n")
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{info}/RECORD", "")
+    return path
+
+
+@pytest.fixture
+def own_python(engine, tmp_path):
+    """An environment of its own, so that what is installed does not stay in the one that runs the tests."""
+    import site
+    import subprocess
+
+    place = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    inside = next((place / "lib").glob("python*")) / "site-packages"
+    (inside / "shared.pth").write_text("\n".join([*site.getsitepackages(), str(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))]))
+    return str(place / "bin" / "python")
+
+
+def test_install_brings_a_package_from_a_folder_of_wheels(engine, own_python):
+    pytest.importorskip("pip")
+    wheel(engine.root / "wheels").parent.chmod(0o755)
+    engine.spec("packages: [{requirement: tinything, on_failure: {install: wheels}}]\nmodules: [tinything]")
+    engine.start_with(own_python).serving()
+    assert engine.item("package:tinything")["status"] == "healed"
+    assert engine.item("module:tinything")["status"] == "ok"
+
+
+def test_install_refuses_a_folder_that_others_can_write(engine, own_python):
+    wheel(engine.root / "wheels").parent.chmod(0o777)
+    engine.spec("packages: [{requirement: tinything, on_failure: {install: wheels}}]").start_with(own_python)
+    assert engine.wait() == 3
+    assert "others may write it (mode 0777)" in engine.item("package:tinything")["fallbacks"][0]["result"]
+    assert "ORC801" in engine.stderr
+
+
+def test_install_refuses_a_wheel_that_others_can_write(engine, own_python):
+    path = wheel(engine.root / "wheels")
+    path.parent.chmod(0o755)
+    path.chmod(0o666)
+    engine.spec("packages: [{requirement: tinything, on_failure: {install: wheels}}]").start_with(own_python)
+    assert engine.wait() == 3
+    assert "others may write" in engine.item("package:tinything")["fallbacks"][0]["result"]
