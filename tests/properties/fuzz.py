@@ -23,7 +23,7 @@ from orchestrator.spec.values import RunValues
 
 ROOT = Path(__file__).parent.parent.parent
 FOUND = ROOT / "tests" / "cases" / "fuzz"
-SECONDS = 1.0
+SECONDS = 3.0  # for reading, twice, and writing what aliases unfold to: 100,000 values at most
 MEGABYTES = 500
 WORDS = [
     b"&a ", b"*a", b"<<: *a", b"!remove ", b"!replace ", b"${", b"${A:-", b"}", b"$$", b"yes", b"0750", b"1:30", b".nan", b"- ", b": ",
