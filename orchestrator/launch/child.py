@@ -6,33 +6,41 @@ It is forked from the engine, or started as a script by `spawn.execute`.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
 import socket
 import sys
+import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if __name__ == "__main__":
     # Found without the installation, too; behind everything else, so that nothing of the user's is shadowed.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from orchestrator.launch import prctl, signals
+from orchestrator.launch import dumps, forking, prctl, signals, spawn
+from orchestrator.launch.leaving import leave
 from orchestrator.launch.plan import LaunchPlan
-from orchestrator.launch.servers import load
-from orchestrator.launch.spawn import unpack
+from orchestrator.launch.servers import ExecServer, load
+from orchestrator.launch.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from orchestrator.launch.servers import InProcessServer
+    from orchestrator.launch.workers import Started
 
     Report = Callable[..., None]
 
 KILL, INTERRUPT = 9, 2
 NOT_IMPORTED, NOT_BOOTED = 3, 5
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
+UNCHANGED: dict[str, Any] = {"uid": None, "gid": None, "groups": [], "umask": -1, "cwd": ""}
+"""What a process that has assumed it all has no need, and perhaps no right, to assume again."""
 MOST_FRAMES = 12
 MACHINERY = ("<frozen importlib", importlib.__file__, os.path.dirname(os.path.abspath(__file__)) + os.sep)
 
@@ -40,15 +48,30 @@ MACHINERY = ("<frozen importlib", importlib.__file__, os.path.dirname(os.path.ab
 class Child:
     """One run: imports, the word to go, the server."""
 
-    def __init__(self, plan: LaunchPlan, listener: int, control: int, reports: int, *, at_once: bool) -> None:
+    def __init__(
+        self,
+        plan: LaunchPlan,
+        listener: int,
+        control: int,
+        reports: int,
+        *,
+        at_once: bool,
+        parent_only: bool = False,
+    ) -> None:
         self.plan = plan
         self.listener = listener
         self.control = control
         self.reports = reports
         self.at_once = at_once
+        self.parent_only = parent_only
+        """Whether it has proven the imports already, and is now the parent of workers that import for themselves."""
         self.exit_code = 0
+        self._before = forking.descriptors() if plan.workers > 1 else {}
 
     def run(self) -> int:
+        if self.parent_only:
+            return Workers(self.plan, self._spawned, self._report).run()
+        dumps.offer(self.plan.stop_signal)
         self._arrange_path()
         started = time.perf_counter()
         app = self._import_all()
@@ -57,7 +80,12 @@ class Child:
         self._report("ready", ms=_since(started))
         if not self.at_once and not self._may_go():
             return 0
-        return self._command() if self.plan.command else self._serve(app)
+        if self.plan.command:
+            return self._command(self.plan.command)
+        server = load(self.plan.server)
+        if isinstance(server, ExecServer):
+            return self._command(server.argv(self.plan, self.listener))
+        return self.serve(app) if self.plan.workers <= 1 else self._serve_with_workers(app)
 
     def _arrange_path(self) -> None:
         here = self.plan.cwd or os.getcwd()
@@ -119,11 +147,69 @@ class Child:
         os.close(self.control)
         return True
 
-    def _serve(self, app: Any) -> int:
+    def _serve_with_workers(self, app: Any) -> int:
+        """Forks them from here where that is safe; else this becomes a parent that has imported nothing."""
+        why = "`preload` is off" if self.plan.preload is False else ""
+        why = why or ("" if self.plan.preload else forking.why_not(self._before))
+        self._report("workers", count=self.plan.workers, form="exec" if why else "fork", why=why)
+        if why:
+            self._become_parent()
+        gc.collect()
+        gc.freeze()  # the pages that workers share stay shared: a collection would write to all of them
+        return Workers(self.plan, lambda crew: self._forked(crew, app), self._report).run()
+
+    def _become_parent(self) -> NoReturn:
+        """The threads, connections and memory of the import end here: the parent has no use for them."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        plan = self.plan.data() | {"environ": dict(os.environ), **UNCHANGED}
+        spawn.execute(
+            plan, self.listener, control=-1, reports=self.reports, at_once=self.at_once, parent_only=True
+        )
+
+    def _spawned(self, _: Workers) -> Started:
+        return spawn.start(self.plan.data() | {"workers": 1}, self.listener, at_once=True)
+
+    def _forked(self, crew: Workers, app: Any) -> Started:
+        reports, told = os.pipe()
+        # A thread of the worker's would need its end; nobody else may hold the other.
+        lifeline, keep = os.pipe()
+        parent = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        mask = signals.block()
+        pid = os.fork()
+        if pid == 0:
+            for descriptor in (reports, keep, self.reports, *crew.descriptors()):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            crew.notes.forget()
+            self._be_worker(app, told, lifeline, parent)
+        signals.release(mask)
+        os.close(told)
+        os.close(lifeline)
+        return pid, keep, reports
+
+    def _be_worker(self, app: Any, told: int, lifeline: int, parent: int) -> NoReturn:
+        code = 1
+        try:
+            signals.reset()
+            signals.release()
+            bind_to_parent(parent, lifeline)
+            dumps.offer(self.plan.stop_signal)
+            code = Child(self.plan, self.listener, -1, told, at_once=False).serve(app)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())  # a bug of ours: said, and the parent sees the code
+        finally:
+            leave(code)
+
+    def serve(self, app: Any) -> int:
+        """Serves in this process."""
         with _Listener(fileno=self.listener) as listener:
             listener.set_inheritable(False)
             try:
-                code = load(self.plan.server).serve(app, self.plan, listener, self._serving)
+                server = cast("InProcessServer", load(self.plan.server))
+                code = server.serve(app, self.plan, listener, lambda: self._report("serving"))
             except SystemExit as error:
                 code = exit_code_of(error)
             except KeyboardInterrupt:
@@ -138,16 +224,8 @@ class Child:
             )
         return code
 
-    def _serving(self) -> None:
-        """Told by the server when it accepts connections: from now on it has no pipe of ours."""
-        self._report("serving")
-        if self.reports >= 0:
-            os.close(self.reports)
-            self.reports = -1
-
-    def _command(self) -> int:
+    def _command(self, argv: list[str]) -> int:
         """Becomes the command. The pipe ends with the exec; unless a failure was told, it has worked."""
-        argv = self.plan.command
         self._report("executing", argv=argv[0])
         code = 0
         try:
@@ -172,6 +250,9 @@ class Child:
                 os.write(self.reports, json.dumps({"event": event, **facts}).encode() + b"\n")
             except BrokenPipeError:
                 self.reports = -1  # nobody listens any more; the exit code still tells
+        if event == "serving" and self.reports >= 0:
+            os.close(self.reports)  # the last word: from now on it has no pipe of ours
+            self.reports = -1
 
 
 class _Listener(socket.socket):
@@ -257,17 +338,28 @@ def _since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 1)
 
 
-def bind_to_parent(parent: int) -> None:
-    """Ends with the parent, also when that is killed. The parent may have gone before this was asked for."""
-    if parent:
-        prctl.end_with_parent(KILL)
-        if os.getppid() != parent:
-            os._exit(0)
+def bind_to_parent(parent: int, lifeline: int = -1) -> None:
+    """Ends with the parent, also when that is killed. The parent may have gone before this was asked for.
+
+    `lifeline` is a pipe that ends with the parent, for where the kernel is not to be asked.
+    """
+    if not parent:
+        return
+    asked = prctl.end_with_parent(KILL)
+    if os.getppid() != parent:
+        os._exit(0)
+    if not asked and lifeline >= 0:
+        threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def _end_with(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), KILL)
 
 
 def main(memory: int) -> int:
     """The script: everything it needs is in the memory behind the descriptor."""
-    orders = unpack(memory)
+    orders = spawn.unpack(memory)
     bind_to_parent(orders["parent"])
     plan = LaunchPlan.of(orders["plan"])
     if plan.uid is not None:
@@ -275,8 +367,8 @@ def main(memory: int) -> int:
     for each in ("control", "reports"):
         if orders[each] >= 0:
             os.set_inheritable(orders[each], False)
-    child = Child(plan, orders["listener"], orders["control"], orders["reports"], at_once=orders["at_once"])
-    return child.run()
+    pipes = (orders["listener"], orders["control"], orders["reports"])
+    return Child(plan, *pipes, at_once=orders["at_once"], parent_only=orders["parent_only"]).run()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Knows nothing of requirements and reports; what it hears are events, plain dicti
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import json
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.launch import signals, spawn
 from orchestrator.launch.child import Child, bind_to_parent
+from orchestrator.launch.leaving import close_all_but, leave
 
 if TYPE_CHECKING:
     import socket
@@ -34,7 +34,8 @@ class Importer:
 
     Events, in their order: `importing` (id, module, deadline), then `imported` (id, module, ms) or
     `failed` (id, reason, message and more), for each module and at last for the app, whose id is `launch`;
-    `ready` (ms) when all were imported; after `go`, `serving`, or `executing` and `exec` for a command;
+    `ready` (ms) when all were imported; after `go`, `workers` (count, form: fork or exec, why) where there are
+    several, and `serving` when all of them do; or `executing` and `exec` for a command;
     `ended` (code, negative for a signal) once, last.
     Reasons: missing, attribute, exception, exit, crash, hang, startup, command, start.
     """
@@ -261,21 +262,3 @@ def _in_the_child(plan: LaunchPlan, listener: int, orders: int, told: int, paren
         sys.excepthook(*sys.exc_info())  # a bug of ours: said, and the engine sees the code
     finally:
         leave(code)
-
-
-def close_all_but(kept: set[int]) -> None:
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) not in kept:
-            with contextlib.suppress(OSError):  # the one that listed them
-                os.close(int(name))
-
-
-def leave(code: int) -> None:
-    """As the interpreter leaves, without unwinding the engine's frames."""
-    try:
-        threading._shutdown()  # type: ignore[attr-defined] # noqa: SLF001 -- waits for the app's threads
-        atexit._run_exitfuncs()  # noqa: SLF001
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(code)

@@ -25,6 +25,8 @@ class LaunchPlan:
     port: int = 8000
     unix: str = ""
     workers: int = 1
+    preload: bool | None = None
+    """Whether several workers are forked after the import; None asks whether that is safe."""
     mode: str = "supervise"
     importer: str = "fork"
     modules: list[dict[str, Any]] = field(default_factory=list)

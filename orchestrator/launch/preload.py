@@ -117,7 +117,7 @@ def wanted(files: Sequence[str]) -> list[str]:
 def _in_the_child(modules: Sequence[str], control: socket.socket, told: int, parent: int) -> None:
     """Never returns."""
     from orchestrator.launch.child import Child, bind_to_parent
-    from orchestrator.launch.importer import close_all_but, leave
+    from orchestrator.launch.leaving import close_all_but, leave
 
     code = 1
     try:

@@ -16,9 +16,29 @@ else:
 
 STOPS = (int(signal.SIGTERM), int(signal.SIGINT))
 """What asks for the end; a second one forces it."""
+RENEW = int(signal.SIGHUP)
+"""With several workers: each is replaced, one after another."""
+DUMP = int(signal.SIGRTMAX) - 1
+"""Private: a Python server of ours writes its stacks to stderr."""
 PASSED_ON = tuple(
-    int(each) for each in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGQUIT)
+    int(each)
+    for each in (
+        signal.SIGHUP,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        signal.SIGWINCH,
+        signal.SIGQUIT,
+        signal.SIGALRM,
+        signal.SIGVTALRM,
+        signal.SIGPROF,
+        signal.SIGIO,
+        signal.SIGPWR,
+        signal.SIGURG,
+        signal.SIGXCPU,
+        *range(signal.SIGRTMIN, signal.SIGRTMAX + 1),
+    )
 )
+"""What is the server's business. Left alone: faults, which are a process's own, and what a shell stops jobs with."""
 CHILD = int(signal.SIGCHLD)
 NOTED = (*STOPS, *PASSED_ON, CHILD)
 
@@ -61,6 +81,12 @@ class Notes:
         """
         os.set_inheritable(self._reader, True)
         return self.take(), self._reader
+
+    def forget(self) -> None:
+        """In a forked child: the descriptors are the parent's; `reset` deals with the handlers."""
+        signal.set_wakeup_fd(-1)
+        os.close(self._reader)
+        os.close(self._writer)
 
     def restore(self) -> None:
         """Puts back what was there before."""

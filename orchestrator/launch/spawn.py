@@ -63,7 +63,9 @@ def group(pid: int) -> None:
         return  # it has done so itself and gone on, or ended
 
 
-def execute(plan: Plan, listener: int, *, control: int, reports: int, at_once: bool) -> NoReturn:
+def execute(
+    plan: Plan, listener: int, *, control: int, reports: int, at_once: bool, parent_only: bool = False
+) -> NoReturn:
     """Turns this process into the child. The parent's number tells it whether the parent still lives."""
     for descriptor in (listener, control, reports):
         if descriptor >= 0:
@@ -75,6 +77,7 @@ def execute(plan: Plan, listener: int, *, control: int, reports: int, at_once: b
         "control": control,
         "reports": reports,
         "at_once": at_once,
+        "parent_only": parent_only,
         "parent": parent,
     }
     memory = package(orders)
@@ -123,8 +126,9 @@ def give_streams(uid: int) -> None:
     """A pipe or terminal of root's cannot be opened again as /dev/stdout by another user."""
     for descriptor in (0, 1, 2):
         try:
-            kind = os.fstat(descriptor).st_mode
-            if stat.S_ISFIFO(kind) or os.isatty(descriptor):
+            found = os.fstat(descriptor)
+            ours = found.st_uid == os.geteuid()  # not the terminal of somebody who used sudo
+            if ours and (stat.S_ISFIFO(found.st_mode) or os.isatty(descriptor)):
                 os.fchown(descriptor, uid, -1)
         except OSError:
             continue  # closed, or on a read-only device: it still works as it is

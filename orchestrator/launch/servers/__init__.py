@@ -1,14 +1,15 @@
 """One file for each server that can be launched; the file's name is the word under `launch.server`.
 
 A server's module has `options()` (its own settings and their defaults), `OWNED` (settings that the launch
-decides, and why), `prepare(plan)` (imports ahead of time) and `serve(app, plan, listener, serving)`, which
-gives an exit code.
+decides, and why) and `prepare(plan)` (imports ahead of time). One that serves in the importing process has
+`serve(app, plan, listener, serving)`, which gives an exit code; one that takes its place has
+`argv(plan, listener)`, where `listener` is the number of the bound socket, or negative.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
     import socket
@@ -17,17 +18,28 @@ if TYPE_CHECKING:
     from orchestrator.launch.plan import LaunchPlan
 
 
-class ServerModule(Protocol):
+class Server(Protocol):
     OWNED: dict[str, str]
 
     def options(self) -> dict[str, Any]: ...
 
     def prepare(self, plan: LaunchPlan) -> None: ...
 
+
+@runtime_checkable
+class ExecServer(Server, Protocol):
+    """Becomes a program of its own, which imports the app again."""
+
+    def argv(self, plan: LaunchPlan, listener: int) -> list[str]: ...
+
+
+class InProcessServer(Server, Protocol):
+    """Serves the app that was imported, in this very process."""
+
     def serve(
         self, app: Any, plan: LaunchPlan, listener: socket.socket, serving: Callable[[], None]
     ) -> int: ...
 
 
-def load(name: str) -> ServerModule:
-    return cast("ServerModule", import_module(f"{__name__}.{name}"))
+def load(name: str) -> ExecServer | InProcessServer:
+    return cast("ExecServer | InProcessServer", import_module(f"{__name__}.{name}"))

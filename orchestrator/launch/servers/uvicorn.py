@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.launch.sockets import ready_to_listen
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import uvicorn
 
     from orchestrator.launch.plan import LaunchPlan
 
 STARTUP_FAILURE = 3
+LINGER, TICK = 0.25, 0.005
 FRAMEWORK = "starlette.applications"
 
 OWNED = {
@@ -107,7 +109,25 @@ def _launched(
             await super().startup(sockets)
             serving()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for server in self.servers:
+                server.close()
+            await accepted_have_asked(self.server_state.connections)
+            await super().shutdown(sockets)
+
     return Launched(config)
+
+
+async def accepted_have_asked(connections: Collection[Any]) -> None:
+    """Lets who was accepted a moment ago send the request: uvicorn closes connections that have none."""
+    import asyncio  # here, because who only asks for the options has no use for it
+
+    end = time.monotonic() + LINGER
+    while True:
+        await asyncio.sleep(TICK)
+        fresh = any(getattr(each, "cycle", each) is None for each in connections)
+        if not fresh or time.monotonic() >= end:
+            return
 
 
 def is_framework_app(app: Any) -> bool:

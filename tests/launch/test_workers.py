@@ -1,0 +1,249 @@
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from launching import APP, alive, eventually, family, refused
+
+THREAD = (
+    "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n" + APP
+)
+SOCKET = "import socket\nkept = socket.socket()\n" + APP
+LOOP = "import asyncio\nloop = asyncio.new_event_loop()\n" + APP
+GRPC = "import sys, types\nsys.modules['grpc._cython.cygrpc'] = types.ModuleType('x')\n" + APP
+COUNTED = "open('imports', 'a').write('x')\n" + APP
+LIFESPAN = """
+import os
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+
+@asynccontextmanager
+async def lifespan(app):
+    if os.path.exists("ill"):
+        {}
+    yield
+
+app = FastAPI(lifespan=lifespan)
+
+@app.get("/")
+def root():
+    return {{"pid": os.getpid()}}
+"""
+RAISES, DIES = (
+    LIFESPAN.format("raise RuntimeError('no database')"),
+    LIFESPAN.format("os.kill(os.getpid(), 9)"),
+)
+
+
+def answering(service, count):
+    """The workers that answer, once so many were seen."""
+    seen = set()
+
+    def ask():
+        found = service.answers()
+        if found:
+            seen.add(found["pid"])
+        return len(seen) == count and seen
+
+    return eventually(ask, 20, f"{count} workers")
+
+
+def crew(service, count):
+    parent = service.event("started")["pid"]
+    return eventually(lambda: len(found := family(parent)) == count and set(found), 20, f"{count} workers")
+
+
+@pytest.fixture(params=[None, False], ids=["forked", "each"])
+def preload(request):
+    return request.param
+
+
+def test_workers_serve_under_the_importing_process(launch, preload, tmp_path):
+    service = launch(COUNTED, workers=2, preload=preload).supervised()
+    parent = service.event("started")["pid"]
+    told = service.event("workers")
+    assert (told["count"], told["form"]) == (2, "fork" if preload is None else "exec")
+    assert answering(service, 2) == crew(service, 2)
+    assert parent not in crew(service, 2)
+    assert len((tmp_path / "imports").read_text()) == (1 if preload is None else 3)
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
+    assert not alive(parent)
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (THREAD, "another thread runs"),
+        (SOCKET, "left a socket open"),
+        (LOOP, "eventpoll"),
+        (GRPC, "gRPC does not survive a fork"),
+    ],
+    ids=["thread", "socket", "loop", "library"],
+)
+def test_what_cannot_be_forked_is_imported_by_each(launch, source, why):
+    service = launch(source, workers=2)
+    told = service.event("workers")
+    assert told["form"] == "exec"
+    assert why in told["why"]
+    service.supervised()
+    assert len(crew(service, 2)) == 2
+    # The parent is an interpreter that has imported nothing of the app.
+    parent = service.event("started")["pid"]
+    assert os.listdir(f"/proc/{parent}/task") == [str(parent)]
+
+
+def test_preload_insists(launch):
+    assert launch(THREAD, workers=2, preload=True).event("workers")["form"] == "fork"
+
+
+@pytest.mark.parametrize("source", [RAISES, DIES], ids=["raises", "dies"])
+def test_workers_that_cannot_boot_end_the_start_with_their_code(launch, source, preload, tmp_path):
+    (tmp_path / "ill").touch()
+    service = launch(source, workers=2, preload=preload)
+    assert service.event("ended")["code"] == (3 if source == RAISES else 137)
+    assert "serving" not in [each["event"] for each in service.events()]
+    if source == RAISES:
+        assert service.event("failed")["reason"] == "startup"
+
+
+def test_a_dead_worker_is_replaced(launch, preload):
+    service = launch(workers=2, preload=preload).supervised()
+    before = crew(service, 2)
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: victim not in crew(service, 2))
+    after = answering(service, 2)
+    assert len(after & before) == 1
+    assert f"(pid {victim}) was ended by signal 9: another one in 0.1 s" in service.errors()
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
+
+
+def test_a_replacement_that_cannot_boot_ends_the_service_with_its_code(launch, tmp_path, preload):
+    service = launch(RAISES, workers=2, preload=preload).supervised()
+    (tmp_path / "ill").touch()
+    os.kill(min(crew(service, 2)), signal.SIGKILL)
+    assert service.wait(20) == 3
+    assert service.errors().count("before it served: another one") == 2
+    assert "before it served: the service ends" in service.errors()
+
+
+def test_a_service_of_workers_is_restarted_as_a_whole(launch):
+    service = launch(workers=2, restart={"policy": "on-failure", "attempts": 1, "within": 60}).supervised()
+    before = crew(service, 2)
+    os.kill(service.event("started")["pid"], signal.SIGKILL)
+    eventually(lambda: "ready again" in service.errors(), 20)
+    assert not any(map(alive, before))
+    answering(service, 2)
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
+
+
+def test_workers_end_with_a_killed_parent(launch, preload):
+    service = launch(workers=2, preload=preload).supervised()
+    before = crew(service, 2)
+    service.signal(signal.SIGKILL)
+    eventually(lambda: not any(map(alive, before)), 5)
+
+
+def test_a_second_signal_forces_the_end_of_workers(launch):
+    slow = LIFESPAN.format("pass").replace(
+        "    yield\n", "    yield\n    import asyncio\n    await asyncio.sleep(60)\n"
+    )
+    service = launch(slow, workers=2, grace=60.0).supervised()
+    service.signal(signal.SIGTERM)
+    eventually(lambda: "stopping" in service.errors())
+    time.sleep(0.2)
+    service.signal(signal.SIGTERM)
+    assert service.wait(5) == 137
+
+
+def test_other_signals_reach_every_worker(launch, tmp_path):
+    noting = (
+        "import os, signal\nsignal.signal(signal.SIGUSR1, lambda *_: open(f'noted{os.getpid()}', 'w'))\n"
+        + APP
+    )
+    service = launch(noting, workers=2, preload=False).supervised()
+    workers = crew(service, 2)
+    service.signal(signal.SIGUSR1)
+    for pid in workers:
+        eventually(lambda pid=pid: (tmp_path / f"noted{pid}").exists(), 5)
+
+
+class Client(threading.Thread):
+    """Asks all the time, on a new connection each; every failure is kept."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.asked, self.problems, self.done = port, 0, [], False
+
+    def run(self):
+        while not self.done:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=10) as caller:
+                    caller.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    received = b"".join(iter(lambda: caller.recv(4096), b""))
+                if not received.startswith(b"HTTP/1.1 200"):
+                    self.problems.append(received[:80])
+            except OSError as error:
+                self.problems.append(repr(error))
+            self.asked += 1
+            time.sleep(0.001)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_rolling_restart_renews_every_worker_and_loses_no_connection(launch, loop):
+    service = launch(workers=2, options={"loop": loop, "log_level": "warning"}).supervised()
+    clients = [Client(service.port) for _ in range(2)]
+    for client in clients:
+        client.start()
+    before = crew(service, 2)
+    for _ in range(2):
+        renewed = service.errors().count("every worker is renewed")
+        service.signal(signal.SIGHUP)
+        eventually(lambda renewed=renewed: service.errors().count("every worker is renewed") > renewed, 30)
+    eventually(lambda: not before & set(family(service.event("started")["pid"])), 10)
+    for client in clients:
+        client.done = True
+        client.join(10)
+    assert [client.problems for client in clients] == [[], []]
+    assert all(client.asked > 20 for client in clients)
+    assert len(crew(service, 2)) == 2
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
+
+
+def test_a_rolling_restart_that_fails_leaves_the_old_workers(launch, tmp_path):
+    service = launch(RAISES, workers=2).supervised()
+    before = crew(service, 2)
+    (tmp_path / "ill").touch()
+    service.signal(signal.SIGHUP)
+    eventually(lambda: "the old workers stay" in service.errors(), 15)
+    assert crew(service, 2) == before
+    assert answering(service, 2) == before
+    (tmp_path / "ill").unlink()
+    service.signal(signal.SIGHUP)
+    eventually(lambda: "every worker is renewed" in service.errors(), 15)
+
+
+def test_workers_under_mode_exec_are_the_same_process(launch):
+    service = launch(workers=2, mode="exec")
+    pids = eventually(lambda: len(found := family(service.process.pid)) == 2 and found, 20)
+    answering(service, 2)
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
+    assert not any(map(alive, pids))
+
+
+def test_nobody_accepts_before_the_first_worker_serves(launch):
+    slow = LIFESPAN.format("pass").replace(
+        "    yield\n", "    import asyncio\n    await asyncio.sleep(1)\n    yield\n"
+    )
+    service = launch(slow, workers=2)
+    service.event("workers")
+    assert refused(service.port)
+    service.event("serving")
+    assert not refused(service.port)
