@@ -9,7 +9,7 @@ The words behind the three backticks say what a block is; a comment above it may
     ```yaml compose|github|...   another tool's file
     ```python main.py            a file; a block without a name is run
     ```sh                        commands that must succeed
-    ```console                   commands behind `$ ` with what they print; `...` stands for any lines
+    ```console                   commands behind `$ ` with what they print; `...` stands for any lines, or a line's rest
 
     <!-- not executed: why -->   commands are only checked to exist
     <!-- while running -->       `orchestrator run` runs beside the block

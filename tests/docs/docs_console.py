@@ -174,12 +174,22 @@ def shown(text: str) -> list[tuple[str, list[str]]]:
 
 
 def difference(expected: list[str], real: list[str]) -> str:
-    """What is wrong with the lines that a page shows; empty when nothing is. `...` stands for any lines."""
-    pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in expected)
+    """What is wrong with the lines that a page shows; empty when nothing is.
+
+    `...` alone stands for any lines, behind a blank for the rest of its line.
+    """
     said = "".join(line + "\n" for line in real)
-    if re.fullmatch(pattern, said):
+    if re.fullmatch("".join(map(_pattern, expected)), said):
         return ""
     return "the page shows\n\n" + "\n".join(expected) + "\n\nbut it prints\n\n" + said
+
+
+def _pattern(line: str) -> str:
+    if line == "...":
+        return r"(?:.*\n)*?"
+    if line.endswith(" ..."):
+        return re.escape(line[:-4]) + r".*\n"
+    return re.escape(line) + r"\n"
 
 
 def wait_until_asked(terminal: Terminal) -> None:
