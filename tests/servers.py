@@ -1,4 +1,4 @@
-"""Real servers that tests start for themselves: a private PostgreSQL, and a pooler in front of it."""
+"""Real servers that tests start for themselves: a private PostgreSQL, a pooler in front of it, a private Redis."""
 
 import glob
 import os
@@ -60,15 +60,19 @@ class PrivatePostgres:
         more.setdefault("stdout", subprocess.DEVNULL)
         return subprocess.run([f"{BIN}/{command}", *arguments], check=True, cwd=self.folder, **user, **more)
 
-    def sql(self, *statements, port=None):
+    def sql(self, *statements, database="postgres"):
         """What psql prints for the last of them, without ornaments."""
         words = [word for each in statements for word in ("-c", each)]
-        done = self.run("psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", "postgres", *words,
+        done = self.run("psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U", "postgres", "-d", database, *words,
                         stdout=subprocess.PIPE, text=True)  # fmt: skip
         return done.stdout.strip()
 
-    def stop(self):
+    def halt(self):
+        """Ends it at once; it can be started again."""
         self.run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
+
+    def stop(self):
+        self.halt()
         shutil.rmtree(self.folder)
 
 
@@ -108,3 +112,34 @@ class Pooler:
         self.process.kill()
         self.process.wait()
         shutil.rmtree(self.folder)
+
+
+class PrivateRedis:
+    """A Redis that keeps nothing, in the directory that is given."""
+
+    def __init__(self, folder, *options):
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._command = ["redis-server", "--save", "", "--appendonly", "no", "--dir", str(folder), "--bind", "127.0.0.1",
+                         "--port", str(self.port), *options]  # fmt: skip
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 10
+        while not self._answers():
+            assert time.monotonic() < end, "redis-server does not listen"
+            assert self.process.poll() is None, "redis-server ended"
+            time.sleep(0.02)
+        return self
+
+    def _answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)

@@ -62,10 +62,10 @@ class Service:
             timeout=30,
         )
 
-    def start(self, *options):
+    def start(self, *options, words=()):
         with self.output.open("a") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator", *options, "run"],
+                [sys.executable, "-m", "orchestrator", *options, "run", *words],
                 cwd=self.root,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -120,6 +120,20 @@ def copy(source, target):
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "logs", "state"))
     else:
         shutil.copy(source, target)
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Copies an example under a name of its own, with the engine as it will be started there."""
+    services = []
+
+    def copied(name, source, *parts):
+        services.append(Service(ROOT / source, tmp_path / name, *parts))
+        return services[-1]
+
+    yield copied
+    for service in services:
+        service.end()
 
 
 @pytest.fixture
