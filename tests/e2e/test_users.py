@@ -27,8 +27,6 @@ def status(name):
 async def app(scope, receive, send):
     if scope["type"] != "http":
         return
-    with open("/dev/stderr", "w") as file:
-        file.write("reopened\\n")
     body = {"uids": status("Uid"), "gids": status("Gid"), "groups": status("Groups"), "no_new_privs": status("NoNewPrivs"),
             "environ": {k: os.environ.get(k) for k in ("HOME", "USER", "LOGNAME")}, "degraded": startup.degraded_features(),
             "live": startup.status(), "report": (startup.report() or {}).get("service"), "capabilities": status("CapEff")}
@@ -48,10 +46,16 @@ def python():
     """An interpreter of this version that everybody may run."""
     name = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
     for path in (sys.executable, name):
-        tried = ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", path, "-c", ""]
-        if os.path.exists(path) and subprocess.run(tried, capture_output=True).returncode == 0:
+        if os.path.exists(path) and runs_for_others(path):
             return path
     pytest.skip("no Python of this version can be run by other users")
+
+
+def runs_for_others(path):
+    try:
+        return subprocess.run([path, "-c", ""], user=65533, group=65533, extra_groups=[]).returncode == 0
+    except PermissionError:
+        return False
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +165,6 @@ def test_a_named_user_serves_with_its_groups_home_and_no_way_back(service):
     assert said["environ"] == {"HOME": str(service.accounts.home / "app"), "USER": "app", "LOGNAME": "app"}
     assert said["no_new_privs"] == ["1"]
     assert int(said["capabilities"][0], 16) == 0
-    assert "reopened" in service.says("reopened").stderr or True
     # The state is the engine's, and the app may read what concerns it.
     assert said["degraded"] == ["search"]
     assert said["live"] == "degraded"
@@ -417,7 +420,7 @@ def test_an_arbitrary_uid_has_a_home_and_a_name(service):
     assert os.stat(home).st_uid == 1000650000
     shutil.rmtree(home)
     kept = to_its_end(asks(service, "app"), prefix=be, env={"HOME": str(service.root.parent), "USER": "me"})
-    assert who(kept)[3] == [str(service.root.parent), "me", "uid-1000650000"] or who(kept)[3][2] == "me"
+    assert who(kept)[3] == [str(service.root.parent), "me", "me"]
 
 
 def test_a_python_that_the_user_cannot_reach_is_told_before_the_start(service, tmp_path, site):

@@ -50,13 +50,13 @@ def test_without_a_quota_it_is_one_and_said_so(project, wanted):
         ({"per_cpu": 1.0, "min": 2}, 0.5, None, 2, "min"),
         ({"per_cpu": 1.0, "min": 2}, None, None, 2, "min"),
         ({"per_cpu": 1.0, "max": 4}, 16, None, 4, "max"),
-        ({"per_cpu": 1.0, "max": 4, "memory_each": 150 * MB}, 16, 512 * MB, 3, "memory_each"),
-        ({"per_cpu": 1.0, "max": 4, "memory_each": 150 * MB}, 2, 4096 * MB, 2, "per_cpu"),
-        ({"per_cpu": 1.0, "memory_each": 150 * MB}, 2, None, 2, "no memory limit"),
-        ({"per_cpu": 1.0, "min": 3, "memory_each": 150 * MB}, 2, 320 * MB, 2, "memory_each"),
-        ({"per_cpu": 1.0, "memory_each": 600 * MB}, 2, 512 * MB, 1, "not even one worker"),
-        ({"memory_each": 100 * MB}, None, 512 * MB, 5, "memory_each"),
-        ({"memory_each": 100 * MB, "max": 2}, None, 512 * MB, 2, "max"),
+        ({"per_cpu": 1.0, "max": 4, "memory_each": "150MB"}, 16, 512 * MB, 3, "memory_each"),
+        ({"per_cpu": 1.0, "max": 4, "memory_each": "150MB"}, 2, 4096 * MB, 2, "per_cpu"),
+        ({"per_cpu": 1.0, "memory_each": "150MB"}, 2, None, 2, "no memory limit"),
+        ({"per_cpu": 1.0, "min": 3, "memory_each": "150MB"}, 2, 320 * MB, 2, "memory_each"),
+        ({"per_cpu": 1.0, "memory_each": "600MB"}, 2, 512 * MB, 1, "not even one worker"),
+        ({"memory_each": "100MB"}, None, 512 * MB, 5, "memory_each"),
+        ({"memory_each": "100MB", "max": 2}, None, 512 * MB, 2, "max"),
         ({"min": 3}, 8, None, 3, "min"),
     ],
 )
@@ -125,7 +125,7 @@ def test_the_real_limits_of_a_group_of_v1_are_seen(real_v1_group):
         "from orchestrator.engine.workers import count\n"
         "from orchestrator.spec.launch import Computed\n"
         "print(count('auto', {})[0], count(Computed(per_cpu=2), {})[0], "
-        "count(Computed(per_cpu=2, memory_each=200000000), {})[0])\n"
+        "count(Computed(per_cpu=2, memory_each=\"200MB\"), {})[0])\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.split() == ["2", "5", "2"], done.stderr
