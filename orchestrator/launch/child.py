@@ -84,7 +84,7 @@ class Child:
             return self._command(self.plan.command)
         server = load(self.plan.server)
         if isinstance(server, ExecServer):
-            return self._command(server.argv(self.plan, self.listener))
+            return self._become_server(server, app)
         return self.serve(app) if self.plan.workers <= 1 else self._serve_with_workers(app)
 
     def _arrange_path(self) -> None:
@@ -223,6 +223,11 @@ class Child:
                 "launch", code, reason="startup", message=f"the server ended with {code} before it served"
             )
         return code
+
+    def _become_server(self, server: ExecServer, app: Any) -> int:
+        if self.listener >= 0:
+            os.set_inheritable(self.listener, True)
+        return self._command(server.argv(self.plan, self.listener, app))
 
     def _command(self, argv: list[str]) -> int:
         """Becomes the command. The pipe ends with the exec; unless a failure was told, it has worked."""

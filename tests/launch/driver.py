@@ -1,7 +1,8 @@
 """Stands in for the engine: builds a plan from JSON, imports, says go, and becomes the supervisor or hands over.
 
 `python driver.py PLAN.json`: the fields of a `LaunchPlan`, and beside them `maintenance` (fields of its Config),
-`threads` (how many to start first), `fork` and `update` (what `go` changes in the environment).
+`threads` (how many to start first), `fork`, `update` (what `go` changes in the environment) and `bound` (false for
+a server that binds by itself).
 """
 
 import json
@@ -26,6 +27,7 @@ def main(path):
     maintenance = given.pop("maintenance", None)
     update = given.pop("update", {})
     fork = given.pop("fork", True)
+    bound = given.pop("bound", True)
     for _ in range(given.pop("threads", 0)):
         threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
     plan = LaunchPlan(**given)
@@ -33,7 +35,7 @@ def main(path):
     plan.health = with_bytes(plan.health)
     notes = signals.Notes()
     notes.install()
-    listener = None if plan.command else sockets.bind(plan.host, plan.port, plan.unix or None)
+    listener = None if plan.command or not bound else sockets.bind(plan.host, plan.port, plan.unix or None)
     if isinstance(listener, sockets.BindError):
         say(event="bind", reason=listener.reason, message=listener.message, hint=listener.hint)
         return 3

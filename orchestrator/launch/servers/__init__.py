@@ -3,7 +3,7 @@
 A server's module has `options()` (its own settings and their defaults), `OWNED` (settings that the launch
 decides, and why) and `prepare(plan)` (imports ahead of time). One that serves in the importing process has
 `serve(app, plan, listener, serving)`, which gives an exit code; one that takes its place has
-`argv(plan, listener)`, where `listener` is the number of the bound socket, or negative.
+`argv(plan, listener, app)`, where `listener` is the number of the bound socket, or negative.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Server(Protocol):
 class ExecServer(Server, Protocol):
     """Becomes a program of its own, which imports the app again."""
 
-    def argv(self, plan: LaunchPlan, listener: int) -> list[str]: ...
+    def argv(self, plan: LaunchPlan, listener: int, app: Any) -> list[str]: ...
 
 
 class InProcessServer(Server, Protocol):

@@ -1,0 +1,190 @@
+"""Each server that is installed, for real: it serves, ends, fails and is restarted as the contract has it."""
+
+import os
+import signal
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from launching import APP, alive, eventually, family
+
+from orchestrator.launch.plan import LaunchPlan
+from orchestrator.launch.servers import ExecServer, load
+
+SERVERS = ("uvicorn", "gunicorn", "hypercorn", "granian")
+WSGI = """
+import json, os
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({"pid": os.getpid()}).encode()]
+"""
+RAISING = """
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+
+@asynccontextmanager
+async def lifespan(app):
+    raise RuntimeError("no database")
+    yield
+
+app = FastAPI(lifespan=lifespan)
+"""
+FACTORY = APP.replace("app = FastAPI()", "app = made = FastAPI()") + "\ndef create():\n    return made\n"
+
+
+def needs(name):
+    return pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"needs {name}"))
+
+
+each_server = pytest.mark.parametrize("server", [needs(name) for name in SERVERS])
+
+
+def free_port():
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def start(launch):
+    def started(server, source=APP, **plan):
+        if server == "granian":
+            plan |= {"bound": False, "port": free_port()}
+        return launch(source, server=server, **plan)
+
+    return started
+
+
+def answers(service):
+    service.supervised()
+    return eventually(service.answers, 20, "an answer")
+
+
+@each_server
+def test_it_serves_and_ends_with_0(start, server):
+    service = start(server)
+    assert answers(service)["pid"] in {service.event("started")["pid"], *family(service.process.pid)}
+    service.signal(signal.SIGTERM)
+    assert service.wait(15) == 0
+
+
+@each_server
+def test_two_workers_answer_and_nothing_survives_the_end(start, server):
+    service = start(server, workers=2)
+    answers(service)
+    below = eventually(lambda: len(found := family(service.process.pid)) >= 3 and found, 20)
+    service.signal(signal.SIGTERM)
+    assert service.wait(15) == 0
+    assert not any(map(alive, below))
+
+
+@each_server
+def test_a_factory_is_called(start, server):
+    assert "pid" in answers(start(server, FACTORY, app="service_app:create", factory=True))
+
+
+@pytest.mark.parametrize("server", [needs(name) for name in ("gunicorn", "hypercorn", "granian")])
+def test_a_wsgi_app_is_served(start, server):
+    assert "pid" in answers(start(server, WSGI))
+
+
+@pytest.mark.skipif(find_spec("uvicorn_worker") is None, reason="needs uvicorn-worker")
+def test_gunicorn_takes_the_worker_that_is_asked_for(start):
+    pytest.importorskip("gunicorn")
+    options = {"worker_class": "uvicorn_worker.UvicornWorker", "loglevel": "debug"}
+    service = start("gunicorn", options=options)
+    assert "pid" in answers(service)
+    eventually(lambda: "worker_class: uvicorn_worker.UvicornWorker" in service.errors(), 5)
+
+
+@pytest.mark.parametrize("server", [needs(name) for name in ("gunicorn", "hypercorn")])
+def test_a_socket_is_inherited(start, server, tmp_path):
+    path = str(tmp_path / "socket")
+    start(server, unix=path).supervised()
+    import socket
+
+    def asked():
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.settimeout(5)
+            try:
+                caller.connect(path)
+            except ConnectionRefusedError:
+                return b""
+            caller.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return caller.recv(100)
+
+    assert eventually(asked, 20).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("server", [needs("hypercorn")])
+def test_a_lifespan_that_fails_is_told(start, server):
+    service = start(server, RAISING)
+    assert service.event("failed")["reason"] == "startup"
+    assert service.event("ended")["code"] == 3
+
+
+@pytest.mark.parametrize("server", [needs("gunicorn"), needs("granian")])
+def test_a_lifespan_that_fails_ends_the_server_with_its_own_code(start, server):
+    service = start(server, RAISING)
+    assert service.wait(30) not in (0, -9)
+
+
+@each_server
+def test_a_killed_server_is_restarted(start, server):
+    service = start(server, restart={"policy": "always", "attempts": 5, "within": 60})
+    answers(service)
+    os.kill(service.event("started")["pid"], signal.SIGKILL)
+    eventually(lambda: "ready again" in service.errors(), 20)
+    eventually(service.answers, 20)
+    service.signal(signal.SIGTERM)
+    assert service.wait(15) == 0
+
+
+@each_server
+def test_its_options_are_the_real_ones_and_none_that_the_launch_decides(server):
+    module = load(server)
+    options = module.options()
+    assert options
+    assert not options.keys() & module.OWNED.keys()
+
+
+def test_options_become_words_of_the_command_line():
+    gunicorn = pytest.importorskip("gunicorn") and load("gunicorn")
+    plan = LaunchPlan(
+        "shop", app="a:b", workers=3, grace=10.0,
+        options={"loglevel": "debug", "capture_output": True, "spew": False, "sendfile": False, "dirty_apps": ["x", "y"]},
+    )  # fmt: skip
+    words = gunicorn.argv(plan, 7, lambda scope, receive, send: None)
+    assert words[3:5] == ["--bind", "fd://7"]
+    for word in ("--workers=3", "--graceful-timeout=9", "--log-level=debug", "--capture-output", "--no-sendfile",
+                 "--dirty-app=x", "--dirty-app=y", "--worker-class=asgi"):  # fmt: skip
+        assert word in words
+    assert "--spew" not in words
+    assert words[-1] == "a:b"
+
+
+def test_granian_is_told_what_kind_of_app_it_is():
+    granian = pytest.importorskip("granian") and load("granian")
+    plan = LaunchPlan("shop", app="a:b", port=80, options={"websockets": False, "log_level": "debug"})
+    words = granian.argv(plan, -1, lambda environ, start_response: None)
+    assert words[words.index("--interface") + 1] == "wsgi"
+    assert "--no-ws" in words
+    asgi = granian.argv(plan, -1, lambda scope, receive, send: None)
+    assert asgi[asgi.index("--interface") + 1] == "asgi"
+
+
+def test_hypercorn_refuses_a_loop_that_it_is_not_run_with_here():
+    hypercorn = pytest.importorskip("hypercorn") and load("hypercorn")
+    with pytest.raises(ValueError, match="asyncio, uvloop"):
+        hypercorn.prepare(LaunchPlan("shop", options={"worker_class": "trio"}))
+
+
+@pytest.mark.parametrize(("name", "executed"), [("uvicorn", False), ("hypercorn", False), ("gunicorn", True), ("granian", True)])  # fmt: skip
+def test_who_takes_the_process_is_known(name, executed):
+    assert isinstance(load(name), ExecServer) is executed
