@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.report import Report
 
-STYLES = {"ok": "green", "healed": "green", "degraded": "yellow", "warned": "yellow", "failed": "red", "blocked": "red", "skipped": "dim", "waiting": "dim", "note": "yellow"}  # fmt: skip
+STYLES = {"ok": "hint", "healed": "hint", "failed": "error", "blocked": "error", "skipped": "quiet", "waiting": "quiet", "note": "note"}
+"""Styles of `diagnostics.terminal` by state; `warning` is that of all others."""
 STATUS_WIDTH, ITEM_WIDTH = 9, 28
 
 
@@ -86,7 +87,7 @@ class Lines:
         _write(f"{event.item} | {printable(event.message)}")
 
     def _line(self, status: str, item: str, message: str) -> None:
-        shown = paint(self.color, STYLES.get(status, "yellow"), status.ljust(STATUS_WIDTH))
+        shown = paint(self.color, STYLES.get(status, "warning"), status.ljust(STATUS_WIDTH))
         lines = printable_lines(message) or [""]
         _write(f"  {shown} {item.ljust(ITEM_WIDTH)} {lines[0]}".rstrip())
         for each in lines[1:]:

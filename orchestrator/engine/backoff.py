@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from orchestrator.spec.item import Retry
+    from orchestrator.spec.retry import Retry
 
 NOTICE = 0.1
 """Within so many seconds something that happens in the first second is noticed."""

@@ -160,9 +160,11 @@ def _shown(host: str, port: int) -> str:
 
 def in_container(environ: dict[str, str]) -> bool:
     """Whether this is a container: what its engines leave behind, or the word of who runs it."""
+    told = environ.get("ORCHESTRATOR_IN_CONTAINER", "")
+    if told in ("0", "1"):
+        return told == "1"
     marks = ("/.dockerenv", "/run/.containerenv")
-    named = environ.get("ORCHESTRATOR_IN_CONTAINER") == "1" or "KUBERNETES_SERVICE_HOST" in environ
-    return named or any(os.path.exists(mark) for mark in marks)
+    return "KUBERNETES_SERVICE_HOST" in environ or any(os.path.exists(mark) for mark in marks)
 
 
 def loopback(launch: Launch | None) -> bool:

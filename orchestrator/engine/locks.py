@@ -314,9 +314,12 @@ def _has_news(connection: socket.socket) -> bool:
 
 
 def _unreachable(name: str, outcome: Outcome) -> Outcome:
+    reason = (
+        outcome.reason if outcome.reason != "timeout" else "unreachable"
+    )  # a step's own timeout is another thing
     return failed(
         outcome.code,
-        outcome.reason,
+        reason,
         f"cannot take the lock `{name}`: {outcome.summary}",
         outcome.hint,
         final=outcome.final,

@@ -127,8 +127,10 @@ class Maintaining:
         """Standard library only, because anything else may be what is missing."""
         import subprocess
 
+        from orchestrator.launch import sockets
         from orchestrator.status import maintenance
 
+        sockets.ready_to_listen(listener)  # what was accepted before may still linger on the port
         reader, self._lifeline = os.pipe()
         argv = maintenance.command(listener.fileno(), self.config(), reader)
         environ = {"PATH": os.environ.get("PATH", "")}

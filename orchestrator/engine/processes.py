@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from orchestrator.launch.prctl import end_with
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -51,9 +53,17 @@ def environment(context: Context, more: Mapping[str, str | None] | None = None) 
 
 
 def start(
-    argv: Sequence[str], context: Context, *, cwd: str = "", environ: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    context: Context,
+    *,
+    cwd: str = "",
+    environ: Mapping[str, str] | None = None,
+    bound: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Starts a command as the service's user; raises OSError when it cannot be started."""
+    """Starts a command as the service's user; raises OSError when it cannot be started.
+
+    `bound`: it ends when this process does, however that ends.
+    """
     user = context.user
     switch = os.geteuid() == 0 and user.uid != 0
     return subprocess.Popen(
@@ -67,6 +77,7 @@ def start(
         user=user.uid if switch else None,
         group=user.gid if switch else None,
         extra_groups=list(user.groups) if switch else None,
+        preexec_fn=end_with(signal.SIGKILL) if bound else None,  # noqa: PLW1509 -- makes one system call, takes no lock
     )
 
 

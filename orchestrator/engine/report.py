@@ -133,7 +133,11 @@ def exit_code(failures: list[tuple[str, str]]) -> int:
     """
     if not failures:
         return 0
-    if all(reason in LATE and kind in ("wait", "check") for kind, reason in failures):
+    late = [
+        reason in LATE and (kind in ("wait", "check") or (kind == "step" and reason != "timeout"))
+        for kind, reason in failures
+    ]
+    if all(late):
         return LATE_EXIT
     if all(kind in ("launch", "health") for kind, _ in failures):
         return NOT_BOOTED

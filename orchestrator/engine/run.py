@@ -224,12 +224,12 @@ class Start:
                 self._refresh(work)
 
     def _refresh(self, work: Work) -> None:
-        """The item with the values that are known by now."""
-        for path, item in self.spec.located_items():
-            found = next((each for each in expanded(item, self) if each.identity == work.id), None) if path == work.path else None
-            if found is not None:
-                work.item = found
-                return
+        """The item with the values that are known by now; its id stays, though it be made of one."""
+        item = next((item for path, item in self.spec.located_items() if path == work.path), None)
+        if item is None or work.path[0] == "variables":
+            return
+        found = expanded(item, self)
+        work.item = found[0] if len(found) == 1 else next((each for each in found if each.identity == work.id), work.item)
 
     def _tell_variables(self, applied: Applied) -> None:
         for name, outcome in applied.outcomes.items():
@@ -401,7 +401,7 @@ class Start:
         sources: list[_Source] = [self.notes, self.lanes, *self.importing.sources(), *self.stepping.sources()]
         for source in sources:
             poll.register(source.fileno(), select.POLLIN)
-        later = time.monotonic() + PATIENCE if self.reaper.waiting else None
+        later = time.monotonic() + PATIENCE / 2 if self.reaper.waiting else None
         dues = [due for due in (until, later, self.importing.due(), self.stepping.due()) if due is not None]
         poll.poll(max(0, int((min(dues) - time.monotonic()) * 1000) + 1) if dues else None)
         self.take_notes()
@@ -454,7 +454,7 @@ class Start:
         before, work.outcome = work.outcome, outcome
         if outcome.ok:
             work.serve = None
-            self.settle_as(work, Status.HEALED if work.tried else Status.OK)
+            self.settle_as(work, Status.HEALED if work.tried or work.attempts_of_actions else Status.OK)
             return
         if work.serve is not None:
             self._still_failed(work, before)

@@ -148,7 +148,9 @@ class Stepping:
             os.close(descriptor)
             environ["ORCHESTRATOR_OUTPUT"] = self._outputs
         try:
-            process = processes.start(argv, context, cwd=step.cwd or "", environ=environ)
+            process = processes.start(
+                argv, context, cwd=step.cwd or "", environ=environ, bound=self.turn is not None
+            )
         except OSError as error:
             said, hint = processes.not_started(argv, error)
             self._conclude(work, failed("ORC603", "not-started", said, hint, final=True))

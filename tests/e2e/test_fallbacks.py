@@ -70,12 +70,12 @@ def test_use_takes_another_port(engine):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         engine.spec(
-            f"health: {{ready: /ready}}\non_failure: [{{use: {{port: {engine.port}, export: APP_PORT}}}}]",
+            f"health: {{ready: /ready}}\non_failure: [{{use: {{port: {engine.port}, export: APP_NUMBER}}}}]",
             launch=f"{{app: main:app, host: 127.0.0.1, port: {number}}}",
         )
         engine.start().serving()
         assert engine.item("port")["status"] == "healed"
-        assert seen(engine)["environ"]["APP_PORT"] == str(engine.port)
+        assert seen(engine)["environ"]["APP_NUMBER"] == str(engine.port)
         assert engine.command("health").returncode == 0
 
 
