@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SET_PDEATHSIG = 1
 SET_CHILD_SUBREAPER = 36
 SET_NO_NEW_PRIVS = 38
@@ -38,6 +42,19 @@ def adopt_orphans() -> bool:
 def end_with_parent(signal_number: int) -> bool:
     """Has this process sent the signal when the thread that started it ends. Lost at a switch of the user."""
     return _prctl(SET_PDEATHSIG, signal_number)
+
+
+def end_with(signal_number: int) -> Callable[[], object] | None:
+    """The same as a call that can be made between fork and exec: all it needs is there before."""
+    if not load():
+        return None
+    import ctypes
+    from functools import partial
+
+    try:
+        return partial(ctypes.CDLL(None).prctl, SET_PDEATHSIG, signal_number, 0, 0, 0)
+    except (OSError, AttributeError):
+        return None
 
 
 def no_new_privileges() -> None:
