@@ -16,12 +16,13 @@ from orchestrator.diagnostics import Diagnostic, Findings, Place
 from orchestrator.diagnostics.catalogue import CODES
 from orchestrator.diagnostics.excerpt import split
 from orchestrator.diagnostics.suggest import did_you_mean
+from orchestrator.document.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*orchestrator:\s*ignore\[(?P<codes>[^\]]{0,200})\](?P<reason>.*)$")
-_CODE = re.compile(r"ORC\d{3}")
+_COMMENT = pattern(r"(?:^|(?<=\s))#\s*orchestrator:\s*ignore\[(?P<codes>[^\]]{0,200})\](?P<reason>.*)$")
+_CODE = pattern(r"ORC\d{3}")
 SPEC_FAMILIES = ("ORC0", "ORC1", "ORC2")
 """What reading and validating a spec can find."""
 

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document.node import Node, pointer
+from orchestrator.document.patterns import pattern
 from orchestrator.document.scalars import resolve
 
 if TYPE_CHECKING:
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
     Path = tuple[str | int, ...]
 
-_PLAIN = re.compile(
+_PLAIN = pattern(
     r"(?:[A-Za-z0-9_/.$<~^()+]|--?(?=[A-Za-z]))[^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*\Z"
 )
-_SPECIAL = re.compile(r":(?:\s|\Z)|\s#|\s\Z|\.\.\.|---")
+_SPECIAL = pattern(r":(?:\s|\Z)|\s#|\s\Z|\.\.\.|---")
 _NUMBER_LIKE = re.compile(r"[-+.]*[0-9][-+0-9a-f_.,:xobe \t]*(?:[tz].*)?\Z|[-+]?\.(?:inf|nan)", re.IGNORECASE)
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "", "=", "<<"})
-_BLOCK = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*\Z")
+_BLOCK = pattern(r"[^\x00-\x09\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*\Z")
 
 
 def to_yaml(tree: Node, *, provenance: bool = False) -> str:

@@ -6,14 +6,15 @@ With the colon an empty value counts as unset. A bare `$NAME` is left alone.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.document.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OPERATOR = re.compile(r":?[-?+]")
+_NAME = pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPERATOR = pattern(r":?[-?+]")
 MAX_NESTING = 20
 
 

@@ -6,20 +6,18 @@ parser hands us the text, so that we can say what a reader of YAML 1.1 would hav
 
 from __future__ import annotations
 
-import re
+from orchestrator.document.patterns import pattern
 
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)\Z")
-_OCTAL = re.compile(r"[-+]?0[0-7_]+\Z")
-_OCTAL_12 = re.compile(r"0o[0-7]+\Z")
-_HEX = re.compile(r"[-+]?0x[0-9a-fA-F_]+\Z")
-_BINARY = re.compile(r"[-+]?0b[01_]+\Z")
-_FLOAT = re.compile(
-    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?)\Z"
-)
-_EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+\Z")
-_SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
-_SPECIAL = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9].*)?\Z")
+_INTEGER = pattern(r"[-+]?(?:0|[1-9][0-9_]*)\Z")
+_OCTAL = pattern(r"[-+]?0[0-7_]+\Z")
+_OCTAL_12 = pattern(r"0o[0-7]+\Z")
+_HEX = pattern(r"[-+]?0x[0-9a-fA-F_]+\Z")
+_BINARY = pattern(r"[-+]?0b[01_]+\Z")
+_FLOAT = pattern(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?)\Z")
+_EXPONENT = pattern(r"[-+]?[0-9]+[eE][-+]?[0-9]+\Z")
+_SEXAGESIMAL = pattern(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
+_SPECIAL = pattern(r"[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z")
+_DATE = pattern(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9].*)?\Z")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
@@ -51,6 +49,8 @@ def _word(text: str) -> tuple[str | bool | None, str | None]:
 
 
 def _number(text: str) -> tuple[str | int | float, str | None]:
+    if text.isdecimal() and text.isascii() and (text[0] != "0" or text == "0") and len(text) <= HUGE_DIGITS:
+        return int(text), None  # the commonest by far
     if _SPECIAL.match(text):
         return float(text.replace(".", "", 1).lower()), "ORC016"
     if _INTEGER.match(text) or _HEX.match(text) or _BINARY.match(text):

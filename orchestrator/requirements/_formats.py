@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from orchestrator.document.patterns import pattern
+
 FORMATS = ("json", "yaml", "toml", "ini", "env", "pem")
-_ENV_NAME = re.compile(r"\s*(?:export\s+)?([^=\s]+)\s*(=?)")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
+_ENV_NAME = pattern(r"\s*(?:export\s+)?([^=\s]+)\s*(=?)")
+_NAME = pattern(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _TOML_PLACE = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)")
-_PEM = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----\Z")
+_PEM = pattern(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----\Z")
 
 
 class FormatError(ValueError):

@@ -7,19 +7,20 @@ the metadata of what is asked for is read.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from orchestrator.document.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from orchestrator.engine.context import Context
 
-_SEPARATORS = re.compile(r"[-_.]+")
-_EXTRA_SECTION = re.compile(r"\[(?P<extra>[^:\]]*)(:(?P<marker>.*))?\]\Z")
+_SEPARATORS = pattern(r"[-_.]+")
+_EXTRA_SECTION = pattern(r"\[(?P<extra>[^:\]]*)(:(?P<marker>.*))?\]\Z")
 _METADATA = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}
 
 _listed: dict[str, tuple[int, dict[str, list[str]]]] = {}

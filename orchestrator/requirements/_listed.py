@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from orchestrator.document.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_INCLUDE = re.compile(r"(?:-r|--requirement)(?:\s+|=|(?=\S))(?P<file>.+)\Z")
-_OPTION = re.compile(r"\s+--?[A-Za-z].*$")
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_NAMED_URL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*[a-z+]+:")
-_PLACE = re.compile(r"\A(?:[a-z+]+://|\.{0,2}/|[A-Za-z0-9_.-]+/)|\.(?:whl|zip|tar\.gz)(?:\s|#|\Z)")
+_COMMENT = pattern(r"(^|\s+)#.*$")
+_INCLUDE = pattern(r"(?:-r|--requirement)(?:\s+|=|(?=\S))(?P<file>.+)\Z")
+_OPTION = pattern(r"\s+--?[A-Za-z].*$")
+_VARIABLE = pattern(r"\$\{([A-Z0-9_]+)\}")
+_NAMED_URL = pattern(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*[a-z+]+:")
+_PLACE = pattern(r"\A(?:[a-z+]+://|\.{0,2}/|[A-Za-z0-9_.-]+/)|\.(?:whl|zip|tar\.gz)(?:\s|#|\Z)")
 
 
 @dataclass

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import NamedTuple
 
-_ESCAPE = re.compile(r"\\([0-7]{3})")
+from orchestrator.document.patterns import pattern
+
+_ESCAPE = pattern(r"\\([0-7]{3})")
 
 
 class Mount(NamedTuple):

@@ -16,7 +16,7 @@ READ, WRITE, ENTER = 4, 2, 1
 _BUG = 255
 
 
-class NoSuchUser(LookupError):  # noqa: N818 -- an answer, not a bug
+class NoSuchUser(LookupError):
     """A user or group name that the system does not know."""
 
     def __init__(self, kind: str, name: str) -> None:

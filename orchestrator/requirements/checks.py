@@ -10,10 +10,10 @@ from pydantic import AfterValidator, Field
 
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
-from orchestrator.spec.conditions import AnyCondition  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.kinds import REQUIREMENTS
 from orchestrator.spec.model import described, keyed, problem
-from orchestrator.spec.types import AppReference, Argv  # noqa: TC001 -- pydantic reads them
+from orchestrator.spec.types import AppReference, Argv
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context

@@ -15,7 +15,7 @@ from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
 from orchestrator.requirements._remedies import for_user, install_line, refusal, volume
 from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import Mode, PathText, Size  # noqa: TC001 -- pydantic reads them
+from orchestrator.spec.types import Mode, PathText, Size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

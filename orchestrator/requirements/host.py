@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema, model_validator
 
+from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _host, _users
 from orchestrator.requirements._base import Requirement
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
 
-_BOUND = re.compile(r"\s*(>=|<=|==|>|<)\s*(\S+)\s*\Z")
-_RANGE = re.compile(r"(\d+)-(\d+)\Z")
-_NUMBER = re.compile(r"\d+(\.\d+)?\Z")
+_BOUND = pattern(r"\s*(>=|<=|==|>|<)\s*(\S+)\s*\Z")
+_RANGE = pattern(r"(\d+)-(\d+)\Z")
+_NUMBER = pattern(r"\d+(\.\d+)?\Z")
 _SHOWN = 5
 _TESTS: dict[str, Callable[[float, float], bool]] = {
     ">=": lambda found, wanted: found >= wanted,

@@ -7,18 +7,18 @@ process tells into outcomes.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
 from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import Duration, ImportName, PathText  # noqa: TC001 -- pydantic reads them
+from orchestrator.spec.types import Duration, ImportName, PathText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
 
-_FROM = re.compile(
+_FROM = pattern(
     r"cannot import name '(?P<name>[^']+)' from "
     r"(?P<partial>partially initialized module )?'(?P<module>[^']+)'"
 )

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, model_validator
 
+from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import PathText  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.types import PathText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,15 +23,18 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
 
-_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
-_PLAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
-_ONE_EQUALS = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*=\s*([0-9][^=]*)\Z")
-_CREDENTIALS = re.compile(r"//[^/@]*@")
+_NAME = pattern(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_PLAIN = pattern(
+    r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*\])?"
+    r"(?:(?:[<>]=?|==|!=|~=)[0-9]+(?:\.[0-9]+)+)?\Z"
+)
+_ONE_EQUALS = pattern(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*=\s*([0-9][^=]*)\Z")
+_CREDENTIALS = pattern(r"//[^/@]*@")
 _MOST = 20
 
 
 def _pep_508(value: str) -> str:
-    if _PLAIN.match(value):  # the commonest form costs no import
+    if _PLAIN.match(value):  # the commonest forms cost no import
         return value
     from packaging.requirements import InvalidRequirement, Requirement
 

@@ -12,7 +12,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.plain import Interpolated
 from orchestrator.requirements._base import Requirement
-from orchestrator.spec.conditions import AnyCondition
+from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.model import LazySchema, Model, described, problem
 from orchestrator.spec.types import (
     NonEmpty,

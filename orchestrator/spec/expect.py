@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
+from orchestrator.document.patterns import pattern
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import Duration, NonEmpty, PathText, Pattern, Scalar, Specifier
 
-_STATUS_RANGE = re.compile(r"([1-5][0-9]{2})-([1-5][0-9]{2})\Z")
+_STATUS_RANGE = pattern(r"([1-5][0-9]{2})-([1-5][0-9]{2})\Z")
 
 
 def _matcher(value: Any) -> Any:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, model_validator
 
-from orchestrator.spec.expect import Expect
 from orchestrator.spec.item import Actions
-from orchestrator.spec.model import LazySchema, Model, described, problem
+from orchestrator.spec.model import LazySchema, Model, described, lazy_model, problem
 from orchestrator.spec.types import Argv, Duration, PathText, Port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestrator.spec.expect import Expect
+else:
+    Expect = lazy_model("orchestrator.spec.expect:Expect")
 
 UrlPath = Annotated[str, Field(pattern=r"^/[^\s]*$")]
 

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from pydantic import Field, PlainValidator
 
-from orchestrator.spec.conditions import AnyCondition
 from orchestrator.spec.kinds import FALLBACKS
-from orchestrator.spec.model import LazySchema, Model, described, keyed, problem
+from orchestrator.spec.model import (
+    LazySchema,
+    Model,
+    decode_each,
+    described,
+    keyed,
+    lazy_condition,
+    lazy_model,
+    problem,
+)
 from orchestrator.spec.types import Duration
 
-Positive = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-class Retry(Model):
-    """How attempts follow one another: exponential back-off, capped, with jitter."""
-
-    noun = "retry"
-
-    initial: Duration | None = described(None, "The delay after the first attempt.", examples=["50ms"])
-    factor: Annotated[float, Field(ge=1, le=100)] | None = described(
-        None, "What each delay is multiplied with."
-    )
-    max: Duration | None = described(None, "The longest delay.", examples=["5s"])
-    jitter: Literal["full", "none"] | None = described(None, "`full` draws each delay between nothing and its length, so that replicas do not arrive together.")  # fmt: skip
-    times: Positive | None = described(None, "At most so many attempts.")
+if TYPE_CHECKING:
+    from orchestrator.spec.conditions import AnyCondition
+    from orchestrator.spec.retry import Retry
+else:  # imported when a spec uses them: most items say neither
+    AnyCondition = lazy_condition()
+    Retry = lazy_model("orchestrator.spec.retry:Retry")
 
 
 class Action(Model):
@@ -75,13 +74,7 @@ def decode_actions(value: Any) -> tuple[Action, ...]:
         raise problem(
             "ORC115", "an empty list of fallback actions does nothing", "name an action, or take the line out"
         )
-    return ListOfActions.model_validate({"actions": value}).actions
-
-
-class ListOfActions(Model):
-    """Gives every action of a list its place in errors."""
-
-    actions: tuple[Annotated[Any, PlainValidator(decode_action)], ...]
+    return tuple(decode_each(enumerate(value), decode_action))
 
 
 Actions = Annotated[Any, PlainValidator(decode_actions), LazySchema("actions")]

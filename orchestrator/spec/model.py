@@ -26,7 +26,7 @@ from orchestrator.document.plain import Interpolated
 from orchestrator.document.scalars import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 M = TypeVar("M", bound="Model")
 
@@ -84,13 +84,8 @@ class Model(BaseModel):
                 lines.append(_line(_missing_key(cls, str(loc[0])), loc, data))
             elif kind in ("model_type", "model_attributes_type", "dict_type") and not loc:
                 lines.append(_line(_no_mapping(cls, data), loc, data))
-            elif kind.startswith("ORC"):
-                lines.append(_line(PydanticCustomError(kind, "{message}", line["ctx"]), loc, line["input"]))
             else:
-                details = InitErrorDetails(type=kind, loc=loc, input=line["input"])
-                if "ctx" in line:
-                    details["ctx"] = line["ctx"]
-                lines.append(details)
+                lines.append(_again(line, loc))
         return ValidationError.from_exception_data(cls.__name__, lines)
 
     @field_validator("*", mode="wrap")
@@ -117,6 +112,58 @@ def _not_here(model: type[Model], name: str) -> PydanticCustomError:
         f"`{key}` cannot hold `${{…}}`: it is needed before any value is known",
         "write the value itself",
     )
+
+
+def _again(line: Any, loc: tuple[int | str, ...]) -> InitErrorDetails:
+    """An error to be raised once more, at another place."""
+    kind = line["type"]
+    if kind.startswith("ORC"):
+        return _line(PydanticCustomError(kind, "{message}", line["ctx"]), loc, line["input"])
+    details = InitErrorDetails(type=kind, loc=loc, input=line["input"])
+    if "ctx" in line:
+        details["ctx"] = line["ctx"]
+    return details
+
+
+def decode_each(values: Iterable[tuple[int | str, Any]], decode: Callable[[Any], Any]) -> list[Any]:
+    """Decodes the elements of a collection, each with its index or key; the errors of all of them, at their places.
+
+    What a field of type `tuple[Annotated[Any, PlainValidator(decode)], ...]` would do, without building a model for it.
+    """
+    made, lines = [], []
+    for key, value in values:
+        try:
+            made.append(decode(value))
+        except ValidationError as error:
+            lines.extend(_again(line, (key, *line["loc"])) for line in error.errors(include_url=False))
+        except PydanticCustomError as error:
+            lines.append(_line(error, (key,), value))
+    if lines:
+        raise ValidationError.from_exception_data("elements", lines)
+    return made
+
+
+def lazy_model(name: str) -> Any:
+    """A field whose model, `module:Class`, is imported when a spec uses it."""
+
+    def decode(value: Any) -> Any:
+        from importlib import import_module
+
+        module, _, kind = name.partition(":")
+        return getattr(import_module(module), kind).model_validate(value)
+
+    return Annotated[Any, PlainValidator(decode), LazySchema(f"model:{name}")]
+
+
+def lazy_condition() -> Any:
+    """A field that holds a condition."""
+
+    def decode(value: Any) -> Any:
+        from orchestrator.spec.conditions import decode_condition
+
+        return decode_condition(value)
+
+    return Annotated[Any, PlainValidator(decode), LazySchema("condition")]
 
 
 def _line(error: PydanticCustomError, loc: tuple[int | str, ...], value: Any) -> InitErrorDetails:

@@ -410,6 +410,11 @@ def _part(module: str) -> type[Model]:
     return cast("type[Model]", import_module(module).KIND)
 
 
+def _model(name: str) -> type[Model]:
+    module, _, kind = name.partition(":")
+    return cast("type[Model]", getattr(import_module(module), kind))
+
+
 def _variable_names() -> Schema:
     made = spec._Variables.model_json_schema(schema_generator=_Generator)
     return cast("Schema", made["properties"]["contracts"]["propertyNames"])
@@ -426,6 +431,7 @@ def _choice() -> type[Model]:
 _BEHIND: dict[str, Callable[[Builder, str], Iterable[type[Model]]]] = {
     "items": lambda builder, section: builder.item_classes(section),
     "part": lambda _, module: [_part(module)],
+    "model": lambda _, name: [_model(name)],
     "setting": lambda _, name: [getattr(settings, name)],
     "variables": lambda _, __: [_contract()],
     "actions": lambda builder, _: builder.actions.values(),
@@ -440,6 +446,7 @@ _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 _SCHEMAS: dict[str, Callable[[Builder, str], Schema]] = {
     "items": lambda builder, section: {"type": "array", "items": builder.item(section)},
     "part": lambda _, module: reference(_part(module)),
+    "model": lambda _, name: reference(_model(name)),
     "setting": lambda _, name: reference(getattr(settings, name)),
     "variables": lambda _, __: {
         "type": "object",

@@ -5,9 +5,9 @@ Pure, but for the list of options, which is that of the server that is installed
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec import secrets
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Path = tuple[str | int, ...]
 
 DEFAULT_TIMEOUT = 2.0
-_LOWER_BOUND = re.compile(r">=?\s*(.+)")
+_LOWER_BOUND = pattern(r">=?\s*(.+)")
 
 
 def check(spec: Spec, places: Places, findings: Findings, broken: frozenset[str] = frozenset()) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
-from orchestrator.spec.item import Retry
-from orchestrator.spec.model import LazySchema, Model, described, problem
+from orchestrator.spec.model import LazySchema, Model, described, lazy_model, problem
 from orchestrator.spec.types import Duration, PathText
+
+if TYPE_CHECKING:
+    from orchestrator.spec.retry import Retry
+else:
+    Retry = lazy_model("orchestrator.spec.retry:Retry")
 
 
 class Defaults(Model):

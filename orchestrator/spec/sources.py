@@ -6,10 +6,10 @@ Gives the layers, lowest first. Knows nothing of what the other keys mean.
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics import Findings, Place
+from orchestrator.document.patterns import pattern
 from orchestrator.document.read import MAX_BYTES, read
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.document.node import Node
 
-_ENVIRONMENT = re.compile(r"[a-z0-9-]+\Z")
+_ENVIRONMENT = pattern(r"[a-z0-9-]+\Z")
 
 
 class Layers:

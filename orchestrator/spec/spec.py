@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator
 
 from orchestrator.spec.item import Actions, Item
 from orchestrator.spec.kinds import REQUIREMENTS, WAITS
-from orchestrator.spec.model import LazySchema, Model, described, keyed, problem
+from orchestrator.spec.model import LazySchema, Model, decode_each, described, keyed, problem
 from orchestrator.spec.types import PathText
 
 if TYPE_CHECKING:
@@ -64,22 +64,9 @@ def _items(section: str) -> Any:
     def decode(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, tuple):
             raise problem("ORC102", f"`{section}` is a list", "put `- ` before each item")
-        return _list_of(section).model_validate({"items": value}).items  # type: ignore[attr-defined, no-any-return]
+        return tuple(decode_each(enumerate(value), decoder(section)))
 
     return Annotated[Any, PlainValidator(decode), LazySchema(f"items:{section}")]
-
-
-_LISTS: dict[str, type[Model]] = {}
-
-
-def _list_of(section: str) -> type[Model]:
-    """A model with the one field `items`: it gives every item its place in errors."""
-    if section not in _LISTS:
-        from pydantic import create_model
-
-        one = Annotated[Any, PlainValidator(decoder(section))]
-        _LISTS[section] = create_model(f"Items_{section}", __base__=Model, items=(tuple[one, ...], ...))
-    return _LISTS[section]
 
 
 def _part(section: str, module: str) -> Any:  # noqa: ARG001 - reads as what it is in the list of sections

@@ -6,8 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from orchestrator.spec.conditions import AnyCondition
-from orchestrator.spec.item import Item
+from orchestrator.spec.item import AnyCondition, Item
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import Argv, Duration, PathText, VariableName
 

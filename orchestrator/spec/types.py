@@ -8,22 +8,26 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 
+from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec.model import no_number, problem
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_DURATION_PART = pattern(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"
 _SIZE_UNITS = {
     "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(B|[kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)\Z")
-_MODE = re.compile(r"0?[0-7]{3,4}\Z")
+_SIZE = pattern(r"([0-9]+(?:\.[0-9]+)?)(B|[kK]B|MB|GB|TB|KiB|MiB|GiB|TiB)\Z")
+_MODE = pattern(r"0?[0-7]{3,4}\Z")
 _PYTHON_NAME = r"[^\W\d]\w*"
-_IMPORT_NAME = re.compile(rf"{_PYTHON_NAME}(?:\.{_PYTHON_NAME})*\Z")
-_APP = re.compile(rf"{_PYTHON_NAME}(?:\.{_PYTHON_NAME})*:{_PYTHON_NAME}(?:\.{_PYTHON_NAME})*\Z")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_IMPORT_NAME = pattern(rf"{_PYTHON_NAME}(?:\.{_PYTHON_NAME})*\Z")
+_APP = pattern(rf"{_PYTHON_NAME}(?:\.{_PYTHON_NAME})*:{_PYTHON_NAME}(?:\.{_PYTHON_NAME})*\Z")
+_VARIABLE = pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_SPECIFIERS = pattern(
+    r"(?:[<>]=?|==|!=|~=)\s*[0-9]+(?:\.[0-9]+)+(?:\s*,\s*(?:[<>]=?|==|!=|~=)\s*[0-9]+(?:\.[0-9]+)+)*\Z"
+)
 MAX_DURATION = 366 * 86400.0
 
 
@@ -138,6 +142,8 @@ def _pattern(value: str) -> str:
 
 
 def _specifier(value: str) -> str:
+    if _SPECIFIERS.match(value):  # the commonest forms cost no import
+        return value
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:

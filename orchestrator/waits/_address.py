@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
+from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import PathText, Port
@@ -16,14 +17,14 @@ from orchestrator.waits._stream import Trust, shown
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
 
-_URL = re.compile(
+_URL = pattern(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
 )
-_HOST_PORT = re.compile(
+_HOST_PORT = pattern(
     r"(?:tcp://)?(?:\[(?P<six>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})\Z"
 )
 _PATHS = frozenset({"unix", "redis+socket", "redis+unix"})
-_BLANKS = re.compile(r"[\s\x00-\x1f\x7f]")
+_BLANKS = pattern(r"[\s\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)

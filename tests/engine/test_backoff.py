@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.engine.backoff import NOTICE, Policy, delay, pause, policy
-from orchestrator.spec.item import Retry
+from orchestrator.spec.retry import Retry
 
 POLICIES = st.builds(
     Policy,

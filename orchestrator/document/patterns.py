@@ -1,0 +1,24 @@
+"""Regular expressions that are compiled at their first use: a spec meets few of them, and reading one must be fast."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+
+    def pattern(text: str) -> re.Pattern[str]: ...
+
+else:
+
+    class pattern:  # noqa: N801 - stands for a function
+        """Like `re.compile`, later."""
+
+        def __init__(self, text: str) -> None:
+            self._text = text
+
+        def __getattr__(self, name: str) -> Any:
+            compiled = re.compile(self._text)
+            for each in ("match", "fullmatch", "search", "findall", "finditer", "sub", "pattern"):
+                setattr(self, each, getattr(compiled, each))
+            return getattr(compiled, name)
