@@ -13,7 +13,7 @@ from orchestrator.engine.outcome import Outcome, Status, failed
 from orchestrator.engine.work import QUICK, Work
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
+    from orchestrator.engine.context import Context, User
     from orchestrator.engine.run import Start
     from orchestrator.engine.users import Identity
     from orchestrator.launch.plan import LaunchPlan
@@ -101,6 +101,12 @@ def into_plan(start: Start, plan: LaunchPlan) -> None:
     plan.uid, plan.gid, plan.groups = found.user.uid, found.user.gid, list(found.user.groups)
     if found is not start.identity:
         plan.environ.update(found.environ)
+
+
+def of_server(start: Start) -> User | None:
+    """Who the server has to become; none where it stays who the engine is."""
+    found = start.launched_as
+    return found.user if found is not None and found.switch else None
 
 
 def _known(wanted: Any) -> bool:

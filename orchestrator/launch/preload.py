@@ -110,6 +110,8 @@ def wanted(files: Sequence[str]) -> list[str]:
             text += file.read(MOST)
     if b"app:" not in text or b"command:" in text:
         return []
+    if os.geteuid() == 0 and b"user:" in text:
+        return []  # it would be thrown away, and root would have imported what another user may be able to change
     modules = [module for word, names in FRAMEWORKS.items() if word.encode() in text for module in names]
     return [*modules, "uvicorn"] if b"server:" not in text else modules
 

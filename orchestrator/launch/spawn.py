@@ -134,8 +134,8 @@ def give_streams(uid: int) -> None:
             continue  # closed, or on a read-only device: it still works as it is
 
 
-def run(argv: list[str], keep: tuple[int, ...]) -> int:
-    """Starts a process of our own that inherits the named descriptors."""
+def run(argv: list[str], keep: tuple[int, ...], plan: Plan | None = None) -> int:
+    """Starts a process of our own that inherits the named descriptors; as the server's user where a plan is given."""
     mask = signals.block()
     pid = os.fork()
     if pid == 0:
@@ -145,6 +145,8 @@ def run(argv: list[str], keep: tuple[int, ...]) -> int:
             os.setpgid(0, 0)
             for descriptor in keep:
                 os.set_inheritable(descriptor, True)
+            if plan is not None:
+                switch_user(plan["uid"], plan["gid"], plan["groups"])
             os.execv(argv[0], argv)
         except BaseException as error:
             os.write(2, f"orchestrator: cannot start {argv[0]}: {error}\n".encode())

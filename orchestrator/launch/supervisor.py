@@ -272,7 +272,7 @@ class Supervisor:
 
     def _do_maintain(self) -> None:
         if self.maintenance_argv and self.listener >= 0:
-            self.maintenance = spawn.run(self.maintenance_argv, (self.listener, self.lifeline[0]))
+            self.maintenance = spawn.run(self.maintenance_argv, (self.listener, self.lifeline[0]), self.plan)
         else:
             self._on("maintenance_ended", BUG)
 

@@ -4,11 +4,12 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
-from starting import Engine, eventually
+from starting import Engine, cmdline, eventually, family
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
 
@@ -446,3 +447,45 @@ def test_a_restarted_server_is_the_user_again(service):
     again = eventually(service.tries, 15)
     assert again[1]["uids"] == ["900"] * 4
     assert again[1]["no_new_privs"] == ["1"]
+
+
+def test_maintenance_does_not_answer_as_root(service):
+    """Before the launch it is the engine's child, afterwards the supervisor's."""
+    service.spec(
+        "user: app\nchecks:\n  - {name: open, run: [test, -e, open], deadline: 0.1s, on_failure: {serve: maintenance}}\n"
+        "health: {live: /, watch: {interval: 0.1s, failures: 1}, on_failure: {serve: maintenance}}\n",
+        launch="{app: main:app, host: 127.0.0.1, port: PORT, shutdown: {grace: 0.2s}}",
+    )
+    service.start(python=service.python, prefix=service.accounts.prefix())
+    process = eventually(lambda: serving_maintenance(service), 20, lambda: service.stderr)
+    assert uids(process) == ["900"] * 4
+    service.write("open")
+    service.serving(40)
+    assert serving_maintenance(service) is None
+    server = next(pid for pid in family(service.process.pid) if b"child.py" in cmdline(pid))
+    os.kill(server, signal.SIGSTOP)
+    process = eventually(lambda: serving_maintenance(service), 20, lambda: service.stderr)
+    assert uids(process) == ["900"] * 4
+
+
+def serving_maintenance(service):
+    return next(
+        (pid for pid in family(service.process.pid) if b"status/maintenance.py" in cmdline(pid)), None
+    )
+
+
+def uids(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(line.split()[1:] for line in file if line.startswith("Uid"))
+
+
+def test_nothing_of_the_service_is_imported_as_root(service):
+    """What the user may change would otherwise be root's at the next start."""
+    service.spec("user: app\nmodules: [helper]  # for fastapi\n")
+    service.write("helper.py", "import os\n"
+                  "if os.getuid() == 0:\n    open('as-root', 'w').close()\n")  # fmt: skip
+    service.write("fastapi.py", "import os\nif os.getuid() == 0:\n    open('as-root', 'w').close()\n")
+    service.write("main.py", "import fastapi  # noqa\n" + APP)
+    service.start(python=service.python, prefix=service.accounts.prefix()).serving()
+    assert service.get()[1]["uids"] == ["900"] * 4
+    assert not (service.root / "as-root").exists()
