@@ -8,7 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import events, launching
+from orchestrator.engine import events, launching, switching
 from orchestrator.engine.backoff import Policy, delay
 from orchestrator.engine.outcome import Status
 from orchestrator.engine.work import HEALTH, IMPORT, LAUNCH, STEP
@@ -134,7 +134,11 @@ class Maintaining:
         reader, self._lifeline = os.pipe()
         argv = maintenance.command(listener.fileno(), self.config(), reader)
         environ = {"PATH": os.environ.get("PATH", "")}
-        self._process = subprocess.Popen(argv, pass_fds=(listener.fileno(), reader), close_fds=True, env=environ)
+        user = switching.of_server(self.start)  # it answers whoever asks: not as root
+        self._process = subprocess.Popen(
+            argv, pass_fds=(listener.fileno(), reader), close_fds=True, env=environ, user=user.uid if user else None,
+            group=user.gid if user else None, extra_groups=user.groups if user else None,
+        )  # fmt: skip
         os.close(reader)
         self.start.maintenance_pid = self._process.pid
 
