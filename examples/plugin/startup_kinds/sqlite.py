@@ -1,0 +1,58 @@
+"""`sqlite`: a database file that is whole. A key of an item under `checks`."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import quote
+
+from orchestrator.plugins import Check, PathText, described, failed, ok
+
+if TYPE_CHECKING:
+    from orchestrator.plugins import Context, Outcome
+
+
+class Sqlite(Check):
+    """An SQLite database that is whole and has the tables that the service needs. It is opened to read only."""
+
+    example: ClassVar = {"name": "ledger", "sqlite": "data/ledger.db", "tables": ["entries"]}
+
+    sqlite: PathText = described(..., "The database file.", examples=["data/ledger.db"])
+    tables: tuple[str, ...] = described((), "Tables that it must have.", examples=[["entries"]])
+
+    def attempt(self, context: Context) -> Outcome:
+        path = context.path(self.sqlite)
+        try:
+            with closing(
+                sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=context.timeout)
+            ) as database:
+                return self._judged(database)
+        except sqlite3.Error as error:
+            return failed(
+                "ORC471",
+                "sqlite",
+                f"{self.sqlite} cannot be read: {error}",
+                f"ls -l {path}; restore it from a backup",
+            )
+
+    def _judged(self, database: sqlite3.Connection) -> Outcome:
+        said = [row[0] for row in database.execute("PRAGMA quick_check")]
+        if said != ["ok"]:
+            return failed(
+                "ORC471",
+                "corrupt",
+                f"{self.sqlite} is damaged: {said[0]}",
+                "restore it from a backup",
+                details="\n".join(said[:20]),
+            )
+        there = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        missing = [name for name in self.tables if name not in there]
+        if missing:
+            return failed(
+                "ORC471", "missing", f"{self.sqlite} has no table {', '.join(missing)}", "run the migrations"
+            )
+        return ok(f"{self.sqlite} is whole, {len(there)} tables")
+
+
+KIND = Sqlite

@@ -1,0 +1,42 @@
+"""What authors of kinds build on: the bases of waits, checks and fallback actions, and what attempts are made of.
+
+Nothing in the engine imports this. Names are only added to it.
+"""
+
+from __future__ import annotations
+
+from orchestrator.engine.context import Context
+from orchestrator.engine.outcome import Outcome, failed, ok
+from orchestrator.requirements.checks import Check
+from orchestrator.spec.item import Action
+from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.types import Argv, Duration, PathText, Port, Size
+from orchestrator.waits._address import HostPort, Url
+from orchestrator.waits._base import Asking, Wait
+from orchestrator.waits._failure import Deadline, Failure
+from orchestrator.waits._stream import Stream, connect
+
+__all__ = [
+    "Action",
+    "Argv",
+    "Asking",
+    "Check",
+    "Context",
+    "Deadline",
+    "Duration",
+    "Failure",
+    "HostPort",
+    "Model",
+    "Outcome",
+    "PathText",
+    "Port",
+    "Size",
+    "Stream",
+    "Url",
+    "Wait",
+    "connect",
+    "described",
+    "failed",
+    "ok",
+    "problem",
+]
