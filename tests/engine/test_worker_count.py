@@ -125,7 +125,7 @@ def test_the_real_limits_of_a_group_of_v1_are_seen(real_v1_group):
         "from orchestrator.engine.workers import count\n"
         "from orchestrator.spec.launch import Computed\n"
         "print(count('auto', {})[0], count(Computed(per_cpu=2), {})[0], "
-        "count(Computed(per_cpu=2, memory_each=\"200MB\"), {})[0])\n"
+        'count(Computed(per_cpu=2, memory_each="200MB"), {})[0])\n'
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.split() == ["2", "5", "2"], done.stderr
