@@ -4,10 +4,11 @@ Events                                   Decisions
   ("signal", number)                       ("say", level, text)
   ("exited", code)   negative: a signal    ("status", state, reason)
   ("serving",)       a restarted server    ("close",)     let go of the listener
-  ("probed", kind, ok, why)                ("refuse",)    nobody answers: refuse connections
+  ("probed", name, ok, why)                ("refuse",)    nobody answers: refuse connections
   ("empty",)         nothing is left       ("send", number)  a signal to the server
   ("maintenance_ended", code)              ("sweep", number) a signal to whatever is left
-  ("tick",)          the deadline passed   ("probe", kind) ("spawn",) ("maintain",) ("exit", code)
+  ("tick",)          the deadline passed   ("probe", name) ("spawn",) ("maintain",) ("exit", code)
+                                           ("verdict", name, ok, why, seconds) for what takes more than a status
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     Decision = tuple[Any, ...]
     Purpose = tuple[Any, ...]
 
-KILL, TERM = 9, 15
+KILL, TERM, DUMP = 9, 15, 63
 STOPS = (15, 2)
 FORCED, NOT_WELL = 137, 5
 
 SERVING, BOOTING, BACKOFF, MAINTENANCE = "serving", "booting", "backoff", "maintenance"
-DRAINING, STOPPING, SWEEPING, KILLING, ENDED = "draining", "stopping", "sweeping", "killing", "ended"
-HAS_SERVER = (SERVING, BOOTING, DRAINING, STOPPING)
+DRAINING, STOPPING, DUMPING = "draining", "stopping", "dumping"
+SWEEPING, KILLING, ENDED = "sweeping", "killing", "ended"
+HAS_SERVER = (SERVING, BOOTING, DRAINING, STOPPING, DUMPING)
 
 INITIAL_DELAY, LONGEST_DELAY = 0.5, 30.0
 LINGER = 1.0
@@ -34,6 +36,12 @@ LINGER = 1.0
 LAST_WAIT = 5.0
 """A killed process may hang in the kernel; nothing waits longer for it."""
 STABLE = 60.0
+TO_DUMP = 0.3
+"""For a server that hangs to write its stacks before it is killed."""
+DUMPS = ("uvicorn", "hypercorn")
+"""Servers in the process that imports: those have been taught to."""
+JUDGED_EVERY = 30.0
+"""With the watch off, how often commands are run: only their last verdict can be asked for."""
 FIRST_PROBES = 0.25
 
 
@@ -44,11 +52,14 @@ class Supervision:
         "action",
         "actions",
         "alive",
+        "asked",
         "base",
         "boot_deadline",
         "code",
         "drain",
         "due",
+        "dumps",
+        "ended",
         "failures",
         "forced",
         "grace",
@@ -59,12 +70,14 @@ class Supervision:
         "requested",
         "restart",
         "restarts",
+        "round",
         "served_since",
         "shown",
         "state",
         "stop_signal",
         "streak",
         "successes",
+        "told",
         "used",
     )
 
@@ -75,22 +88,25 @@ class Supervision:
         self.drain = plan["drain"]
         self.grace = plan["grace"]
         self.stop_signal = plan["stop_signal"]
+        self.dumps = not plan.get("command") and plan.get("server") in DUMPS
         self.base = self.shown = status
         self.state = SERVING
         self.alive = True
         self.due: float | None = None
         self.boot_deadline = 0.0
         self.next_probe: float | None = None
-        self.failures = {"live": 0, "ready": 0}
-        self.successes = {"live": 0, "ready": 0}
+        self.round: list[str] = []
+        self.failures: dict[str, int] = {}
+        self.successes: dict[str, int] = {}
         self.served_since: float | None = now
+        self.asked = self.told = self.ended = now
         self.purpose: Purpose | None = None
         self.requested = self.forced = False
         self.code = 0
         self.restarts: list[float] = []
         self.streak = self.action = self.used = 0
         self.out: list[Decision] = []
-        self._plan_probe(now)
+        self._plan_round(now)
 
     def deadline(self) -> float | None:
         """When to say `tick` at the latest."""
@@ -119,6 +135,7 @@ class Supervision:
         if not self.alive:
             return
         self.alive = False
+        self.ended = now
         booted = self.state != BOOTING
         if (
             booted
@@ -148,7 +165,7 @@ class Supervision:
             self._well(now)
 
     def _probed(self, now: float, kind: str, ok: bool, why: str) -> None:
-        if self.state == BOOTING:
+        if self.state == BOOTING and kind == "ready":
             self._first_answer(now, ok=ok)
         elif self.state == SERVING:
             self._watched(now, kind, ok, why)
@@ -177,6 +194,13 @@ class Supervision:
     def _due_stopping(self, now: float) -> None:
         self._say("error", f"the server did not end within its grace of {self.grace:g} s: killed")
         self.forced = self.requested
+        if self.dumps:
+            self.state, self.due = DUMPING, now + TO_DUMP
+            self.out.append(("send", DUMP))
+        else:
+            self._kill(now)
+
+    def _due_dumping(self, now: float) -> None:
         self._kill(now)
 
     def _due_sweeping(self, now: float) -> None:
@@ -184,7 +208,7 @@ class Supervision:
 
     def _due_killing(self, now: float) -> None:
         self._say("error", "a killed process does not end; leaving it behind")
-        self.alive = False
+        self.alive, self.ended = False, now
         self._go_on(now)
 
     def _due_backoff(self, now: float) -> None:
@@ -207,6 +231,7 @@ class Supervision:
 
     def _request(self, now: float, number: int) -> None:
         self.requested = True
+        self.asked = self.told = self.ended = now
         self._say("info", f"stopping: asked by signal {number}")
         self._show("stopping", f"signal {number}")
         self.out.append(("close",))
@@ -224,7 +249,7 @@ class Supervision:
             self._send_stop(now)
 
     def _send_stop(self, now: float) -> None:
-        self.state, self.due = STOPPING, now + self.grace
+        self.state, self.due, self.told = STOPPING, now + self.grace, now
         self.out.append(("send", self.stop_signal))
 
     def _force(self, now: float) -> None:
@@ -254,13 +279,26 @@ class Supervision:
             self._show("maintenance", "the server failed")
             self.out.append(("maintain",))
         else:
-            self._leave(FORCED if self.forced and self.requested else more[0])
+            self._leave(now, FORCED if self.forced and self.requested else more[0])
 
-    def _leave(self, code: int) -> None:
+    def _leave(self, now: float, code: int) -> None:
         self.state = ENDED
         self.next_probe = None
+        if self.requested:
+            self._tell_how_long(now)
         self._show("stopped" if self.requested or not code else "failed", f"exit code {code}")
         self.out.append(("exit", code))
+
+    def _tell_how_long(self, now: float) -> None:
+        told = min(max(self.told, self.asked), max(self.ended, self.asked))
+        parts = {
+            "drain": told - self.asked,
+            "server": max(self.ended - told, 0.0),
+            "rest": now - max(self.ended, told),
+        }
+        shown = f"draining {parts['drain']:.1f} s, the server {parts['server']:.1f} s, what it left {parts['rest']:.1f} s"
+        facts = {f"{name}_ms": round(seconds * 1000) for name, seconds in parts.items()}
+        self._say("info", f"stopped after {now - self.asked:.1f} s: {shown}", facts | {"forced": self.forced})
 
     # Failures
 
@@ -326,8 +364,8 @@ class Supervision:
         self.state, self.due = SERVING, None
         self._say("info", "the server is ready again")
         self._show(self.base, "")
-        self.failures = {"live": 0, "ready": 0}
-        self._plan_probe(now)
+        self.failures, self.successes = {}, {}
+        self._plan_round(now)
 
     def _first_answer(self, now: float, *, ok: bool) -> None:
         if ok:
@@ -335,30 +373,52 @@ class Supervision:
         elif self.alive:
             self.next_probe = now + FIRST_PROBES
 
-    def _plan_probe(self, now: float) -> None:
-        watched = self.health.get("live") or self.health.get("ready")
-        interval = self.health.get("interval", 0)
-        self.next_probe = now + interval if watched and interval else None
+    def _endpoints(self) -> dict[str, dict[str, Any]]:
+        """What is asked in a round: everything where it is watched, else what nobody else can judge."""
+        named = {
+            "live": self.health.get("live"),
+            "ready": self.health.get("ready"),
+            **self.health.get("more", {}),
+        }
+        watched = self.health.get("interval", 0)
+        return {name: each for name, each in named.items() if each and (watched or _is_command(each))}
+
+    def _plan_round(self, now: float, *, first: bool = True) -> None:
+        """A command is judged at once: there is no other answer. For the rest the engine has just asked."""
+        endpoints = self._endpoints()
+        at_once = first and any(_is_command(each) for each in endpoints.values())
+        pause = 0.0 if at_once else self.health.get("interval", 0) or JUDGED_EVERY
+        self.next_probe = now + pause if endpoints else None
 
     def _start_probe(self) -> None:
-        self.next_probe = None  # planned again when it is answered
-        self.out.append(("probe", self._kind()))
+        self.next_probe = None  # planned again when the round is over
+        self.round = ["ready"] if self.state == BOOTING else list(self._endpoints())
+        self._next_of_round()
 
-    def _kind(self) -> str:
-        if self.state == BOOTING or not self.health.get("live"):
-            return "ready"
-        return "live"
+    def _next_of_round(self) -> None:
+        self.out.append(("probe", self.round.pop(0)))
 
     def _watched(self, now: float, kind: str, ok: bool, why: str) -> None:
-        self.failures[kind] = 0 if ok else self.failures[kind] + 1
-        self.successes[kind] = self.successes[kind] + 1 if ok else 0
-        if kind == "live" and self.failures[kind] >= self.health.get("failures", 3):
+        self.failures[kind] = 0 if ok else self.failures.get(kind, 0) + 1
+        self.successes[kind] = self.successes.get(kind, 0) + 1 if ok else 0
+        interval = self.health.get("interval", 0)
+        self._note_verdict(kind, ok, why)
+        if interval and kind == "live" and self.failures[kind] >= self.health.get("failures", 3):
             self._unwell(now, f"live failed {self.failures[kind]} times: {why}")
-        elif kind == "live" and self.health.get("ready"):
-            self.out.append(("probe", "ready"))  # the second half of the same round
-        else:
+            return
+        if interval:
             self._judge_ready(kind, why)
-            self._plan_probe(now)
+        if self.round:
+            self._next_of_round()
+        else:
+            self._plan_round(now, first=False)
+
+    def _note_verdict(self, kind: str, ok: bool, why: str) -> None:
+        """For the probe of the container, which can only ask for a status."""
+        endpoint = self._endpoints().get(kind)
+        if endpoint is not None and (_is_command(endpoint) or endpoint.get("asked")):
+            fresh = 3 * (self.health.get("interval", 0) or JUDGED_EVERY) + endpoint["timeout"]
+            self.out.append(("verdict", kind, ok, why, fresh))
 
     def _judge_ready(self, kind: str, why: str) -> None:
         """Not ready may be a dependency's fault: it takes the traffic away and never the server."""
@@ -381,8 +441,12 @@ class Supervision:
             self.shown = status
             self.out.append(("status", status, reason))
 
-    def _say(self, level: str, text: str) -> None:
-        self.out.append(("say", level, text))
+    def _say(self, level: str, text: str, facts: dict[str, Any] | None = None) -> None:
+        self.out.append(("say", level, text, facts))
+
+
+def _is_command(endpoint: dict[str, Any]) -> bool:
+    return endpoint.get("kind") == "command"
 
 
 def exit_code(code: int) -> int:

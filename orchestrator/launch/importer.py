@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     Event = dict[str, Any]
 
 
+TO_DUMP = 0.1
+"""For an import that hangs to say where, before it is killed."""
+
+
 class Importer:
     """The child that imports, and on `go` is the server.
 
@@ -144,6 +148,9 @@ class Importer:
         """Over the deadline. Nothing but a kill ends a hanging import; that process alone is lost."""
         assert self._current is not None
         event = self._lost("hang", f"its import did not end within {self._current['deadline']:g} s")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signals.DUMP)
+            time.sleep(TO_DUMP)
         self._kill()
         return event
 

@@ -46,7 +46,8 @@ class LaunchPlan:
     restart: dict[str, Any] = field(default_factory=lambda: {"policy": "never"})
     """`policy` (never, on-failure, always), `attempts` (none is any number) and `within` (seconds)."""
     health: dict[str, Any] = field(default_factory=dict)
-    """`interval` (0 is off), `failures`, `successes`, `deadline`; `live` and `ready`: see `endpoint`."""
+    """`interval` (0 is off), `failures`, `successes`, `deadline`; `live`, `ready` and `more` (by name): see `endpoint`,
+    `command_endpoint` and `heartbeat_endpoint`."""
     on_failure: list[dict[str, Any]] = field(default_factory=list)
     """`{"restart": n}`, `{"serve": "maintenance", "for": seconds}` or `{"stop": code}`, in order."""
     state_dir: str = ""
@@ -83,9 +84,15 @@ def endpoint(
     timeout: float = 2.0,
     statuses: tuple[tuple[int, int], ...] = ((200, 299),),
     tls: str = "",
+    asked: bytes = b"",
 ) -> dict[str, Any]:
-    """What the watch asks: a request's bytes, where they go, and the statuses that are well."""
+    """What the watch asks: a request's bytes, where they go, and the statuses that are well.
+
+    `asked` is a pickled `health.verify.Endpoint` where more than the status counts; it is asked in the request's place.
+    """
     return {
+        "kind": "http",
+        "asked": asked,
         "host": host,
         "port": port,
         "unix": unix,
@@ -94,3 +101,13 @@ def endpoint(
         "statuses": [list(each) for each in statuses],
         "tls": tls,
     }
+
+
+def command_endpoint(argv: list[str], *, timeout: float = 2.0) -> dict[str, Any]:
+    """A command that ends with 0 while the service is well."""
+    return {"kind": "command", "argv": argv, "timeout": timeout}
+
+
+def heartbeat_endpoint(file: str, max_age: float, *, timeout: float = 2.0) -> dict[str, Any]:
+    """A file that is young while the service is well."""
+    return {"kind": "heartbeat", "file": file, "max_age": max_age, "timeout": timeout}

@@ -16,7 +16,8 @@ if __name__ == "__main__":
 
 import _socket
 
-from orchestrator.launch import decide, signals, spawn
+from orchestrator.launch import decide, saying, signals, spawn
+from orchestrator.launch.probing import Prober
 from orchestrator.launch.reaper import descendants
 from orchestrator.status import files
 
@@ -59,7 +60,13 @@ def become(
         descriptor = listener.fileno() if listener is not None else -1
         if listener is not None:
             listener.set_inheritable(True)
-        given = {"plan": plan.data(), "listener": descriptor, "server": server_pid, "status": status}
+        given = {
+            "plan": plan.data(),
+            "listener": descriptor,
+            "server": server_pid,
+            "status": status,
+            "path": sys.path,
+        }
         noted = dict(zip(("noted", "wakeup"), notes.hand_over(), strict=True))
         memory = spawn.package(given | noted | _maintenance(descriptor, maintenance))
         environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -94,7 +101,9 @@ class Supervisor:
         self.pipes: list[int] = []
         self.reports = -1
         self.heard = b""
-        self.prober: tuple[int, str, int, float] | None = None
+        self.path: list[str] = given["path"]
+        """Where the engine found its modules: a probe may need them."""
+        self.prober: Prober | None = None
         self.last_words = ""
         self.noted: list[int] = given["noted"]
         self.wakeup: int = given["wakeup"]
@@ -121,7 +130,9 @@ class Supervisor:
                     self._on("signal", number)
             self._hear()
             self._collect()
-            self._stop_slow_probe()
+            if self.prober:
+                self.prober.hear()
+                self.prober.stop_if_late(time.monotonic())
             self._on("tick")
 
     def _wait(self) -> None:
@@ -129,7 +140,9 @@ class Supervisor:
         poll.register(self.notes.fileno(), select.POLLIN)
         if self.reports >= 0:
             poll.register(self.reports, select.POLLIN)
-        dues = [self.supervision.deadline(), self.prober[3] if self.prober else None]
+        if self.prober and self.prober.reader >= 0:
+            poll.register(self.prober.reader, select.POLLIN)
+        dues = [self.supervision.deadline(), self.prober.due if self.prober else None]
         if self.supervision.state == decide.KILLING:
             dues.append(time.monotonic() + AGAIN)
         known = [each for each in dues if each is not None]
@@ -162,7 +175,7 @@ class Supervisor:
         elif pid == self.maintenance:
             self.maintenance = 0
             self._on("maintenance_ended", code)
-        elif self.prober and pid == self.prober[0]:
+        elif self.prober and pid == self.prober.pid:
             self._probed(code)
 
     def _hear(self) -> None:
@@ -196,16 +209,23 @@ class Supervisor:
 
     # What is done
 
-    def _do_say(self, level: str, text: str) -> None:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        words = {"time": now, "level": level, "event": "supervision", "message": text}
-        line = "{" + ", ".join([f'"{key}": {files.quoted(value)}' for key, value in words.items()]) + "}"
-        _write(2, line if self.plan["log"] == "json" else f"orchestrator: {text}")
+    def _do_say(self, level: str, text: str, facts: dict[str, Any] | None = None) -> None:
+        line = saying.record("supervision", level, text, facts)
+        saying.write(2, line if self.plan["log"] == "json" else f"orchestrator: {text}")
         if level == "error":
             self.last_words = text
         if self.plan["state_dir"]:
             try:
                 files.append_line(self.plan["state_dir"] + "/events.jsonl", line)
+            except OSError as error:
+                self._lost_state(error)
+
+    def _do_verdict(self, name: str, ok: bool, why: str, seconds: float) -> None:
+        if self.plan["state_dir"]:
+            try:
+                files.set_verdict(
+                    self.plan["state_dir"], name, ok=ok, expires=time.time() + seconds, text=why
+                )
             except OSError as error:
                 self._lost_state(error)
 
@@ -277,27 +297,15 @@ class Supervisor:
             self._on("maintenance_ended", BUG)
 
     def _do_probe(self, kind: str) -> None:
-        """In a child: neither a slow look-up nor a slow answer may keep a signal waiting."""
-        endpoint = self.plan["health"][kind]
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            _probe_in_the_child(endpoint, writer)
-        os.close(writer)
-        self.prober = (pid, kind, reader, time.monotonic() + endpoint["timeout"] + 1.0)
-
-    def _stop_slow_probe(self) -> None:
-        if self.prober and time.monotonic() >= self.prober[3]:
-            os.kill(self.prober[0], decide.KILL)
-            self.prober = (*self.prober[:3], time.monotonic() + 1.0)
+        health = self.plan["health"]
+        endpoint = health[kind] if kind in {"live", "ready"} else health["more"][kind]
+        self.prober = Prober(kind, endpoint, self.plan, self.path)
 
     def _probed(self, code: int) -> None:
         assert self.prober is not None
-        _, kind, reader, _ = self.prober
-        self.prober = None
-        why = os.read(reader, 4096).decode("utf-8", "replace")
-        os.close(reader)
-        self._on("probed", kind, code == 0, why or decide.ending(code))
+        prober, self.prober = self.prober, None
+        ok, why = prober.finding(code)
+        self._on("probed", prober.kind, ok, why)
 
     def _do_exit(self, code: int) -> NoReturn:
         if self.plan["unix"]:
@@ -308,32 +316,6 @@ class Supervisor:
         os._exit(code)
 
 
-def _probe_in_the_child(endpoint: dict[str, Any], writer: int) -> NoReturn:
-    code = 1
-    try:
-        signals.reset()
-        os.setpgid(0, 0)
-        code, why = probe(endpoint)
-        os.write(writer, why[:2000].encode("utf-8", "replace"))
-    except BaseException as error:
-        os.write(writer, f"the probe failed: {error!r}"[:2000].encode("utf-8", "replace"))
-    finally:
-        os._exit(code)
-
-
-def probe(endpoint: dict[str, Any]) -> tuple[int, str]:
-    """0 or 1, and what was answered."""
-    from orchestrator.health.asking import ask_host, ask_socket
-
-    request, timeout = endpoint["request"], endpoint["timeout"]
-    if endpoint["unix"]:
-        status, phrase = ask_socket(endpoint["unix"], request, timeout)
-    else:
-        status, phrase = ask_host(endpoint["host"], endpoint["port"], request, timeout, endpoint["tls"])
-    well = any(low <= status <= high for low, high in endpoint["statuses"])
-    return int(not well), f"status {status} {phrase}" if status else phrase
-
-
 def sweep(number: int) -> None:
     """A signal to everything below this process."""
     for pid in descendants():
@@ -341,13 +323,6 @@ def sweep(number: int) -> None:
             os.kill(pid, number)
         except (ProcessLookupError, PermissionError):
             continue  # ended, or became another user by a set-uid program
-
-
-def _write(descriptor: int, text: str) -> None:
-    try:
-        os.write(descriptor, text.encode("utf-8", "replace") + b"\n")
-    except OSError:
-        return  # nobody reads what a service says: no reason to end it
 
 
 def _unlink(path: str) -> None:
@@ -364,7 +339,7 @@ def main(memory: int) -> NoReturn:
         import traceback
 
         traceback.print_exc()
-        _write(2, f"orchestrator: internal error: {error!r}; please report it")
+        saying.write(2, f"orchestrator: internal error: {error!r}; please report it")
         sweep(decide.KILL)
         os._exit(BUG)
 

@@ -30,6 +30,8 @@ STABLE = 60.0
 TRIES = 3
 """A replacement that does not boot is tried so many times in a row, then the service has ended."""
 BOOT_DEADLINE = 60.0
+TO_DUMP = 0.3
+"""For a worker that hangs to write its stacks before it is killed."""
 HASTE = 2.0
 """How long the others may take to end when one cannot boot."""
 
@@ -37,14 +39,14 @@ HASTE = 2.0
 class Worker:
     """One process that serves, or is about to."""
 
-    __slots__ = ("due", "heard", "keep", "leaving", "number", "pid", "reports", "serving", "since")
+    __slots__ = ("due", "hangs", "heard", "keep", "leaving", "number", "pid", "reports", "serving", "since")
 
     def __init__(self, number: int, started: Started, now: float, patience: float) -> None:
         self.number = number
         self.pid, self.keep, self.reports = started
         self.heard = b""
         self.since = now
-        self.serving = self.leaving = False
+        self.serving = self.leaving = self.hangs = False
         self.due: float | None = now + patience
         """When it has to serve, or to have ended."""
 
@@ -287,6 +289,9 @@ class Workers:
             self._add(number)
 
     def _overdue(self, worker: Worker) -> None:
+        if worker.hangs:
+            os.kill(worker.pid, KILL)
+            return
         within = self.plan.grace if worker.leaving else self._patience
         what = "end" if worker.leaving else "serve"
         self._say(
@@ -294,7 +299,8 @@ class Workers:
         )
         if self._stopping and not self._code:
             self._code = FORCED
-        os.kill(worker.pid, KILL)
+        os.kill(worker.pid, signals.DUMP)
+        worker.hangs, worker.due = True, time.monotonic() + TO_DUMP
 
     def _say(self, level: str, text: str) -> None:
         as_json = self.plan.log == "json"
