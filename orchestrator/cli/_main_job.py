@@ -72,6 +72,8 @@ def _keep(kept: state.StateDirectory, event: events.Event) -> None:
 def _say_when_well(session: Session, event: events.Event) -> None:
     if event.name == events.FINISHED and event.data["exit_code"] is None:
         print(console.well(session.report), file=sys.stderr, flush=True)
+    elif event.name == events.SERVICE and event.data["status"] == "maintenance":
+        print(console.maintenance_screen(session.report), file=sys.stderr, flush=True)
 
 
 def _leave(code: int) -> int:

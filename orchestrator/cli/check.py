@@ -14,7 +14,7 @@ from orchestrator.cli import _spec, console
 from orchestrator.cli._main_job import _leave
 from orchestrator.cli._start import Session
 from orchestrator.engine import events
-from orchestrator.engine.outcome import Status
+from orchestrator.engine.outcome import Status, ok
 from orchestrator.engine.report import exit_code
 from orchestrator.engine.run import Interrupted, Invalid, Start
 from orchestrator.launch.signals import Notes
@@ -59,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
         code = _checked(session, start, options)
     except Invalid as error:
         return session.invalid(error.diagnostics)
+    except _spec.Usage as error:
+        return _spec.usage(error)
     except Interrupted as stop:
         start.close()
         return _leave(128 + stop.number)
@@ -78,6 +80,7 @@ def _checked(session: Session, start: Start, options: argparse.Namespace) -> int
     start.prepare()
     _refuse_unknown(start, options.only)
     start.settle()
+    _tell_app(start)
     code = 0
     if start.failures and options.fail_on != "never":
         code = exit_code(
@@ -92,6 +95,20 @@ def _checked(session: Session, start: Start, options: argparse.Namespace) -> int
     start.close()
     _write(session, options.format, code)
     return code
+
+
+def _tell_app(start: Start) -> None:
+    """The app was imported as it would be served, and is let go."""
+    launch = start.by_id.get("launch")
+    if launch is None or launch.settled:
+        return
+    if start.importing.importer is None:
+        blocked_by = next((work.id for work in start.failures), "")
+        start.block(launch, blocked_by) if blocked_by else None
+        return
+    launch.attempts, launch.started = 1, start.stream.now()
+    launch.outcome = ok(f"{launch.item.app} is imported" if launch.item.app else "left alone")
+    start.settle_as(launch, Status.OK)
 
 
 def _refuse_unknown(start: Start, only: list[str]) -> None:
@@ -119,7 +136,7 @@ def _write(session: Session, form: str, code: int) -> None:
         print(junit(report.record()))
     elif session.log_format == "text":
         if code and report.failed:
-            print(console.last_screen(report, session.loaded.sources, code), file=sys.stderr)
+            print(console.last_screen(report, code, "may not start"), file=sys.stderr)
         else:
             counts = console.counts(report)
             print(f"orchestrator: {report.service} may start: {counts}", file=sys.stderr)

@@ -55,15 +55,14 @@ class Lines:
         _write(f"orchestrator: starting {data['service']}" + (f" ({more})" if more else ""))
 
     def _on_item(self, event: events.Event) -> None:
+        """What goes on says all here; of what ends the start, the last screen says the rest."""
         data = event.data
-        if data["status"] == "blocked":
-            self._line("blocked", event.item, event.message)
-            return
         self._line(data["status"], event.item, event.message)
-        if data["hint"]:
-            self._below(f"hint: {data['hint']}")
-        if data["why"]:
-            self._below(f"needed: {data['why']}")
+        if data["status"] in ("degraded", "warned"):
+            if data["why"]:
+                self._below(f"needed: {data['why']}")
+            if data["hint"]:
+                self._below(f"hint: {data['hint']}")
 
     def _on_waiting(self, event: events.Event) -> None:
         self._line("waiting", event.item, event.message)
@@ -128,25 +127,43 @@ def counts(report: Report) -> str:
     return ", ".join(f"{count} {status}" for status, count in found.items())
 
 
-def last_screen(report: Report, sources: Mapping[str, str], code: int) -> str:
+def last_screen(report: Report, code: int, verdict: str = "did not start") -> str:
     """When it stops: what failed, what was tried, what to do, where in the spec."""
-    del sources
-    lines = ["", f"orchestrator: {report.service or 'the service'} did not start (exit {code})"]
-    for item in report.failed:
-        lines += _failure(item)
-    blocked = [item["id"] for item in report.items.values() if item["status"] == "blocked"]
-    if blocked:
-        lines.append(f"  not tried: {', '.join(blocked)}")
+    service = report.service or "the service"
+    if not report.failed:
+        lines = ["", f"orchestrator: {service} {report.reason or verdict} (exit {code})"]
+        lines += [f"  {item} was not well yet: {printable(said)}" for item, said in report.waiting.items()]
+    else:
+        lines = ["", f"orchestrator: {service} {verdict} (exit {code}): {_count(report)}"]
+        lines += _failures(report)
     return "\n".join(lines)
 
 
+def maintenance_screen(report: Report) -> str:
+    """What is served instead, and until when."""
+    lines = [f"orchestrator: {report.service} serves something else until this holds:", *_failures(report)]
+    return "\n".join(lines)
+
+
+def _count(report: Report) -> str:
+    failed = len(report.failed)
+    return f"{failed} {'thing' if failed == 1 else 'things'} failed"
+
+
+def _failures(report: Report) -> list[str]:
+    lines = [line for item in report.failed for line in _failure(item)]
+    blocked = [item["id"] for item in report.items.values() if item["status"] == "blocked"]
+    codes = list(dict.fromkeys(item["code"] for item in report.failed if item["code"]))
+    lines += ["", f"  not tried: {', '.join(blocked)}"] if blocked else []
+    return [*lines, f"  more: orchestrator explain {codes[0]}" + (f" (or {', '.join(codes[1:])})" if codes[1:] else "")] if codes else lines
+
+
 def _failure(item: Mapping[str, Any]) -> list[str]:
-    code = f"[{item['code']}]" if item["code"] else ""
-    lines = [f"  {item['id']}: error{code}: {printable(item['summary'])}"]
-    lines += [f"     needed: {printable(item['why'])}"] if item["why"] else []
-    lines += [f"     tried:  {each['action']}: {printable(each['result'])}" for each in item["fallbacks"]]
-    lines += [f"     hint:   {printable(item['hint'])}"] if item["hint"] else []
-    lines += [f"     where:  {item['file']}:{item['line']}"] if item["file"] else []
-    lines += [f"     | {each}" for each in printable_lines(item["details"])[-12:]] if item["details"] else []
-    lines += [f"     help:   orchestrator explain {item['code']}"] if item["code"] else []
-    return lines
+    code = f" [{item['code']}]" if item["code"] else ""
+    where = f" ({item['file']}:{item['line']})" if item["file"] else ""
+    lines = ["", f"  {item['id']}{where}{code}", f"    {printable(item['summary'])}"]
+    lines += [f"    needed: {printable(item['why'])}"] if item["why"] and item["why"] not in item["summary"] else []
+    lines += [f"    tried:  {item['attempts']} times in {item['duration_ms'] / 1000:.1f} s"] if item["attempts"] > 1 and not item["fallbacks"] else []
+    lines += [f"    tried:  {each['action']}: {printable(each['result'])}" for each in item["fallbacks"]]
+    lines += [f"    do:     {printable(item['hint'])}"] if item["hint"] else []
+    return lines + ([f"    | {each}" for each in printable_lines(item["details"].rstrip())[-12:]] if item["details"] else [])

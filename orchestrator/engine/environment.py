@@ -10,7 +10,8 @@ from orchestrator.document import interpolate
 from orchestrator.document.plain import Interpolated
 from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.outcome import Outcome, failed, ok
-from orchestrator.requirements.variables import Choice, Variable, as_text
+from orchestrator.requirements.variables import Variable, as_text
+from orchestrator.spec.model import Model
 from orchestrator.spec.values import find_contract
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class _Application:
 
     def _default(self, contract: Variable) -> str | None:
         default: Any = contract.default
-        if isinstance(default, tuple) and default and isinstance(default[0], Choice):
+        if isinstance(default, tuple) and default and isinstance(default[0], Model):
             for choice in default:
                 if choice.when is None or holds(choice.when, self.context)[0]:
                     return self._text(choice.value, contract)

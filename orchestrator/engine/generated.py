@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.engine.context import Context
-    from orchestrator.requirements.variables import Generate
+    from orchestrator.requirements._parts import Generate
 
 LIMIT = 64 * 1024
 PATIENCE = 10.0

@@ -120,13 +120,13 @@ class Importing:
 
     def _others_settled(self) -> bool:
         """Whether everything is over that an import may have waited for: not what waits for an import itself."""
-        start = self.start
+        order = self.start.order
+        assert order is not None
         open_ones = {work.id for work in self._modules() if not work.settled}
-        nodes = start.order.nodes if start.order is not None else {}
         return all(
-            work.settled or bool(open_ones & nodes[work.id].below)
-            for work in start.works
-            if work.phase in (QUICK, WAIT, CHECK, STEP) and work.id in nodes
+            work.settled or bool(open_ones & order.all_before(work.id))
+            for work in self.start.works
+            if work.phase in (QUICK, WAIT, CHECK, STEP) and work.id in order.nodes
         )
 
     def _begin(self) -> None:

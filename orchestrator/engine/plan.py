@@ -54,9 +54,12 @@ class Order:
         self.late_imports = any(node.outputs for node in nodes)
         """Whether imports wait for the steps, because one of them sets variables."""
         self._known: dict[str, list[str]] = {}
+        self._all_known: dict[str, frozenset[str]] = {}
         self._break_circles()
         for node in nodes:
             node.below = frozenset(self._below(node.id, {}))
+        early = [node.below for node in nodes if node.phase not in (IMPORT, LAUNCH, HEALTH)]
+        self._needed_early: frozenset[str] = frozenset().union(*early)
         for node in nodes:
             node.level = max((self.nodes[name].phase for name in (node.id, *node.below)), default=node.phase)
 
@@ -74,9 +77,20 @@ class Order:
             return False
         if node.phase == STEP and other.phase == STEP:
             return self._position[other.id] < self._position[node.id]
-        if node.phase == IMPORT and self.late_imports and other.phase == STEP:
+        if node.phase == IMPORT and other.phase == STEP and self._is_late(node):
             return True
         return other.level in BEFORE[node.level] and other.level < node.level
+
+    def _is_late(self, module: Node) -> bool:
+        """It waits for the steps, for one of them sets variables; not so when something needs it before the launch."""
+        return self.late_imports and module.id not in self._needed_early
+
+    def all_before(self, name: str) -> frozenset[str]:
+        """Everything that must have come to its end before an item begins, directly or not."""
+        if name not in self._all_known:
+            direct = self.before(name)
+            self._all_known[name] = frozenset(direct).union(*(self.all_before(each) for each in direct))
+        return self._all_known[name]
 
     def _below(self, name: str, found: dict[str, None]) -> dict[str, None]:
         node = self.nodes[name]
@@ -149,19 +163,8 @@ def timed(order: Order, worst: Mapping[str, float | None]) -> Plan:
 def reduced(order: Order, names: Iterable[str]) -> list[str]:
     """Those of several items that no other of them comes after anyway."""
     given = list(names)
-    earlier = {each for name in given for each in _all_before(order, name)}
+    earlier = {each for name in given for each in order.all_before(name)}
     return [name for name in given if name not in earlier]
-
-
-def _all_before(order: Order, name: str) -> set[str]:
-    found: set[str] = set()
-    front = order.before(name)
-    while front:
-        each = front.pop()
-        if each not in found:
-            found.add(each)
-            front += order.before(each)
-    return found
 
 
 def _long(seconds: float | None) -> float:

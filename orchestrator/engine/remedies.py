@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.work import Work
 
 RUN_DEADLINE = 60.0
+INSTALL_DEADLINE = 300.0
 RESTART_DELAY = Policy(initial=0.5, factor=2.0, max=30.0, jitter="none")
 
 
@@ -180,7 +181,7 @@ def _install(start: Start, work: Work, action: Any) -> bool:
         argv += ["--require-hashes", "--requirement", start.context().path(action.install.hashes)]
     else:
         argv.append(work.item.requirement)
-    return _by_command(start, work, action, argv, 300.0)
+    return _by_command(start, work, action, argv, INSTALL_DEADLINE)
 
 
 def _not_trusted(folder: str) -> str:

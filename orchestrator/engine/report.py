@@ -30,6 +30,10 @@ class Report:
         self.degraded: list[str] = []
         self.notes: list[dict[str, Any]] = []
         self.fallbacks: dict[str, list[dict[str, str]]] = {}
+        self.reason = ""
+        """Why it ended, where no item says so."""
+        self.waiting: dict[str, str] = {}
+        """Items that were tried and not well yet, with what the last attempt came to."""
 
     def __call__(self, event: events.Event) -> None:
         self.duration_ms = event.at
@@ -50,8 +54,12 @@ class Report:
         if self.phases:
             self.phases[-1]["duration_ms"] = round(at - self.phases[-1]["start_ms"], 1)
 
+    def _on_waiting(self, event: events.Event) -> None:
+        self.waiting[event.item] = event.message
+
     def _on_item(self, event: events.Event) -> None:
         data = event.data
+        self.waiting.pop(event.item, None)
         self.items[event.item] = {
             "id": event.item,
             "kind": event.item.partition(":")[0],
@@ -99,7 +107,7 @@ class Report:
         self.status = event.data["status"]
 
     def _on_finished(self, event: events.Event) -> None:
-        self.exit_code = event.data["exit_code"]
+        self.exit_code, self.reason = event.data["exit_code"], event.message
         self._close_phase(event.at)
 
     @property

@@ -183,8 +183,8 @@ class Start:
         self.by_id[work.id] = work
 
     def context(self, environ: Mapping[str, str] | None = None, *, timeout: float = TIMEOUT) -> Context:
-        """What an attempt may know now."""
-        given = dict(environ if environ is not None else self.service_environ())
+        """What an attempt may know now: also what is kept from the server, such as the password of a first superuser."""
+        given = dict(environ if environ is not None else {**self.environ, **self._own_words()})
         states = {work.id: work.status.value for work in self.works}
         return Context(
             given,
@@ -200,13 +200,16 @@ class Start:
 
     def service_environ(self) -> dict[str, str]:
         """The environment as the service gets it."""
-        own = {
+        handed = {name: text for name, text in self.environ.items() if name not in self.hidden}
+        return {**handed, **self._own_words()}
+
+    def _own_words(self) -> dict[str, str]:
+        return {
             "ORCHESTRATOR_SERVICE": self.spec.service,
             "ORCHESTRATOR_ENV": self.loaded.environment,
             "ORCHESTRATOR_ROLE": self.role,
             "ORCHESTRATOR_DEGRADED": ",".join(self.degraded),
         }
-        return {**{name: text for name, text in self.environ.items() if name not in self.hidden}, **own}
 
     def resolve(self) -> None:
         """Puts the values of variables into the spec; raises Invalid when one is not of its field's type."""

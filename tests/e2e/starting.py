@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 
-APP = '''
+APP = """
 import json, os
 from orchestrator import startup
 AT_IMPORT = os.environ.get("ORCHESTRATOR_DEGRADED", "")
@@ -26,7 +26,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 500 if broken else 200,
                 "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})
-'''
+"""
 
 
 def free_port():

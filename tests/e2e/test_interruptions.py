@@ -37,7 +37,7 @@ def test_a_request_to_stop_ends_a_wait_that_hangs_in_a_command(engine):
 
 def test_a_request_to_stop_ends_an_import_at_once(engine):
     engine.write("main.py", "import time\nopen('importing', 'w').close()\ntime.sleep(60)\n")
-    engine.spec().start().until(lambda: (engine.root / "importing").exists())
+    engine.spec().start().until((engine.root / "importing").exists)
     below = family(engine.process.pid)
     ended, took = interrupted(engine)
     assert ended == 143
@@ -47,7 +47,7 @@ def test_a_request_to_stop_ends_an_import_at_once(engine):
 
 def test_a_request_to_stop_ends_a_step_and_all_that_it_started(engine):
     engine.write("step.sh", "sleep 60 & sleep 60 & touch running; wait\n")
-    engine.spec("steps: [{name: long, run: [sh, step.sh]}]").start().until(lambda: (engine.root / "running").exists())
+    engine.spec("steps: [{name: long, run: [sh, step.sh]}]").start().until((engine.root / "running").exists)
     below = family(engine.process.pid)
     assert len(below) >= 3
     ended, took = interrupted(engine)
@@ -60,7 +60,7 @@ def test_a_step_that_cleans_up_has_its_grace(engine):
     engine.write("step.py", "import signal, time, sys\n"
                  "def end(*_):\n    time.sleep(0.3); open('cleaned', 'w').close(); sys.exit(0)\n"
                  "signal.signal(signal.SIGTERM, end)\nopen('running', 'w').close()\ntime.sleep(60)\n")  # fmt: skip
-    engine.spec("steps: [{name: long, run: [python, step.py]}]").start().until(lambda: (engine.root / "running").exists())
+    engine.spec("steps: [{name: long, run: [python, step.py]}]").start().until((engine.root / "running").exists)
     assert engine.stop() == 143
     assert (engine.root / "cleaned").exists()
 
@@ -69,9 +69,9 @@ def test_a_second_request_ends_a_step_that_does_not_want_to_end(engine):
     engine.write("step.py", "import signal, time\nsignal.signal(signal.SIGTERM, lambda *_: open('asked', 'w').close())\n"
                             "open('running', 'w').close()\nwhile True: time.sleep(0.05)\n")  # fmt: skip
     engine.spec("steps: [{name: long, run: [python, step.py], grace: 30s}]").start()
-    engine.until(lambda: (engine.root / "running").exists())
+    engine.until((engine.root / "running").exists)
     engine.process.send_signal(signal.SIGTERM)
-    engine.until(lambda: (engine.root / "asked").exists())
+    engine.until((engine.root / "asked").exists)
     ended, took = interrupted(engine)
     assert ended == 137
     assert took < SOON
@@ -79,7 +79,7 @@ def test_a_second_request_ends_a_step_that_does_not_want_to_end(engine):
 
 def test_a_request_to_stop_ends_a_remedy(engine):
     engine.spec("files: [{path: nothing, on_failure: {run: [sh, -c, 'touch running; sleep 60']}}]").start()
-    engine.until(lambda: (engine.root / "running").exists())
+    engine.until((engine.root / "running").exists)
     below = family(engine.process.pid)
     ended, took = interrupted(engine)
     assert ended == 143

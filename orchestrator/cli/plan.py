@@ -1,0 +1,100 @@
+"""Print what a start would do: the order, what runs side by side, the worst-case time and what decides it.
+
+Nothing is checked, asked or started: the plan is computed from the spec and the deadlines in it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cli import _spec
+from orchestrator.cli._role import choose
+from orchestrator.engine.plan import PHASE_NAMES
+from orchestrator.engine.planning import planned
+
+if TYPE_CHECKING:
+    import argparse
+
+    from orchestrator.engine.plan import Plan, Timed
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("role", nargs="?", default="", metavar="ROLE", help="which of the spec's roles")
+    parser.add_argument("--format", choices=("text", "json", "mermaid"), default="text", help="how it is written")
+
+
+def run(options: argparse.Namespace) -> int:
+    try:
+        loaded = choose(_spec.read(options), options.role, options.words).loaded
+    except _spec.Usage as error:
+        return _spec.usage(error)
+    if loaded.failed:
+        _spec.show(loaded.diagnostics, loaded.sources, options)
+        return _spec.INVALID
+    plan = planned(loaded)
+    if options.format == "json":
+        assert loaded.spec is not None
+        print(json.dumps({"schema": 1, "service": loaded.spec.service, "role": loaded.role, **plan.record()}, indent=2))
+    else:
+        sys.stdout.write(text(plan) if options.format == "text" else mermaid(plan))
+    return 0
+
+
+def text(plan: Plan) -> str:
+    width = max((len(each.id) for each in plan.items), default=0)
+    lines = [line for phase in dict.fromkeys(each.phase for each in plan.items) for line in _phase(plan, phase, width)]
+    lines.append("")
+    if plan.unbounded:
+        lines.append(f"worst case: without a bound, because of {', '.join(plan.unbounded)}: give a `deadline`")
+    else:
+        lines.append(f"worst case: {duration(plan.worst)}")
+    if plan.critical:
+        lines.append(f"critical path: {' → '.join(plan.critical)}")
+    return "\n".join(lines) + "\n"
+
+
+def _phase(plan: Plan, phase: int, width: int) -> list[str]:
+    lines = [PHASE_NAMES[phase]]
+    for each in plan.items:
+        if each.phase == phase:
+            took = "without a bound" if each.worst is None else f"at most {duration(each.worst)}" if each.worst else ""
+            start = "" if not each.start else f"after {duration(each.start)}"
+            said = "  ".join(word for word in (start, took) if word)
+            lines.append(f"  {each.id:<{width}}  {said}".rstrip() + _needs(each))
+    return lines
+
+
+def _needs(item: Timed) -> str:
+    return f"  (behind {', '.join(item.before)})" if item.before and len(item.before) <= 3 else ""
+
+
+def duration(seconds: float | None) -> str:
+    """`1 m 30 s`, `2.5 s`."""
+    if seconds is None:
+        return "?"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f} m {rest:.0f} s" if rest else f"{minutes:.0f} m"
+
+
+def mermaid(plan: Plan) -> str:
+    """A flow chart, as GitHub and many editors draw it; the critical path is thick."""
+    names = {each.id: f"n{at}" for at, each in enumerate(plan.items)}
+    lines = ["flowchart LR"]
+    for phase in dict.fromkeys(each.phase for each in plan.items):
+        lines.append(f"  subgraph {PHASE_NAMES[phase]}")
+        lines += [f'    {names[each.id]}["{_label(each)}"]' for each in plan.items if each.phase == phase]
+        lines.append("  end")
+    critical = set(zip(plan.critical, plan.critical[1:], strict=False))
+    for each in plan.items:
+        lines += [f"  {names[before]} {'==>' if (before, each.id) in critical else '-->'} {names[each.id]}" for before in each.before]
+    return "\n".join(lines) + "\n"
+
+
+def _label(item: Timed) -> str:
+    took = "unbounded" if item.worst is None else duration(item.worst) if item.worst else ""
+    words: list[Any] = [item.id.replace('"', "#quot;")]
+    return "<br/>".join([*words, took] if took else words)

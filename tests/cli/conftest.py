@@ -1,0 +1,9 @@
+import pytest
+from commanding import Command
+
+
+@pytest.fixture
+def orchestrator(tmp_path):
+    root = tmp_path / "service"
+    root.mkdir()
+    return Command(root)
