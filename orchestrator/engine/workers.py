@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "WEB_CONCURRENCY"
 MOST = 1024
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class NoCount(ValueError):
@@ -86,26 +88,22 @@ def _auto(root: str) -> tuple[int, str]:
 
 
 def _computed(wanted: Computed, root: str) -> tuple[int, str]:
-    """The bounds in their order: the later one wins, and memory wins over all: a worker that does not fit is killed."""
-    number, why = _by_cpu(wanted, root)
+    """The bounds in their order, each over the one before; memory is last: a worker that does not fit is killed."""
+    limit = _cgroup.memory_limit(root) if wanted.memory_each is not None else None
+    if wanted.per_cpu is None and limit is not None:
+        number, why = _by_memory(limit, wanted.memory_each)
+    else:
+        number, why = _by_cpu(wanted, root)
     if number < wanted.min:
         number, why = wanted.min, f"`min` is {wanted.min} ({why})"
     if wanted.max is not None and number > wanted.max:
         number, why = wanted.max, f"`max` is {wanted.max} ({why})"
-    if wanted.memory_each is None:
-        return number, why
-    limit = _cgroup.memory_limit(root)
-    if limit is None:
-        return number, f"{why}; there is no memory limit for `memory_each` to share"
-    fit = max(1, limit // wanted.memory_each)
-    if wanted.per_cpu is None and fit > number:
-        most = wanted.max if wanted.max is not None else MOST
-        return (
-            (fit, _fits(fit, limit, wanted.memory_each))
-            if fit <= most
-            else (most, f"`max` is {most}, memory is for {fit}")
-        )
-    return (number, why) if fit >= number else (fit, f"{_fits(fit, limit, wanted.memory_each)} ({why})")
+    if limit is not None:
+        fit, because = _by_memory(limit, wanted.memory_each)
+        return (fit, f"{because} ({why})") if fit < number else (number, why)
+    return number, why + (
+        "; there is no memory limit for `memory_each` to share" if wanted.memory_each is not None else ""
+    )
 
 
 def _by_cpu(wanted: Computed, root: str) -> tuple[int, str]:
@@ -119,12 +117,13 @@ def _by_cpu(wanted: Computed, root: str) -> tuple[int, str]:
     return number, f"`per_cpu` {wanted.per_cpu:g} for each of {quota:g} CPUs"
 
 
-def _fits(fit: int, limit: int, each: int) -> str:
-    return (
-        f"`memory_each`: {fit} of {_mega(each)} fit in {_mega(limit)}"
-        if fit * each <= limit
-        else f"not even one worker of {_mega(each)} fits in {_mega(limit)}"
-    )
+def _by_memory(limit: int, each: int | None) -> tuple[int, str]:
+    assert each is not None
+    # The kernel rounds limits down to whole pages: in 600 MB still fit three times 200 MB.
+    fit = min(MOST, (limit + PAGE - 1) // each)
+    if fit == 0:
+        return 1, f"`memory_each`: not even one worker of {_mega(each)} fits in {_mega(limit)}"
+    return fit, f"`memory_each`: {fit} of {_mega(each)} fit in {_mega(limit)}"
 
 
 def _mega(size: int) -> str:

@@ -128,4 +128,4 @@ def test_the_real_limits_of_a_group_of_v1_are_seen(real_v1_group):
         'count(Computed(per_cpu=2, memory_each="200MB"), {})[0])\n'
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout.split() == ["2", "5", "2"], done.stderr
+    assert done.stdout.split() == ["2", "5", "3"], done.stderr
