@@ -37,7 +37,9 @@ class Python(Requirement):
         wrong = [*self._version(version), *self._kind(), *self._encoding()]
         if wrong:
             summary, hint = wrong[0]
-            return failed("ORC411", "version", "; ".join(each for each, _ in wrong), hint, final=True, found=version)
+            return failed(
+                "ORC411", "version", "; ".join(each for each, _ in wrong), hint, final=True, found=version
+            )
         return ok(f"{sys.implementation.name} {version}", found=version)
 
     def _version(self, found: str) -> list[tuple[str, str]]:
@@ -47,17 +49,28 @@ class Python(Requirement):
 
         if SpecifierSet(self.version).contains(found, prereleases=True):
             return []
-        return [(f"needs Python {self.version}, this is {found}", f"use a base image with Python {self.version}: FROM python:X.Y-slim")]
+        return [
+            (
+                f"needs Python {self.version}, this is {found}",
+                f"use a base image with Python {self.version}: FROM python:X.Y-slim",
+            )
+        ]
 
     def _kind(self) -> list[tuple[str, str]]:
         found = sys.implementation.name
         wrong = []
         if self.implementation not in (None, found):
-            wrong.append((f"needs {self.implementation}, this is {found}", f"run it with {self.implementation}"))
+            wrong.append(
+                (f"needs {self.implementation}, this is {found}", f"run it with {self.implementation}")
+            )
         inside = sys.prefix != sys.base_prefix
         if self.venv is not None and self.venv != inside:
             where = f"needs {'a' if self.venv else 'no'} virtual environment, sys.prefix is {sys.prefix}"
-            hint = "put the environment's bin directory first: ENV PATH=/opt/venv/bin:$PATH" if self.venv else "use the system's Python"
+            hint = (
+                "put the environment's bin directory first: ENV PATH=/opt/venv/bin:$PATH"
+                if self.venv
+                else "use the system's Python"
+            )
             wrong.append((where, hint))
         return wrong
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
+from orchestrator.document.node import words_for
 from orchestrator.document.plain import Interpolated
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.item import AnyCondition
-from orchestrator.spec.model import LazySchema, Model, described, problem
+from orchestrator.spec.model import LazySchema, Model, decode_each, described, lazy_model, problem
 from orchestrator.spec.types import (
     NonEmpty,
-    PathText,
     Pattern,
     Scalar,
     VariableName,
@@ -27,6 +27,10 @@ from orchestrator.spec.types import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.requirements._parts import Generate
+else:
+    Generate = lazy_model("orchestrator.requirements._parts:Generate")
+
 Type = Literal[
     "string", "integer", "number", "boolean", "port", "url", "path", "duration", "size", "list", "json", "email"
 ]  # fmt: skip
@@ -35,43 +39,34 @@ TRUE_WORDS = frozenset({"true", "yes", "on", "y", "t", "1"})
 FALSE_WORDS = frozenset({"false", "no", "off", "n", "f", "0"})
 
 
-class Choice(Model):
-    """One of several defaults: the first whose condition holds; without a condition it is the last resort."""
-
-    value: Scalar = described(..., "The value.")
-    when: AnyCondition | None = described(None, "When it is taken.")
-
-
-class Generate(Model):
-    """A secret that is made at the first start and kept."""
-
-    bytes: Annotated[int, Field(ge=8, le=1024)] = described(
-        32, "How many random bytes; the text is their URL-safe base64."
-    )
-    store: PathText = described(..., "The file that keeps it: mode 0600, written atomically under a lock.")
-    ephemeral: bool = described(
-        False, "It need not outlive the container; otherwise the store must be on a mount."
-    )
-
-
 def _default(value: Any) -> Any:
     if not isinstance(value, tuple):
-        return _Scalar.model_validate({"value": value}).value
+        return _scalar(value)
     if value and all(isinstance(each, dict) for each in value):
-        return _Choices.model_validate({"choices": value}).choices
-    return _Texts.model_validate({"elements": value}).elements
+        from orchestrator.requirements._parts import Choice
+
+        return tuple(decode_each(enumerate(value), Choice.model_validate))
+    return tuple(decode_each(enumerate(value), _text))
 
 
-class _Scalar(Model):
-    value: Scalar
+def _scalar(value: Any) -> Any:
+    if isinstance(value, str | bool | int | float):
+        return value
+    raise problem(
+        "ORC102",
+        f"`default` expects a text, a number or true or false, got {words_for(value)}",
+        "for a list write [a, b]",
+    )
 
 
-class _Choices(Model):
-    choices: tuple[Choice, ...]
-
-
-class _Texts(Model):
-    elements: tuple[str, ...]
+def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    raise problem(
+        "ORC102",
+        f"an item of `default` expects a text, got {words_for(value)}",
+        f'write it in quotes: "{value}"',
+    )
 
 
 Default = Annotated[Any, PlainValidator(_default), LazySchema("default")]
@@ -203,7 +198,7 @@ class Variable(Requirement):
         """Every value the default may come to."""
         if self.default is None:
             return ()
-        if isinstance(self.default, tuple) and self.default and isinstance(self.default[0], Choice):
+        if isinstance(self.default, tuple) and self.default and isinstance(self.default[0], Model):
             return tuple(each.value for each in self.default)
         return (self.default,)
 

@@ -94,16 +94,6 @@ class RestartPolicy(Model):
     within: Duration = described(300.0, "The time in which the attempts count.", examples=["5m"])
 
 
-class Arguments(Model):
-    """What words behind `run ROLE --` do."""
-
-    shorthand = "policy"
-
-    policy: Literal["append", "replace", "forbid"] = described(
-        "append", "Appended to the command, instead of it, or an error."
-    )
-
-
 class Launch(Model):
     """The server. uvicorn is the default."""
 

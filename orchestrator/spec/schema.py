@@ -45,7 +45,7 @@ KEYWORDS: dict[Any, Schema] = {
     types._no_empty: {"minItems": 1},
     types._argv: {"minItems": 1},
     types._path: {"minLength": 1},
-    types._variable: {"pattern": r"^[A-Za-z_][A-Za-z0-9_]*$"},
+    types.variable_name: {"pattern": r"^[A-Za-z_][A-Za-z0-9_]*$"},
     types._app: {"pattern": rf"^{_IMPORT_NAME}:{_IMPORT_NAME}$"},
     types._import_name: {"pattern": rf"^{_IMPORT_NAME}$"},
     types._pattern: {"format": "regex"},
@@ -416,8 +416,7 @@ def _model(name: str) -> type[Model]:
 
 
 def _variable_names() -> Schema:
-    made = spec._Variables.model_json_schema(schema_generator=_Generator)
-    return cast("Schema", made["properties"]["contracts"]["propertyNames"])
+    return {"type": "string", "pattern": f"^{spec.VARIABLE_NAME}$"}
 
 
 def _contract() -> type[Model]:
@@ -425,7 +424,7 @@ def _contract() -> type[Model]:
 
 
 def _choice() -> type[Model]:
-    return cast("type[Model]", import_module(_contract().__module__).Choice)
+    return _model("orchestrator.requirements._parts:Choice")
 
 
 _BEHIND: dict[str, Callable[[Builder, str], Iterable[type[Model]]]] = {

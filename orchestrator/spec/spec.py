@@ -5,9 +5,11 @@ A section's models are imported when a spec uses it: most specs use few, and rea
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainValidator, ValidationError
+from pydantic_core import InitErrorDetails
 
 from orchestrator.spec.item import Actions, Item
 from orchestrator.spec.kinds import REQUIREMENTS, WAITS
@@ -96,20 +98,27 @@ def _variables(value: Any) -> dict[str, Any]:
             "`variables` is a mapping of names to contracts",
             "for example {PORT: {type: port, default: 8000}}",
         )
-    return _Variables.model_validate({"contracts": value}).contracts
+    names = [each for each in value if not re.fullmatch(VARIABLE_NAME, each)]
+    decode_each(((name, name) for name in names), _no_name)
+    return dict(zip(value, decode_each(value.items(), _contract), strict=True))
+
+
+VARIABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]*\*?"
+"""A name, or the beginning of names, with `*`."""
+
+
+def _no_name(name: str) -> None:
+    """As pydantic says it of a key: the error stands at the key, and is worded with those of other mappings."""
+    details = InitErrorDetails(
+        type="string_pattern_mismatch", loc=("[key]",), input=name, ctx={"pattern": f"^{VARIABLE_NAME}$"}
+    )
+    raise ValidationError.from_exception_data("variables", [details])
 
 
 def _contract(value: Any) -> Any:
     from orchestrator.requirements.variables import KIND as VARIABLE
 
     return VARIABLE.model_validate({} if value is None else value)
-
-
-class _Variables(Model):
-    contracts: dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\*?$")],
-        Annotated[Any, PlainValidator(_contract)],
-    ]
 
 
 def _user(value: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
+from orchestrator.document.node import words_for
 from orchestrator.spec.item import AnyCondition, Item
-from orchestrator.spec.model import Model, described, problem
-from orchestrator.spec.types import Argv, Duration, PathText, VariableName
+from orchestrator.spec.model import decode_each, described, problem
+from orchestrator.spec.types import Argv, Duration, PathText, VariableName, variable_name
 
 _NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 
@@ -27,14 +28,33 @@ def _not_reserved(name: str) -> str:
     return name
 
 
-OutputName = Annotated[VariableName, AfterValidator(_not_reserved)]
+def _output_name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise problem("ORC102", f"a variable's name is a text, got {words_for(value)}", "write it in quotes")
+    return _not_reserved(variable_name(value))
+
+
+def _stdout(value: Any) -> str:
+    if value != "stdout":
+        raise problem(
+            "ORC103",
+            f"the value of an output can only be `stdout`, got {words_for(value)}",
+            "for example {VERSION: stdout}",
+        )
+    return "stdout"
 
 
 def _outputs(value: Any) -> Any:
     if isinstance(value, tuple):
-        return _Names.model_validate({"names": value}).names
-    if isinstance(value, dict):
-        return _Stdout.model_validate({"streams": value}).streams
+        if not value:
+            raise problem(
+                "ORC115", "`outputs` must not be empty", "name the variables it sets, or take the line out"
+            )
+        return tuple(decode_each(enumerate(value), _output_name))
+    if isinstance(value, dict) and value:
+        decode_each(value.items(), _stdout)
+        decode_each(((name, name) for name in value), _output_name)
+        return dict(value)
     raise problem("ORC102", "`outputs` is a list of names, or {NAME: stdout}", "for example [SECRET_KEY]")
 
 
@@ -118,14 +138,6 @@ class Step(Item):
     @property
     def output_names(self) -> tuple[str, ...]:
         return tuple(self.outputs or ())
-
-
-class _Names(Model):
-    names: Annotated[tuple[OutputName, ...], Field(min_length=1)]
-
-
-class _Stdout(Model):
-    streams: Annotated[dict[OutputName, Literal["stdout"]], Field(min_length=1)]
 
 
 KIND = Step

@@ -123,7 +123,7 @@ def _app(value: str) -> str:
     raise problem("ORC122", f"expected `module:attribute`, got `{value}`", "for example `package.module:app`")
 
 
-def _variable(value: str) -> str:
+def variable_name(value: str) -> str:
     if _VARIABLE.match(value):
         return value
     raise problem(
@@ -220,7 +220,7 @@ AnyPort = Annotated[
 """A port, or 0 for whichever is free."""
 ImportName = Annotated[str, AfterValidator(_import_name)]
 AppReference = Annotated[str, AfterValidator(_app)]
-VariableName = Annotated[str, AfterValidator(_variable)]
+VariableName = Annotated[str, AfterValidator(variable_name)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Specifier = Annotated[str, AfterValidator(_specifier)]
 PathText = Annotated[str, AfterValidator(_path)]

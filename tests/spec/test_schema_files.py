@@ -29,7 +29,7 @@ BASE, OVERLAY = (
     jsonschema.Draft202012Validator(overlay_schema()),
 )
 SPECS = [path for path in REPOSITORY.glob("**/*.yaml") if re.match(r"(startup|digest)(\.[a-z]+)?\.yaml$", path.name)
-         and not set(path.relative_to(REPOSITORY).parts) & {"tests", ".venv", ".cache", "benchmarks"}]  # fmt: skip
+         and not set(path.relative_to(REPOSITORY).parts) & {"tests", ".venv", ".cache", "benchmarks", "plugin"}]  # fmt: skip
 
 
 class Tags(yaml.SafeLoader):
