@@ -36,7 +36,7 @@ class Python(Requirement):
         version = ".".join(map(str, sys.version_info[:3]))
         wrong = [*self._version(version), *self._kind(), *self._encoding()]
         if wrong:
-            summary, hint = wrong[0]
+            _, hint = wrong[0]
             return failed(
                 "ORC411", "version", "; ".join(each for each, _ in wrong), hint, final=True, found=version
             )

@@ -20,7 +20,7 @@ from orchestrator.spec.model import (
 from orchestrator.spec.types import Duration
 
 if TYPE_CHECKING:
-    from orchestrator.spec.conditions import AnyCondition
+    from orchestrator.spec.conditions import AnyCondition as AnyCondition  # noqa: PLC0414 - others take it from here
     from orchestrator.spec.retry import Retry
 else:  # imported when a spec uses them: most items say neither
     AnyCondition = lazy_condition()

@@ -130,7 +130,8 @@ def decode_each(values: Iterable[tuple[int | str, Any]], decode: Callable[[Any],
 
     What a field of type `tuple[Annotated[Any, PlainValidator(decode)], ...]` would do, without building a model for it.
     """
-    made, lines = [], []
+    made: list[Any] = []
+    lines: list[InitErrorDetails] = []
     for key, value in values:
         try:
             made.append(decode(value))

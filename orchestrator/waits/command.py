@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.expect import AnyMatcher  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.model import described
 from orchestrator.spec.types import Argv, NonEmpty
 from orchestrator.waits._address import pending

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, model_validator
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.expect import Expect  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.expect import Expect
 from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import PathText  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.types import PathText
 from orchestrator.waits import _http
 from orchestrator.waits._address import Tls, parse_url, pending, references
 from orchestrator.waits._base import Asking

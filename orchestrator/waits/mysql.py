@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.model import Model, described
-from orchestrator.spec.types import PathText  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Tls, Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.model import Model, described, problem
-from orchestrator.spec.types import PathText  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure

@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.expect import AnyMatcher  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.model import described
-from orchestrator.spec.types import AppReference  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.types import AppReference
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 

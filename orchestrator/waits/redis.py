@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.expect import Matchers  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.expect import Matchers
 from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import PathText  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Server, Tls, Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure

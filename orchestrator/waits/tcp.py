@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.expect import AnyMatcher  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.model import described
-from orchestrator.waits._address import HostPort  # noqa: TC001 -- pydantic reads it
+from orchestrator.waits._address import HostPort
 from orchestrator.waits._base import Asking
 from orchestrator.waits._stream import connect
 

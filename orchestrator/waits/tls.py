@@ -10,7 +10,7 @@ from pydantic import Field
 
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.model import described
-from orchestrator.spec.types import PathText  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure

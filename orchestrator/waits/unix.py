@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.model import described
-from orchestrator.spec.types import PathText  # noqa: TC001 -- pydantic reads it
+from orchestrator.spec.types import PathText
 from orchestrator.waits._base import Asking
 from orchestrator.waits._stream import connect_unix
 
