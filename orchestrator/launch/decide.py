@@ -136,6 +136,7 @@ class Supervision:
             return
         self.alive = False
         self.ended = now
+        self._end_drain(now)
         booted = self.state != BOOTING
         if (
             booted
@@ -254,6 +255,7 @@ class Supervision:
 
     def _force(self, now: float) -> None:
         self._say("error", "asked again: killed")
+        self._end_drain(now)
         self.forced = True
         self._kill(now)
 
@@ -289,12 +291,15 @@ class Supervision:
         self._show("stopped" if self.requested or not code else "failed", f"exit code {code}")
         self.out.append(("exit", code))
 
+    def _end_drain(self, now: float) -> None:
+        if self.state == DRAINING:
+            self.told = now
+
     def _tell_how_long(self, now: float) -> None:
-        told = min(max(self.told, self.asked), max(self.ended, self.asked))
         parts = {
-            "drain": told - self.asked,
-            "server": max(self.ended - told, 0.0),
-            "rest": now - max(self.ended, told),
+            "drain": self.told - self.asked,
+            "server": max(self.ended - self.told, 0.0),
+            "rest": now - max(self.ended, self.told),
         }
         shown = f"draining {parts['drain']:.1f} s, the server {parts['server']:.1f} s, what it left {parts['rest']:.1f} s"
         facts = {f"{name}_ms": round(seconds * 1000) for name, seconds in parts.items()}

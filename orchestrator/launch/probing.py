@@ -143,10 +143,12 @@ def _asked(endpoint: Endpoint) -> tuple[bool, str]:
 
 
 def _judged(endpoint: Endpoint, plan: Plan, path: list[str]) -> tuple[bool, str]:
-    """More than a status: with all that the engine judges by, which only this child imports."""
+    """More than a status: with all that the engine judges by, which only this child imports.
+
+    As the service's user: what root imports must not be another's to change.
+    """
+    spawn.assume(plan)
     sys.path[:] = path
-    if plan["cwd"]:
-        os.chdir(plan["cwd"])
     import pickle
 
     from orchestrator.engine.context import Context

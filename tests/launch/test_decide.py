@@ -18,6 +18,8 @@ DIED, FAILED, ENDED = ("exited", -9), ("exited", 4), ("exited", 0)
 EMPTY, TICK, UP = ("empty",), ("tick",), ("serving",)
 ILL, WELL = ("probed", "live", False, "status 500"), ("probed", "live", True, "")
 UNREADY, IS_READY = ("probed", "ready", False, "status 503"), ("probed", "ready", True, "")
+COMMAND = {"kind": "command", "argv": ["ask"], "timeout": 2.0}
+STACKS = ("send", decide.DUMP)
 REFUSE, SWEEP, KILL, CLOSE, SPAWN, MAINTENANCE = (
     ("refuse",),
     ("sweep", 15),
@@ -334,7 +336,164 @@ HISTORIES = {
         ],
         [status("starting"), REFUSE, SWEEP, SPAWN, ("probe", "ready"), ("probe", "ready"), status("ready")],
     ),
+    "a server that hangs writes its stacks before it is killed": (
+        plan(server="uvicorn"),
+        [(1, TERM), (9, TICK), (9.2, TICK), (9.3, TICK), (9.3, DIED), (9.3, EMPTY)],
+        [status("stopping"), CLOSE, ("send", 15), STACKS, KILL, status("stopped"), ("exit", 137)],
+    ),
+    "a server that hangs and ends while it writes": (
+        plan(server="hypercorn"),
+        [(1, TERM), (9, TICK), (9.1, ENDED), (9.1, EMPTY)],
+        [status("stopping"), CLOSE, ("send", 15), STACKS, SWEEP, status("stopped"), ("exit", 137)],
+    ),
+    "asked twice while the stacks are written": (
+        plan(server="uvicorn"),
+        [(1, TERM), (9, TICK), (9.1, TERM), (9.2, DIED), (9.2, EMPTY)],
+        [status("stopping"), CLOSE, ("send", 15), STACKS, KILL, status("stopped"), ("exit", 137)],
+    ),
+    "a command has no stacks to write": (
+        plan(server="uvicorn", command=["sleep", "9"]),
+        [(1, TERM), (9, TICK)],
+        [status("stopping"), CLOSE, ("send", 15), KILL],
+    ),
+    "a server by exec was not taught to": (
+        plan(server="gunicorn"),
+        [(1, TERM), (9, TICK)],
+        [status("stopping"), CLOSE, ("send", 15), KILL],
+    ),
+    "a live server that hangs writes its stacks": (
+        plan(server="uvicorn", health=LIVE, on_failure=[{"restart": 1}]),
+        [(1, ILL), (2, ILL), (3, ILL), (11, TICK), (11.3, TICK)],
+        [status("starting"), ("send", 15), STACKS, KILL],
+    ),
+    "other signals pass while it drains and stops": (
+        plan(drain=1.0),
+        [(1, TERM), (1.5, ("signal", 1)), (2, TICK), (2.5, ("signal", 10))],
+        [status("stopping"), CLOSE, ("send", 1), ("send", 15), ("send", 10)],
+    ),
+    "other signals have nobody to go to in maintenance": (
+        plan(on_failure=MAINTAIN),
+        [(1, DIED), (1, EMPTY), (2, ("signal", 1)), (2, ("signal", 3))],
+        [status("starting"), REFUSE, SWEEP, status("maintenance"), MAINTENANCE],
+    ),
+    "a dependency that is away does not restart the service": (
+        plan(health=BOTH, on_failure=[{"restart": 5}]),
+        [each for now in range(10, 100, 10) for each in ((now, TICK), (now, WELL), (now, UNREADY))],
+        [
+            each
+            for now in range(10, 100, 10)
+            for each in [("probe", "live"), ("probe", "ready"), *([status("degraded")] if now == 30 else [])]
+        ],
+    ),
+    "more endpoints are asked and change nothing": (
+        plan(health={**LIVE, "more": {"disk": {"port": 1}}}),
+        [
+            each
+            for now in (10, 20, 30, 40)
+            for each in ((now, TICK), (now, WELL), (now, ("probed", "disk", False, "full")))
+        ],
+        [("probe", "live"), ("probe", "disk")] * 4,
+    ),
+    "a command is judged at once, and its verdict noted": (
+        plan(health={**WATCH, "more": {"queue": COMMAND}}),
+        [
+            (0, TICK),
+            (0.1, ("probed", "queue", True, "")),
+            (9, TICK),
+            (10.1, TICK),
+            (10.2, ("probed", "queue", False, "long")),
+        ],
+        [
+            ("probe", "queue"),
+            ("verdict", "queue", True, "", 32.0),
+            ("probe", "queue"),
+            ("verdict", "queue", False, "long", 32.0),
+        ],
+    ),
+    "a command is judged with the watch off": (
+        plan(health={**WATCH, "interval": 0, "ready": COMMAND}, on_failure=[{"restart": 1}]),
+        [each for now in (0, 30, 60) for each in ((now, TICK), (now, ("probed", "ready", False, "no")))],
+        [("probe", "ready"), ("verdict", "ready", False, "no", 92.0)] * 3,
+    ),
+    "a live command that fails with the watch off ends nothing": (
+        plan(health={**WATCH, "interval": 0, "live": COMMAND}, on_failure=[{"restart": 1}]),
+        [each for now in (0, 30, 60, 90) for each in ((now, TICK), (now, ILL))],
+        [("probe", "live"), ("verdict", "live", False, "status 500", 92.0)] * 4,
+    ),
+    "a live command that fails restarts": (
+        plan(health={**WATCH, "live": COMMAND}, on_failure=[{"restart": 1}]),
+        [(0, TICK), (0, ILL), (10, TICK), (10, ILL), (20, TICK), (20, ILL)],
+        [("probe", "live"), ("verdict", "live", False, "status 500", 32.0)] * 3
+        + [status("starting"), ("send", 15)],
+    ),
+    "what takes more than a status has a verdict": (
+        plan(health={**WATCH, "ready": {"timeout": 2.0, "asked": b"x"}}),
+        [(10, TICK), (10, IS_READY), (20, TICK), (20, UNREADY)],
+        [
+            ("probe", "ready"),
+            ("verdict", "ready", True, "", 32.0),
+            ("probe", "ready"),
+            ("verdict", "ready", False, "status 503", 32.0),
+        ],
+    ),
+    "nothing is asked with the watch off": (
+        plan(health={**BOTH, "interval": 0, "more": {"disk": {"port": 1}}}),
+        [(10, TICK), (100, TICK)],
+        [],
+    ),
+    "an answer that comes too late is nobody's": (
+        plan(restart=ON_FAILURE, health=BOTH),
+        [
+            (10, TICK),
+            (11, DIED),
+            (11, EMPTY),
+            (11.5, TICK),
+            (11.6, WELL),
+            (12, UP),
+            (12, TICK),
+            (12, IS_READY),
+        ],
+        [("probe", "live"), status("starting"), REFUSE, SWEEP, SPAWN, ("probe", "ready"), status("ready")],
+    ),
+    "ready again after so many successes": (
+        plan(health={**READY, "successes": 2}),
+        [(1, UNREADY), (2, UNREADY), (3, UNREADY), (4, IS_READY), (5, UNREADY), (6, IS_READY), (7, IS_READY)],
+        [status("degraded"), status("ready")],
+    ),
 }
+
+
+def test_there_are_many_histories():
+    assert len(HISTORIES) >= 60
+
+
+def stopped(history, **changes):
+    """What is told about how long the end took."""
+    supervision = Supervision(plan(**changes), 0.0)
+    decided = [each for now, event in history for each in supervision.on(event, now)]
+    return next(each[3] for each in decided if each[0] == "say" and each[2].startswith("stopped after"))
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ([(1, TERM), (4, TICK), (5.5, ENDED), (5.75, EMPTY)], (3000, 1500, 250, False)),
+        ([(1, TERM), (2, ENDED), (2, EMPTY)], (1000, 0, 0, False)),
+        ([(1, TERM), (4, TICK), (12, TICK), (12, DIED), (12, EMPTY)], (3000, 8000, 0, True)),
+        ([(1, TERM), (2, TERM), (2, DIED), (2, EMPTY)], (1000, 0, 0, True)),
+    ],
+    ids=["in time", "it ends while draining", "killed", "forced"],
+)
+def test_how_long_each_part_of_the_end_took_is_told(history, expected):
+    told = stopped(history, drain=3.0)
+    assert (told["drain_ms"], told["server_ms"], told["rest_ms"], told["forced"]) == expected
+
+
+def test_an_end_without_a_server_took_what_was_left():
+    history = [(1, DIED), (1, EMPTY), (5, TERM), (5.5, EMPTY)]
+    assert stopped(history, on_failure=MAINTAIN) == {
+        "drain_ms": 0, "server_ms": 0, "rest_ms": 500, "forced": False,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HISTORIES)
