@@ -9,6 +9,7 @@ import tempfile
 import time
 
 BIN = next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)), "")
+REDIS = shutil.which("redis-server")
 PGBOUNCER = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
@@ -120,7 +121,7 @@ class PrivateRedis:
     def __init__(self, folder, *options):
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = ["redis-server", "--save", "", "--appendonly", "no", "--dir", str(folder), "--bind", "127.0.0.1",
+        self._command = [REDIS, "--save", "", "--appendonly", "no", "--dir", str(folder), "--bind", "127.0.0.1",
                          "--port", str(self.port), *options]  # fmt: skip
         self.process = None
 

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import shutil
@@ -122,18 +123,33 @@ def copy(source, target):
         shutil.copy(source, target)
 
 
-@pytest.fixture
-def copied(tmp_path):
-    """Copies an example under a name of its own, with the engine as it will be started there."""
+@contextlib.contextmanager
+def copies(place):
+    """Copies examples under names of their own, with the engine as it will be started there."""
     services = []
 
     def copied(name, source, *parts):
-        services.append(Service(ROOT / source, tmp_path / name, *parts))
+        services.append(Service(ROOT / source, place / name, *parts))
         return services[-1]
 
-    yield copied
-    for service in services:
-        service.end()
+    try:
+        yield copied
+    finally:
+        for service in reversed(services):
+            service.end()
+
+
+@pytest.fixture
+def copied(tmp_path):
+    with copies(tmp_path) as copied:
+        yield copied
+
+
+@pytest.fixture(scope="module")
+def copied_for_all(tmp_path_factory):
+    """As `copied`, for services that all tests of a module ask."""
+    with copies(tmp_path_factory.mktemp("copies")) as copied:
+        yield copied
 
 
 @pytest.fixture
