@@ -31,7 +31,8 @@ def degraded(name: str) -> bool:
 def degraded_features() -> tuple[str, ...]:
     """The features that are off, by name."""
     state = _content("state.json")
-    if state is not None:
+    # Until the first verdict the state is behind: what the app was launched with is what is off.
+    if state is not None and state.get("status") != "starting":
         return tuple(sorted(str(name) for name in state.get("degraded", ())))
     at_launch = os.environ.get("ORCHESTRATOR_DEGRADED", "")
     return tuple(sorted(name.strip() for name in at_launch.split(",") if name.strip()))

@@ -42,6 +42,13 @@ def test_the_state_is_live_and_wins_over_the_launch(state, monkeypatch):
     assert startup.status() == "ready"
 
 
+def test_while_the_start_goes_on_the_launch_is_believed(state, monkeypatch):
+    """An app asks while it is imported, before any verdict is written."""
+    monkeypatch.setenv("ORCHESTRATOR_DEGRADED", "search")
+    state.write_state({"status": "starting", "degraded": []})
+    assert startup.degraded_features() == ("search",)
+
+
 def test_the_state_is_read_once_while_it_does_not_change(state, monkeypatch):
     state.write_state({"status": "ready"})
     reads = []

@@ -66,19 +66,30 @@ def start(
     """
     user = context.user
     switch = os.geteuid() == 0 and user.uid != 0
-    return subprocess.Popen(
-        list(argv),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=context.path(cwd) if cwd else context.cwd,
-        env=own_python(environ if environ is not None else context.environ),
-        process_group=0,
-        user=user.uid if switch else None,
-        group=user.gid if switch else None,
-        extra_groups=list(user.groups) if switch else None,
-        preexec_fn=end_with(signal.SIGKILL) if bound else None,  # noqa: PLW1509 -- makes one system call, takes no lock
-    )
+    reader, writer = os.pipe()
+    try:
+        if switch:  # else the user could not open /dev/stdout, which is a pipe of root's
+            os.fchown(writer, user.uid, user.gid)
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=subprocess.STDOUT,
+            cwd=context.path(cwd) if cwd else context.cwd,
+            env=own_python(environ if environ is not None else context.environ),
+            process_group=0,
+            user=user.uid if switch else None,
+            group=user.gid if switch else None,
+            extra_groups=list(user.groups) if switch else None,
+            preexec_fn=end_with(signal.SIGKILL) if bound else None,  # noqa: PLW1509 -- makes one system call, takes no lock
+        )
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    process.stdout = open(reader, "rb")  # noqa: SIM115 -- closed by who reads it
+    return process
 
 
 def own_python(environ: Mapping[str, str]) -> dict[str, str]:

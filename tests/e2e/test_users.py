@@ -489,3 +489,11 @@ def test_nothing_of_the_service_is_imported_as_root(service):
     service.start(python=service.python, prefix=service.accounts.prefix()).serving()
     assert service.get()[1]["uids"] == ["900"] * 4
     assert not (service.root / "as-root").exists()
+
+
+def test_a_step_can_open_its_standard_output_again(service):
+    script = json.dumps(["sh", "-c", "echo again > /dev/stdout; echo also > /dev/stderr"])
+    service.spec(f"user: app\nsteps:\n  - {{name: who, run: {script}}}\n", launch="")
+    done = to_its_end(service)
+    assert "step:who | again" in done.stderr
+    assert "step:who | also" in done.stderr
