@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.sidebyside import Command, Goal, finish, pss, row
 
 ROOT = Path(__file__).parent.parent
-TURNS = 15
+TURNS = 12
 PATIENCE = 30.0
 SUPERVISOR_MB = 12.0
 
