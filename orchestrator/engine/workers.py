@@ -6,8 +6,6 @@ import os
 from math import floor
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.requirements import _cgroup
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -81,7 +79,7 @@ def _given(text: str) -> int:
 
 
 def _auto(root: str) -> tuple[int, str]:
-    quota = _cgroup.cpu_quota(root)
+    quota = _quota(root)
     if quota is None:
         return 1, "`auto` without a CPU quota is 1; docker run --cpus N, or write a number"
     return max(1, floor(quota)), f"`auto`, the quota is {quota:g} CPUs"
@@ -89,7 +87,7 @@ def _auto(root: str) -> tuple[int, str]:
 
 def _computed(wanted: Computed, root: str) -> tuple[int, str]:
     """The bounds in their order, each over the one before; memory is last: a worker that does not fit is killed."""
-    limit = _cgroup.memory_limit(root) if wanted.memory_each is not None else None
+    limit = _limit(root) if wanted.memory_each is not None else None
     if wanted.per_cpu is None and limit is not None:
         number, why = _by_memory(limit, wanted.memory_each)
     else:
@@ -109,7 +107,7 @@ def _computed(wanted: Computed, root: str) -> tuple[int, str]:
 def _by_cpu(wanted: Computed, root: str) -> tuple[int, str]:
     if wanted.per_cpu is None:
         return 1, "no `per_cpu`"
-    quota = _cgroup.cpu_quota(root)
+    quota = _quota(root)
     if quota is None:
         return 1, "`per_cpu` without a CPU quota is 1"
     # The tenth that a float loses must not cost a worker: 0.1 of 30 is 3.
@@ -124,6 +122,18 @@ def _by_memory(limit: int, each: int | None) -> tuple[int, str]:
     if fit == 0:
         return 1, f"`memory_each`: not even one worker of {_mega(each)} fits in {_mega(limit)}"
     return fit, f"`memory_each`: {fit} of {_mega(each)} fit in {_mega(limit)}"
+
+
+def _quota(root: str) -> float | None:
+    from orchestrator.requirements import _cgroup  # most starts ask for neither
+
+    return _cgroup.cpu_quota(root)
+
+
+def _limit(root: str) -> int | None:
+    from orchestrator.requirements import _cgroup
+
+    return _cgroup.memory_limit(root)
 
 
 def _mega(size: int) -> str:
