@@ -6,12 +6,11 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.spec import conditions as spec
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.engine.context import Context
+    from orchestrator.spec.conditions import Condition
 
     Answer = tuple[bool, str]
 
@@ -20,9 +19,9 @@ class CannotTell(Exception):
     """A condition that is neither yes nor no: a command that failed, a text that is no boolean."""
 
 
-def holds(condition: spec.Condition, context: Context) -> Answer:
+def holds(condition: Condition, context: Context) -> Answer:
     """Whether it holds, and a reason such as "`DEBUG` is unset"; raises CannotTell."""
-    return _ANSWERS[type(condition)](condition, context)
+    return _ANSWERS[type(condition).__name__](condition, context)
 
 
 def _variable(condition: Any, context: Context) -> Answer:
@@ -137,8 +136,8 @@ def _not(condition: Any, context: Context) -> Answer:
     return not yes, why
 
 
-_ANSWERS: dict[type[spec.Condition], Callable[[Any, Context], Answer]] = {
-    spec.Variable: _variable, spec.Exists: _exists, spec.Succeeds: _succeeds, spec.Role: _role,
-    spec.Environment: _environment, spec.Root: _root, spec.Package: _package, spec.Step: _step,
-    spec.All: _all, spec.AnyOf: _any, spec.Not: _not,
+_ANSWERS: dict[str, Callable[[Any, Context], Answer]] = {
+    "Variable": _variable, "Exists": _exists, "Succeeds": _succeeds, "Role": _role, "Environment": _environment,
+    "Root": _root, "Package": _package, "Step": _step, "All": _all, "AnyOf": _any, "Not": _not,
 }  # fmt: skip
+"""By the name of the condition's class: the classes themselves are imported only where a spec has a condition."""

@@ -84,7 +84,11 @@ def begin(files: Sequence[str]) -> Preloaded | None:
     modules = wanted(files)
     if not modules or len(os.listdir("/proc/self/task")) > 1:
         return None
-    import pydantic.main  # noqa: F401 - before the fork: engine and app share its pages
+    # Before the fork, because engine and app both need it: the pages are shared, and the work is done once. The first
+    # adapter looks up pydantic's own plug-ins.
+    from pydantic import Field, PlainValidator, TypeAdapter, field_validator, model_validator  # noqa: F401
+
+    TypeAdapter(int)
 
     ours, theirs = socket.socketpair()
     reports, told = os.pipe()
