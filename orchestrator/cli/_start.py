@@ -74,7 +74,11 @@ class Session:
     def failed(self, code: int) -> int:
         """The last screen of a start that came to nothing."""
         first = next(iter(self.report.failed), None)
-        cause = f"{first['id']}: {first['summary']}" if first is not None else self.report.reason or self.report.status
+        cause = (
+            f"{first['id']}: {first['summary']}"
+            if first is not None
+            else self.report.reason or self.report.status
+        )
         if self.log_format == "text":
             print(console.last_screen(self.report, code), file=sys.stderr, flush=True)
         self.last_words(code, cause, first["hint"] if first is not None else "")

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.report import Report
 
-STYLES = {"ok": "hint", "healed": "hint", "failed": "error", "blocked": "error", "skipped": "quiet", "waiting": "quiet", "note": "note"}
+STYLES = {
+    "ok": "hint",
+    "healed": "hint",
+    "failed": "error",
+    "blocked": "error",
+    "skipped": "quiet",
+    "waiting": "quiet",
+    "note": "note",
+}
 """Styles of `diagnostics.terminal` by state; `warning` is that of all others."""
 STATUS_WIDTH, ITEM_WIDTH = 9, 28
 
@@ -57,6 +65,8 @@ class Lines:
     def _on_item(self, event: events.Event) -> None:
         """What goes on says all here; of what ends the start, the last screen says the rest."""
         data = event.data
+        if data["status"] == "blocked" and event.item == "launch":
+            return  # the last screen is about nothing else
         self._line(data["status"], event.item, event.message)
         if data["status"] in ("degraded", "warned"):
             if data["why"]:
@@ -154,16 +164,36 @@ def _failures(report: Report) -> list[str]:
     lines = [line for item in report.failed for line in _failure(item)]
     blocked = [item["id"] for item in report.items.values() if item["status"] == "blocked"]
     codes = list(dict.fromkeys(item["code"] for item in report.failed if item["code"]))
-    lines += ["", f"  not tried: {', '.join(blocked)}"] if blocked else []
-    return [*lines, f"  more: orchestrator explain {codes[0]}" + (f" (or {', '.join(codes[1:])})" if codes[1:] else "")] if codes else lines
+    lines += ["", f"  not tried: {', '.join(blocked)}"] if blocked else [""]
+    return (
+        [
+            *lines,
+            f"  more: orchestrator explain {codes[0]}"
+            + (f" (or {', '.join(codes[1:])})" if codes[1:] else ""),
+        ]
+        if codes
+        else lines
+    )
 
 
 def _failure(item: Mapping[str, Any]) -> list[str]:
     code = f" [{item['code']}]" if item["code"] else ""
     where = f" ({item['file']}:{item['line']})" if item["file"] else ""
     lines = ["", f"  {item['id']}{where}{code}", f"    {printable(item['summary'])}"]
-    lines += [f"    needed: {printable(item['why'])}"] if item["why"] and item["why"] not in item["summary"] else []
-    lines += [f"    tried:  {item['attempts']} times in {item['duration_ms'] / 1000:.1f} s"] if item["attempts"] > 1 and not item["fallbacks"] else []
+    lines += (
+        [f"    needed: {printable(item['why'])}"]
+        if item["why"] and item["why"] not in item["summary"]
+        else []
+    )
+    lines += (
+        [f"    tried:  {item['attempts']} times in {item['duration_ms'] / 1000:.1f} s"]
+        if item["attempts"] > 1 and not item["fallbacks"]
+        else []
+    )
     lines += [f"    tried:  {each['action']}: {printable(each['result'])}" for each in item["fallbacks"]]
     lines += [f"    do:     {printable(item['hint'])}"] if item["hint"] else []
-    return lines + ([f"    | {each}" for each in printable_lines(item["details"].rstrip())[-12:]] if item["details"] else [])
+    return lines + (
+        [f"    | {each}" for each in printable_lines(item["details"].rstrip())[-12:]]
+        if item["details"]
+        else []
+    )

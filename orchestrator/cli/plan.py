@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("role", nargs="?", default="", metavar="ROLE", help="which of the spec's roles")
-    parser.add_argument("--format", choices=("text", "json", "mermaid"), default="text", help="how it is written")
+    parser.add_argument(
+        "--format", choices=("text", "json", "mermaid"), default="text", help="how it is written"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,7 +38,11 @@ def run(options: argparse.Namespace) -> int:
     plan = planned(loaded)
     if options.format == "json":
         assert loaded.spec is not None
-        print(json.dumps({"schema": 1, "service": loaded.spec.service, "role": loaded.role, **plan.record()}, indent=2))
+        print(
+            json.dumps(
+                {"schema": 1, "service": loaded.spec.service, "role": loaded.role, **plan.record()}, indent=2
+            )
+        )
     else:
         sys.stdout.write(text(plan) if options.format == "text" else mermaid(plan))
     return 0
@@ -44,10 +50,16 @@ def run(options: argparse.Namespace) -> int:
 
 def text(plan: Plan) -> str:
     width = max((len(each.id) for each in plan.items), default=0)
-    lines = [line for phase in dict.fromkeys(each.phase for each in plan.items) for line in _phase(plan, phase, width)]
+    lines = [
+        line
+        for phase in dict.fromkeys(each.phase for each in plan.items)
+        for line in _phase(plan, phase, width)
+    ]
     lines.append("")
     if plan.unbounded:
-        lines.append(f"worst case: without a bound, because of {', '.join(plan.unbounded)}: give a `deadline`")
+        lines.append(
+            f"worst case: without a bound, because of {', '.join(plan.unbounded)}: give a `deadline`"
+        )
     else:
         lines.append(f"worst case: {duration(plan.worst)}")
     if plan.critical:
@@ -59,7 +71,13 @@ def _phase(plan: Plan, phase: int, width: int) -> list[str]:
     lines = [PHASE_NAMES[phase]]
     for each in plan.items:
         if each.phase == phase:
-            took = "without a bound" if each.worst is None else f"at most {duration(each.worst)}" if each.worst else ""
+            took = (
+                "without a bound"
+                if each.worst is None
+                else f"at most {duration(each.worst)}"
+                if each.worst
+                else ""
+            )
             start = "" if not each.start else f"after {duration(each.start)}"
             said = "  ".join(word for word in (start, took) if word)
             lines.append(f"  {each.id:<{width}}  {said}".rstrip() + _needs(each))
@@ -90,7 +108,10 @@ def mermaid(plan: Plan) -> str:
         lines.append("  end")
     critical = set(zip(plan.critical, plan.critical[1:], strict=False))
     for each in plan.items:
-        lines += [f"  {names[before]} {'==>' if (before, each.id) in critical else '-->'} {names[each.id]}" for before in each.before]
+        lines += [
+            f"  {names[before]} {'==>' if (before, each.id) in critical else '-->'} {names[each.id]}"
+            for before in each.before
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -70,17 +70,9 @@ class Secrets:
 
     def add(self, values: Iterable[str]) -> None:
         """Remembers secrets, and the form in which a URL or a representation would show them."""
-        from urllib.parse import quote, urlsplit
-
         found = set(self._values)
         for value in values:
-            parts = {value, quote(value, safe=""), value.strip()}
-            if "://" in value:
-                try:
-                    parts |= {each for each in (urlsplit(value).password,) if each}
-                except ValueError:
-                    parts |= set()
-            found |= {each for each in parts if len(each) >= self.SHORTEST}
+            found |= {each for each in _spellings(value) if len(each) >= self.SHORTEST}
         self._values = sorted(found, key=len, reverse=True)
 
     def masked(self, text: str) -> str:
@@ -98,6 +90,23 @@ class Secrets:
         if isinstance(value, list | tuple):
             return [self.clean(each) for each in value]
         return value
+
+
+def _spellings(value: str) -> set[str]:
+    """How a text may show up: as it is, in a URL, as the password that a URL holds."""
+    from urllib.parse import quote, unquote, urlsplit
+
+    parts = {value, value.strip()}
+    if "://" in value:
+        try:
+            parts.add(urlsplit(value).password or "")
+        except ValueError:
+            parts.add("")  # no URL after all
+    return {
+        spelt
+        for part in parts
+        for spelt in (part, unquote(part), quote(unquote(part), safe=""), quote(part, safe=""))
+    }
 
 
 class Stream:

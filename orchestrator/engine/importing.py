@@ -283,7 +283,9 @@ def app_outcome(event: dict[str, Any]) -> Outcome:
     if event["event"] == "imported":
         return ok(f"imported in {event['ms']:.0f} ms")
     if event["reason"] == "start":  # it could not even begin: no such directory, no such program
-        return failed("ORC701", "start", event["message"], "correct `user`, `cwd` and `umask` of the launch", final=True)
+        return failed(
+            "ORC701", "start", event["message"], "correct `user`, `cwd` and `umask` of the launch", final=True
+        )
     outcome = judge(MODULE.model_validate({"module": event["module"]}), event)
     code = "ORC702" if event["reason"] in ("missing", "attribute") and event.get("itself", True) else "ORC701"
     return failed(

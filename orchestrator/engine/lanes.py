@@ -78,13 +78,29 @@ class Lanes:
         self._stop.set()
         self.running.clear()
 
-    def _lane(self, work: Work, lane: int, item: Any, context: Context, policy: backoff.Policy, deadline: float | None) -> None:
+    def _lane(
+        self,
+        work: Work,
+        lane: int,
+        item: Any,
+        context: Context,
+        policy: backoff.Policy,
+        deadline: float | None,
+    ) -> None:
         try:
             self._try(work, lane, item, context, policy, deadline)
         except Exception:
             self._tell(Attempt(work, lane, None, last=True, bug=traceback.format_exc()))
 
-    def _try(self, work: Work, lane: int, item: Any, context: Context, policy: backoff.Policy, deadline: float | None) -> None:
+    def _try(
+        self,
+        work: Work,
+        lane: int,
+        item: Any,
+        context: Context,
+        policy: backoff.Policy,
+        deadline: float | None,
+    ) -> None:
         clock, began = context.clock, context.clock.now()
         attempt = 0
         while not self._stop.is_set() and work.lane == lane:
@@ -94,7 +110,11 @@ class Lanes:
             outcome = item.attempt(bounded)
             elapsed = clock.now() - began
             pause = backoff.pause(policy, attempt, elapsed, random.random())  # noqa: S311 - spreads load, keeps no secret
-            over = deadline is None or elapsed + pause >= deadline or (policy.times is not None and attempt >= policy.times)
+            over = (
+                deadline is None
+                or elapsed + pause >= deadline
+                or (policy.times is not None and attempt >= policy.times)
+            )
             last = outcome.ok or outcome.final or over
             self._tell(Attempt(work, lane, outcome, last=last))
             if last or self._stop.wait(pause):

@@ -100,7 +100,13 @@ def launch_work(start: Start) -> Work | None:
     if launch is None:
         return None
     item = _LaunchItem("launch", on_failure=launch.on_failure, app=launch.app or "")
-    return Work("launch", item, ("launch",), start.loaded.place(("launch", "app" if launch.app else "command")), LAUNCH)
+    return Work(
+        "launch",
+        item,
+        ("launch",),
+        start.loaded.place(("launch", "app" if launch.app else "command")),
+        LAUNCH,
+    )
 
 
 @dataclass(slots=True)

@@ -67,8 +67,15 @@ def ordered(works: Sequence[Work], loaded: Loaded) -> Order:
     nodes = []
     for work in works:
         names = names_in(loaded, work.path)
-        outputs = [each for name in names for each, certain in setters.get(name, ()) if certain and each != work.id]
-        wished = [each for name in names for each, certain in setters.get(name, ()) if not certain and each != work.id]
+        outputs = [
+            each for name in names for each, certain in setters.get(name, ()) if certain and each != work.id
+        ]
+        wished = [
+            each
+            for name in names
+            for each, certain in setters.get(name, ())
+            if not certain and each != work.id
+        ]
         work.needs = tuple(dict.fromkeys([*work.needs, *outputs]))
         sets = work.phase == STEP and bool(getattr(work.item, "output_names", ()))
         nodes.append(Node(work.id, work.phase, work.needs, tuple(dict.fromkeys(wished)), sets))

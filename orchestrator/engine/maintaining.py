@@ -79,7 +79,11 @@ class Maintaining:
     def _check_again(self, over: float | None) -> None:
         """What failed and what was blocked by it; a step that was tried only if it can say that it is done."""
         start = self.start
-        again = [work for work in start.works if work.status in (Status.FAILED, Status.BLOCKED) and _can_be_repeated(work)]
+        again = [
+            work
+            for work in start.works
+            if work.status in (Status.FAILED, Status.BLOCKED) and _can_be_repeated(work)
+        ]
         for work in again:
             work.check_again()
         if start.importing.importer is None or any(work.phase in (IMPORT, LAUNCH, HEALTH) for work in again):
@@ -103,7 +107,9 @@ class Maintaining:
         """On the service's own socket, in a process of its own. What ended by itself is begun again."""
         if self._other is not None and self._other.code is None:
             self._other.read_events()
-        if (self._process is not None and self._process.poll() is None) or (self._other is not None and self._other.code is None):
+        if (self._process is not None and self._process.poll() is None) or (
+            self._other is not None and self._other.code is None
+        ):
             return
         listener = self._listener()
         if listener is None:

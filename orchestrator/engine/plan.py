@@ -68,7 +68,11 @@ class Order:
         if name not in self._known:
             node = self.nodes[name]
             direct = [each for each in (*node.needs, *node.after) if each in self.nodes]
-            phases = [each.id for each in self.nodes.values() if self._phase_orders(node, each)] if node.level != QUICK else []
+            phases = (
+                [each.id for each in self.nodes.values() if self._phase_orders(node, each)]
+                if node.level != QUICK
+                else []
+            )
             self._known[name] = list(dict.fromkeys([*direct, *phases]))
         return self._known[name]
 
@@ -79,6 +83,8 @@ class Order:
             return self._position[other.id] < self._position[node.id]
         if node.phase == IMPORT and other.phase == STEP and self._is_late(node):
             return True
+        if other.phase == IMPORT and node.level < LAUNCH:
+            return False  # imports run beside all else
         return other.level in BEFORE[node.level] and other.level < node.level
 
     def _is_late(self, module: Node) -> bool:
@@ -104,7 +110,11 @@ class Order:
         """To follow one another for a value is a wish: it gives way where it would close a circle."""
         for node in self.nodes.values():
             wished, node.after = node.after, ()
-            kept = [each for each in wished if each in self.nodes and each != node.id and node.id not in self._below(each, {})]
+            kept = [
+                each
+                for each in wished
+                if each in self.nodes and each != node.id and node.id not in self._below(each, {})
+            ]
             node.after = tuple(each for each in kept if each not in node.needs)
 
 
@@ -154,7 +164,15 @@ def timed(order: Order, worst: Mapping[str, float | None]) -> Plan:
         start = last.end if last is not None else 0.0
         took = worst.get(name, 0.0)
         end = None if start is None or took is None else start + took
-        done[name] = Timed(name, order.nodes[name].phase, start, took, end, tuple(reduced(order, before)), last.id if last else "")
+        done[name] = Timed(
+            name,
+            order.nodes[name].phase,
+            start,
+            took,
+            end,
+            tuple(reduced(order, before)),
+            last.id if last else "",
+        )
     last = max(done.values(), key=lambda each: _long(each.end), default=None)
     unbounded = tuple(each.id for each in done.values() if each.worst is None)
     return Plan(tuple(done.values()), last.end if last else 0.0, _path(done, last), unbounded)

@@ -39,7 +39,10 @@ def _works(spec: Spec) -> list[Work]:
             works.append(Work("port", None, ("launch", "port"), None, QUICK))
         works.append(Work("launch", launch, ("launch",), None, LAUNCH))
     if launch is not None and spec.health is not None:
-        works += [Work(f"health:{name}", spec.health, ("health", name), None, HEALTH) for name, _ in spec.health.named()]
+        works += [
+            Work(f"health:{name}", spec.health, ("health", name), None, HEALTH)
+            for name, _ in spec.health.named()
+        ]
     return works
 
 
@@ -66,14 +69,20 @@ def _attempts(work: Work, spec: Spec) -> float | None:
     item, defaults = work.item, spec.defaults
     said = getattr(item, "deadline", None)
     if work.phase == WAIT:
-        return float(said or (defaults.deadline if defaults and defaults.deadline is not None else WAIT_DEADLINE))
+        return float(
+            said or (defaults.deadline if defaults and defaults.deadline is not None else WAIT_DEADLINE)
+        )
     if work.phase == STEP:
         return None if said is None else float(said + (item.grace if item.grace is not None else GRACE))
     if work.phase == IMPORT:
         importable = getattr(item, "depth", "importable") == "importable"
         return float(said or item.timeout or IMPORT_DEADLINE) if importable else 0.0
     if work.phase == CHECK:
-        return float(said or item.timeout or (defaults.timeout if defaults and defaults.timeout is not None else TIMEOUT))
+        return float(
+            said
+            or item.timeout
+            or (defaults.timeout if defaults and defaults.timeout is not None else TIMEOUT)
+        )
     if work.phase == HEALTH:
         return float(said if said is not None else HEALTH_DEADLINE)
     return 0.0

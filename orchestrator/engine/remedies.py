@@ -207,7 +207,14 @@ def _wheel_not_trusted(folder: str) -> str:
 def _own(start: Start, work: Work, action: Any) -> bool:
     """A plug-in's remedy: `apply(context, work.outcome) -> Outcome`."""
     outcome = action.apply(start.context(), work.outcome)
-    _tell(start, work, action, outcome.summary, level="info" if outcome.ok else "warning", again=outcome.ok and action.remedy)
+    _tell(
+        start,
+        work,
+        action,
+        outcome.summary,
+        level="info" if outcome.ok else "warning",
+        again=outcome.ok and action.remedy,
+    )
     if not outcome.ok or not action.remedy:
         return False
     start.retry(work, action.word)

@@ -232,7 +232,11 @@ class Start:
         if item is None or work.path[0] == "variables":
             return
         found = expanded(item, self)
-        work.item = found[0] if len(found) == 1 else next((each for each in found if each.identity == work.id), work.item)
+        work.item = (
+            found[0]
+            if len(found) == 1
+            else next((each for each in found if each.identity == work.id), work.item)
+        )
 
     def _tell_variables(self, applied: Applied) -> None:
         for name, outcome in applied.outcomes.items():
@@ -260,7 +264,9 @@ class Start:
         if known is not None:
             return known
         path = ("variables", name)
-        work = Work(f"variable:{name}", find_contract(self.spec.variables, name), path, self.loaded.place(path), QUICK)
+        work = Work(
+            f"variable:{name}", find_contract(self.spec.variables, name), path, self.loaded.place(path), QUICK
+        )
         work.started = self.stream.now()
         self.add(work)
         return work
@@ -340,7 +346,11 @@ class Start:
 
     def _unknown_variable(self, work: Work) -> str:
         """A variable whose contract failed and that this item is written with."""
-        return next((name for name in names_in(self.loaded, work.path) if name in self.unknown), "") if self.unknown else ""
+        return (
+            next((name for name in names_in(self.loaded, work.path) if name in self.unknown), "")
+            if self.unknown
+            else ""
+        )
 
     def _begin(self, work: Work) -> None:
         if work.settled:
@@ -430,7 +440,13 @@ class Start:
         """Whether somebody here waits for this process; what a thread has started is collected by it at once."""
         preloaded = self.importing.preloaded
         server = self.server.pid if self.server is not None else 0
-        return pid in (self.importing.pid, self.stepping.pid, self.maintenance_pid, server, preloaded.pid if preloaded else 0)
+        return pid in (
+            self.importing.pid,
+            self.stepping.pid,
+            self.maintenance_pid,
+            server,
+            preloaded.pid if preloaded else 0,
+        )
 
     def _heard(self, attempt: Any) -> None:
         work = attempt.work

@@ -311,7 +311,9 @@ class Service:
     def _tell_verdicts(self) -> None:
         """What the probe cannot ask by itself: a command was asked now, and is not asked again."""
         health = self.start.spec.health
-        commands = [name for name, one in health.named() if one.command is not None] if health is not None else []
+        commands = (
+            [name for name, one in health.named() if one.command is not None] if health is not None else []
+        )
         for name in commands:
             work = self.start.by_id[f"health:{name}"]
             assert work.outcome is not None
@@ -345,7 +347,9 @@ def _did_not_boot(code: int, said: dict[str, Any]) -> Outcome:
     how = ending(code)
     kind = f"{said['type']}: " if said.get("type") else ""
     why = said.get("message", "")
-    summary = f"the server {how} before it was ready" + (f": {kind}{why}" if why and not why.startswith("the server ended") else "")
+    summary = f"the server {how} before it was ready" + (
+        f": {kind}{why}" if why and not why.startswith("the server ended") else ""
+    )
     return failed("ORC701", "boot", summary, "what it printed is above", details=said.get("traceback", ""), final=True, exit_code=code)  # fmt: skip
 
 

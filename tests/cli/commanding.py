@@ -8,8 +8,14 @@ import sys
 class Command:
     def __init__(self, root):
         self.root = root
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
-        self.environ = inherited | {"ORCHESTRATOR_STATE_DIR": str(root / "engine-state"), "NO_COLOR": "1", "ORCHESTRATOR_IN_CONTAINER": "0"}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")
+        }
+        self.environ = inherited | {
+            "ORCHESTRATOR_STATE_DIR": str(root / "engine-state"),
+            "NO_COLOR": "1",
+            "ORCHESTRATOR_IN_CONTAINER": "0",
+        }
 
     def write(self, name, text):
         path = self.root / name

@@ -79,7 +79,9 @@ def test_who_stops_reading_gets_no_traceback(orchestrator):
 def test_a_log_that_nobody_reads_ends_no_start(orchestrator):
     orchestrator.spec("steps: [{name: hello, run: [touch, done]}]\n")
     pipe = f"{sys.executable} -m orchestrator run 2>&1 >/dev/null | true; sleep 1.5"
-    subprocess.run(["sh", "-c", pipe], capture_output=True, text=True, cwd=orchestrator.root, env=orchestrator.environ)
+    subprocess.run(
+        ["sh", "-c", pipe], capture_output=True, text=True, cwd=orchestrator.root, env=orchestrator.environ
+    )
     assert (orchestrator.root / "done").exists()
 
 

@@ -79,7 +79,9 @@ def test_check_says_in_text_what_failed_and_what_to_do(service):
     ("lunch: main:app\n", ["--fail-on", "never"], 0),
 ])  # fmt: skip
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "junit", "github", "gitlab"])
-def test_validate_has_an_exit_code_for_errors_and_one_for_lesser_findings(orchestrator, text, options, code, form):
+def test_validate_has_an_exit_code_for_errors_and_one_for_lesser_findings(
+    orchestrator, text, options, code, form
+):
     orchestrator.spec(text)
     done = orchestrator("validate", *options, "--format", form)
     assert done.returncode == code, done.stderr
@@ -96,7 +98,9 @@ def test_config_is_the_effective_spec_with_values_not_put_in(orchestrator):
     assert done.returncode == 0, done.stderr
     assert "main:other" in done.stdout
     assert "${PORT:-8000}" in done.stdout
-    told = json.loads(orchestrator("--env", "production", "config", "--format", "json", "--provenance").stdout)
+    told = json.loads(
+        orchestrator("--env", "production", "config", "--format", "json", "--provenance").stdout
+    )
     assert told["spec"]["launch"]["app"] == "main:other"
     place = told["provenance"]["/launch/app"]
     assert place["file"] == "startup.production.yaml"

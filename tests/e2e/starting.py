@@ -56,7 +56,11 @@ class Engine:
         self.err = root / "stderr.txt"
         self.out = root / "stdout.txt"
         self.started = []
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ORCHESTRATOR_", "PYTEST_"))}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ORCHESTRATOR_", "PYTEST_"))
+        }
         self.environ = inherited | {
             "ORCHESTRATOR_STATE_DIR": str(self.state),
             "ORCHESTRATOR_IN_CONTAINER": "0",
@@ -115,7 +119,9 @@ class Engine:
     def until(self, check, within=20.0):
         def checked():
             found = check()
-            assert found or self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.stderr}"
+            assert found or self.process.poll() is None, (
+                f"ended with {self.process.returncode}:\n{self.stderr}"
+            )
             return found
 
         return eventually(checked, within, lambda: self.stderr)

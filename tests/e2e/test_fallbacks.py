@@ -37,7 +37,9 @@ def test_a_degraded_feature_is_known_to_the_app_as_it_is_imported_and_to_everybo
 
 def test_use_takes_another_directory_and_hands_it_to_the_server(engine, tmp_path):
     other = tmp_path / "other"
-    engine.spec(f"directories: [{{path: /proc/state, on_failure: {{use: {{path: {other}, export: APP_STATE}}}}}}]").start().serving()
+    engine.spec(
+        f"directories: [{{path: /proc/state, on_failure: {{use: {{path: {other}, export: APP_STATE}}}}}}]"
+    ).start().serving()
     assert engine.item("directory:/proc/state")["status"] == "healed"
     assert str(other) in engine.item("directory:/proc/state")["fallbacks"][0]["result"]
     assert other.is_dir()
@@ -50,7 +52,9 @@ def test_use_takes_another_address_for_a_wait(engine):
 
     with socket.create_server(("127.0.0.1", 0)) as there:
         good = f"127.0.0.1:{there.getsockname()[1]}"
-        engine.spec(f"wait_for: [{{name: db, tcp: '127.0.0.1:1', deadline: 300ms, on_failure: {{use: {{url: '{good}', export: APP_DB}}}}}}]")
+        engine.spec(
+            f"wait_for: [{{name: db, tcp: '127.0.0.1:1', deadline: 300ms, on_failure: {{use: {{url: '{good}', export: APP_DB}}}}}}]"
+        )
         engine.start().serving()
     assert engine.item("wait:db")["status"] == "healed"
     assert seen(engine)["environ"]["APP_DB"] == good
@@ -58,7 +62,9 @@ def test_use_takes_another_address_for_a_wait(engine):
 
 def test_use_takes_another_app(engine):
     engine.write("lesser.py", "from main import app\n")
-    engine.spec(launch="{app: missing:app, host: 127.0.0.1, port: PORT, on_failure: {use: {app: 'lesser:app', export: APP_IS}}}")
+    engine.spec(
+        launch="{app: missing:app, host: 127.0.0.1, port: PORT, on_failure: {use: {app: 'lesser:app', export: APP_IS}}}"
+    )
     engine.start().serving()
     assert engine.item("launch")["status"] == "healed"
     assert seen(engine)["environ"]["APP_IS"] == "lesser:app"
@@ -80,14 +86,20 @@ def test_use_takes_another_port(engine):
 
 
 def test_set_changes_a_variable_for_the_next_attempt_and_for_the_server(engine):
-    engine.write("tuned.py", "import os\nif os.environ.get('APP_MODE') != 'safe': raise RuntimeError('not safe')\n")
-    engine.spec("modules: [{module: tuned, on_failure: {set: {APP_MODE: safe}}}]").start(env={"APP_MODE": "fast"}).serving()
+    engine.write(
+        "tuned.py", "import os\nif os.environ.get('APP_MODE') != 'safe': raise RuntimeError('not safe')\n"
+    )
+    engine.spec("modules: [{module: tuned, on_failure: {set: {APP_MODE: safe}}}]").start(
+        env={"APP_MODE": "fast"}
+    ).serving()
     assert engine.item("module:tuned")["status"] == "healed"
     assert seen(engine)["environ"]["APP_MODE"] == "safe"
 
 
 def test_set_with_null_takes_a_variable_away(engine):
-    engine.spec("checks: [{name: clean, run: [sh, -c, 'test -z \"$APP_X\"'], on_failure: {set: {APP_X: null}}}]")
+    engine.spec(
+        "checks: [{name: clean, run: [sh, -c, 'test -z \"$APP_X\"'], on_failure: {set: {APP_X: null}}}]"
+    )
     engine.start(env={"APP_X": "1"}).serving()
     assert engine.item("check:clean")["status"] == "healed"
     assert "APP_X" not in seen(engine)["environ"]
@@ -104,7 +116,9 @@ def test_set_changes_the_values_in_the_spec_of_what_follows(engine):
 
 
 def test_a_remedy_that_helps_heals(engine):
-    engine.spec("files: [{path: settings.json, format: json, on_failure: {run: [sh, -c, 'echo {} > settings.json']}}]").start().serving()
+    engine.spec(
+        "files: [{path: settings.json, format: json, on_failure: {run: [sh, -c, 'echo {} > settings.json']}}]"
+    ).start().serving()
     assert engine.item("file:settings.json")["status"] == "healed"
     assert engine.item("file:settings.json")["attempts"] == 2
     assert engine.item("file:settings.json")["fallbacks"] == [{"action": "run", "result": "`sh` succeeded"}]
@@ -121,7 +135,9 @@ def test_a_remedy_that_succeeds_and_does_not_help_is_not_believed(engine):
 
 
 def test_a_remedy_that_fails_leads_to_the_next_action(engine):
-    engine.spec("files: [{path: settings.json, on_failure: [{run: ['false']}, {run: [touch, settings.json]}]}]").start().serving()
+    engine.spec(
+        "files: [{path: settings.json, on_failure: [{run: ['false']}, {run: [touch, settings.json]}]}]"
+    ).start().serving()
     assert engine.item("file:settings.json")["status"] == "healed"
     assert "ORC801" in engine.stderr
 
@@ -149,7 +165,9 @@ def test_a_list_of_remedies_that_do_not_help_comes_to_its_end(engine, text):
 
 
 def test_set_mends_a_variable(engine):
-    engine.spec("variables: {APP_N: {type: integer, on_failure: {set: {APP_N: '7'}}}}").start(env={"APP_N": "seven"}).serving()
+    engine.spec("variables: {APP_N: {type: integer, on_failure: {set: {APP_N: '7'}}}}").start(
+        env={"APP_N": "seven"}
+    ).serving()
     assert engine.item("variable:APP_N")["status"] == "healed"
     assert seen(engine)["environ"]["APP_N"] == "7"
 
@@ -175,7 +193,9 @@ def wheel(folder, name="tinything"):
     with zipfile.ZipFile(path, "w") as file:
         file.writestr(f"{name}.py", "VALUE = 1\n")
         file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         file.writestr(f"{info}/RECORD", "")
     return path
 
@@ -189,7 +209,9 @@ def own_python(engine, tmp_path):
     place = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
     inside = next((place / "lib").glob("python*")) / "site-packages"
-    (inside / "shared.pth").write_text("\n".join([*site.getsitepackages(), str(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))]))
+    (inside / "shared.pth").write_text(
+        "\n".join([*site.getsitepackages(), str(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))])
+    )
     return str(place / "bin" / "python")
 
 

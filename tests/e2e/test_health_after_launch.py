@@ -17,7 +17,9 @@ def test_restarts_are_counted_and_then_the_next_action_follows(engine):
     engine.write("broken-ready")
     engine.write("main.py", APP + "\nopen('starts', 'a').write('x')\n")
     began = time.monotonic()
-    done = engine.spec("health: {ready: /ready, deadline: 500ms, on_failure: [{restart: {times: 2}}, {stop: {exit_code: 12}}]}").run()
+    done = engine.spec(
+        "health: {ready: /ready, deadline: 500ms, on_failure: [{restart: {times: 2}}, {stop: {exit_code: 12}}]}"
+    ).run()
     assert done.returncode == 12
     assert (engine.root / "starts").read_text() == "xxx"
     assert time.monotonic() - began < 15
@@ -27,13 +29,17 @@ def test_restarts_are_counted_and_then_the_next_action_follows(engine):
 def test_a_restart_that_helps_heals(engine):
     engine.write("main.py", APP.replace("broken =", "broken = not os.path.exists('second') or") + "\nopen('starts', 'a').write('x')\n"
                  "if open('starts').read() == 'xx': open('second', 'w').close()\n")  # fmt: skip
-    engine.spec("health: {ready: /ready, deadline: 700ms, on_failure: {restart: {times: 3}}}").start().serving()
+    engine.spec(
+        "health: {ready: /ready, deadline: 700ms, on_failure: {restart: {times: 3}}}"
+    ).start().serving()
     assert engine.item("health:ready")["status"] == "healed"
     assert engine.stop() == 0
 
 
 def test_what_the_answer_must_look_like_is_verified_at_the_start(engine):
-    done = engine.spec("health: {ready: {path: /ready, expect: {json: {path: {starts_with: /other}}}}, deadline: 700ms}").run()
+    done = engine.spec(
+        "health: {ready: {path: /ready, expect: {json: {path: {starts_with: /other}}}}, deadline: 700ms}"
+    ).run()
     assert done.returncode == 5
     assert "path" in engine.item("health:ready")["summary"]
     engine.spec("health: {ready: {path: /ready, expect: {json: {path: /ready}}}}").start().serving()
@@ -58,7 +64,9 @@ def test_warn_keeps_a_server_that_is_not_ready(engine):
 def test_a_command_that_mends_is_followed_by_another_look_at_the_same_server(engine):
     engine.write("broken-ready")
     engine.write("main.py", APP + "\nopen('starts', 'a').write('x')\n")
-    engine.spec("health: {ready: /ready, deadline: 600ms, on_failure: {run: [rm, broken-ready]}}").start().serving()
+    engine.spec(
+        "health: {ready: /ready, deadline: 600ms, on_failure: {run: [rm, broken-ready]}}"
+    ).start().serving()
     assert engine.item("health:ready")["status"] == "healed"
     assert (engine.root / "starts").read_text() == "x"
 
@@ -74,13 +82,20 @@ def test_a_server_that_dies_while_it_is_asked_ends_with_5_at_once(engine):
 
 
 def test_an_app_whose_start_up_fails_ends_with_5_and_says_where_to_look(engine):
-    engine.write("main.py", "async def app(scope, receive, send):\n    if scope['type'] == 'lifespan':\n        raise RuntimeError('no ledger')\n")
+    engine.write(
+        "main.py",
+        "async def app(scope, receive, send):\n    if scope['type'] == 'lifespan':\n        raise RuntimeError('no ledger')\n",
+    )
     done = engine.spec(launch="{app: main:app, host: 127.0.0.1, port: PORT, options: {lifespan: 'on'}}").run()
     assert done.returncode == 5
     assert engine.item("launch")["status"] == "failed"
 
 
-@pytest.mark.parametrize("kind", ["command: [test, -e, beat]", "heartbeat: {file: beat, max_age: 60s}"], ids=["command", "heartbeat"])
+@pytest.mark.parametrize(
+    "kind",
+    ["command: [test, -e, beat]", "heartbeat: {file: beat, max_age: 60s}"],
+    ids=["command", "heartbeat"],
+)
 def test_a_service_without_http_is_asked_by_a_command_or_a_heartbeat(engine, kind):
     engine.write("work.py", "import time\ntime.sleep(0.3)\nopen('beat', 'w').close()\ntime.sleep(60)\n")
     engine.spec(f"health: {{ready: {{{kind}}}}}", launch="{command: [python, work.py]}").start().serving()
@@ -92,6 +107,8 @@ def test_a_service_without_http_is_asked_by_a_command_or_a_heartbeat(engine, kin
 
 def test_a_heartbeat_that_stops_is_seen_by_the_probe(engine):
     engine.write("work.py", "import time\nopen('beat', 'w').close()\ntime.sleep(60)\n")
-    engine.spec("health: {ready: {heartbeat: {file: beat, max_age: 30s}}}", launch="{command: [python, work.py]}").start().serving()
+    engine.spec(
+        "health: {ready: {heartbeat: {file: beat, max_age: 30s}}}", launch="{command: [python, work.py]}"
+    ).start().serving()
     os.utime(engine.root / "beat", (1, 1))
     assert engine.command("health").returncode == 1

@@ -30,7 +30,9 @@ def test_a_module_that_hangs_ends_or_crashes_is_an_outcome_and_not_the_end(engin
     assert engine.get("/")[1]["degraded"] == ["bad"]
 
 
-@pytest.mark.parametrize(("listed", "code"), [("modules: [bad]", 3), ("", 5)], ids=["listed", "the app alone"])
+@pytest.mark.parametrize(
+    ("listed", "code"), [("modules: [bad]", 3), ("", 5)], ids=["listed", "the app alone"]
+)
 def test_a_listed_module_ends_with_3_and_the_app_alone_with_5(engine, listed, code):
     engine.write("bad.py", "raise ValueError('no good')\n")
     engine.write("main.py", "import bad\n" + APP)
@@ -56,7 +58,9 @@ def test_a_listed_module_that_fails_until_a_wait_is_over_is_not_blamed(engine):
 
 def test_a_wait_that_needs_a_module_that_fails_is_blocked(engine):
     engine.write("bad.py", "raise ValueError('no good')\n")
-    done = engine.spec("modules: [bad]\nwait_for: [{name: flag, file: startup.yaml, needs: ['module:bad']}]").run()
+    done = engine.spec(
+        "modules: [bad]\nwait_for: [{name: flag, file: startup.yaml, needs: ['module:bad']}]"
+    ).run()
     assert done.returncode == 3
     assert engine.statuses()["wait:flag"] == "blocked"
 

@@ -60,7 +60,9 @@ def test_a_step_that_cleans_up_has_its_grace(engine):
     engine.write("step.py", "import signal, time, sys\n"
                  "def end(*_):\n    time.sleep(0.3); open('cleaned', 'w').close(); sys.exit(0)\n"
                  "signal.signal(signal.SIGTERM, end)\nopen('running', 'w').close()\ntime.sleep(60)\n")  # fmt: skip
-    engine.spec("steps: [{name: long, run: [python, step.py]}]").start().until((engine.root / "running").exists)
+    engine.spec("steps: [{name: long, run: [python, step.py]}]").start().until(
+        (engine.root / "running").exists
+    )
     assert engine.stop() == 143
     assert (engine.root / "cleaned").exists()
 

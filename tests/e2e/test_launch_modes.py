@@ -15,7 +15,10 @@ def answered(engine, path="/x"):
 
 
 def test_in_mode_exec_the_server_has_the_engines_process_and_nothing_is_left_over(engine):
-    engine.spec("modules: [json]\nhealth: {ready: /ready}", launch="{app: main:app, host: 127.0.0.1, port: PORT, mode: exec}").start()
+    engine.spec(
+        "modules: [json]\nhealth: {ready: /ready}",
+        launch="{app: main:app, host: 127.0.0.1, port: PORT, mode: exec}",
+    ).start()
     assert answered(engine)["pid"] == engine.process.pid
     assert family(engine.process.pid) == []
     assert b"supervisor" not in cmdline(engine.process.pid)
@@ -33,7 +36,10 @@ def test_in_mode_exec_an_app_that_does_not_import_is_told_before(engine):
 
 
 def test_a_command_serves_on_its_own_socket_and_its_port_is_tried_before(engine):
-    engine.spec("health: {ready: /startup.yaml}", launch="{command: [python, -m, http.server, 'PORT', --bind, 127.0.0.1], port: PORT, host: 127.0.0.1}")
+    engine.spec(
+        "health: {ready: /startup.yaml}",
+        launch="{command: [python, -m, http.server, 'PORT', --bind, 127.0.0.1], port: PORT, host: 127.0.0.1}",
+    )
     engine.start().serving()
     assert "left to the server to bind" in engine.item("port")["summary"]
     assert engine.item("launch")["summary"] == "`python` runs"
@@ -74,9 +80,14 @@ def zombies(parent):
 
 def test_process_1_collects_orphans_while_the_start_still_waits(engine, process_1):
     engine.write("orphan.sh", "(sleep 0.2; exit 0) & exit 1\n")
-    engine.spec("wait_for: [{name: orphan, command: [sh, orphan.sh], deadline: 90s, retry: {initial: 80s, max: 80s, jitter: none}}]", launch="")
+    engine.spec(
+        "wait_for: [{name: orphan, command: [sh, orphan.sh], deadline: 90s, retry: {initial: 80s, max: 80s, jitter: none}}]",
+        launch="",
+    )
     engine.start(prefix=process_1)
-    inside = eventually(lambda: [pid for pid in family(engine.process.pid) if b"orchestrator" in cmdline(pid)])[0]
+    inside = eventually(
+        lambda: [pid for pid in family(engine.process.pid) if b"orchestrator" in cmdline(pid)]
+    )[0]
     eventually(lambda: zombies(inside))
     eventually(lambda: not zombies(inside), 5)
     os.kill(inside, signal.SIGTERM)
@@ -100,7 +111,9 @@ def test_a_server_that_only_this_container_can_reach_is_warned_about(engine):
 
 def test_without_a_state_directory_it_starts_and_warns(engine):
     engine.state.parent.joinpath("file").write_text("")
-    engine.spec("health: {ready: /ready}").start(env={"ORCHESTRATOR_STATE_DIR": str(engine.state.parent / "file" / "below")})
+    engine.spec("health: {ready: /ready}").start(
+        env={"ORCHESTRATOR_STATE_DIR": str(engine.state.parent / "file" / "below")}
+    )
     engine.serving()
     assert "ORC707" in engine.stderr
     connection = http.client.HTTPConnection("127.0.0.1", engine.port)

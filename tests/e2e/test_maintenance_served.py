@@ -30,7 +30,9 @@ class Client:
 
 
 def test_maintenance_answers_and_hands_over_without_losing_a_connection(engine):
-    engine.spec("files: [{path: flag, on_failure: {serve: maintenance}}]\nhealth: {live: /live, ready: /ready}").start()
+    engine.spec(
+        "files: [{path: flag, on_failure: {serve: maintenance}}]\nhealth: {live: /live, ready: /ready}"
+    ).start()
     engine.until(lambda: engine.tries("/x"))
     assert engine.get("/x")[0] == 503
     assert engine.get("/live")[0] == 200
@@ -52,8 +54,12 @@ def test_maintenance_answers_and_hands_over_without_losing_a_connection(engine):
 
 
 def test_a_failed_check_is_told_once_while_maintenance_goes_on(engine):
-    engine.spec("checks: [{name: slow, run: [sh, -c, 'echo x >> tries; exit 1'], on_failure: {serve: maintenance}}]").start()
-    engine.until(lambda: (engine.root / "tries").exists() and (engine.root / "tries").read_text().count("x") >= 3)
+    engine.spec(
+        "checks: [{name: slow, run: [sh, -c, 'echo x >> tries; exit 1'], on_failure: {serve: maintenance}}]"
+    ).start()
+    engine.until(
+        lambda: (engine.root / "tries").exists() and (engine.root / "tries").read_text().count("x") >= 3
+    )
     assert engine.stderr.count("failed    check:slow") == 1
     assert engine.stderr.count("serve: ") == 1
     assert len(engine.item("check:slow")["fallbacks"]) == 1
@@ -61,14 +67,19 @@ def test_a_failed_check_is_told_once_while_maintenance_goes_on(engine):
 
 def test_when_its_time_is_over_the_next_action_follows(engine):
     began = time.monotonic()
-    done = engine.spec("files: [{path: flag, on_failure: [{serve: maintenance, for: 1s}, {stop: {exit_code: 9}}]}]").run()
+    done = engine.spec(
+        "files: [{path: flag, on_failure: [{serve: maintenance, for: 1s}, {stop: {exit_code: 9}}]}]"
+    ).run()
     assert done.returncode == 9
     assert 0.9 < time.monotonic() - began < 5
 
 
 def test_time_that_is_over_ends_a_wait_that_would_go_on(engine):
     began = time.monotonic()
-    done = engine.spec("wait_for: [{name: db, tcp: '127.0.0.1:1', deadline: 1s, on_failure: [{serve: maintenance, for: 2s}, warn]}]", launch="").run()
+    done = engine.spec(
+        "wait_for: [{name: db, tcp: '127.0.0.1:1', deadline: 1s, on_failure: [{serve: maintenance, for: 2s}, warn]}]",
+        launch="",
+    ).run()
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - began < 8
     assert engine.item("wait:db")["status"] == "warned"
@@ -125,7 +136,9 @@ def test_another_app_that_does_not_come_up_gives_way_to_maintenance(engine):
 
 def test_an_app_that_does_not_import_is_maintained_until_it_does(engine):
     engine.write("main.py", "raise RuntimeError('half of a deployment')\n")
-    engine.spec(launch="{app: main:app, host: 127.0.0.1, port: PORT, on_failure: {serve: maintenance}}").start()
+    engine.spec(
+        launch="{app: main:app, host: 127.0.0.1, port: PORT, on_failure: {serve: maintenance}}"
+    ).start()
     engine.until(lambda: engine.tries("/"))
     assert engine.get("/")[0] == 503
     from starting import APP
@@ -160,10 +173,17 @@ def test_maintenance_that_was_killed_is_begun_again(engine):
 
     from starting import cmdline, family
 
-    engine.spec("files: [{path: flag, on_failure: {serve: maintenance}}]", launch=f"{{app: main:app, host: 127.0.0.1, port: {free_port()}}}")
+    engine.spec(
+        "files: [{path: flag, on_failure: {serve: maintenance}}]",
+        launch=f"{{app: main:app, host: 127.0.0.1, port: {free_port()}}}",
+    )
     engine.spec("files: [{path: flag, on_failure: {serve: maintenance}}]").start()
     engine.until(lambda: engine.tries("/"))
     served = [pid for pid in family(engine.process.pid) if b"maintenance" in cmdline(pid)]
     os.kill(served[0], signal.SIGKILL)
-    engine.until(lambda: [pid for pid in family(engine.process.pid) if b"maintenance" in cmdline(pid) and pid != served[0]])
+    engine.until(
+        lambda: [
+            pid for pid in family(engine.process.pid) if b"maintenance" in cmdline(pid) and pid != served[0]
+        ]
+    )
     engine.until(lambda: engine.tries("/"))

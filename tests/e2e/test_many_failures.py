@@ -37,7 +37,9 @@ def test_one_start_tells_everything_that_is_wrong(engine):
 
 
 def test_the_remedies_are_in_the_last_screen(engine):
-    done = engine.spec("packages: [no-such-thing]\nvariables: {TOKEN: {required: true, why: the bank asks for it}}").run()
+    done = engine.spec(
+        "packages: [no-such-thing]\nvariables: {TOKEN: {required: true, why: the bank asks for it}}"
+    ).run()
     last = done.stderr.split("did not start")[1]
     assert "pip install" in last
     assert "TOKEN=" in last
@@ -70,7 +72,9 @@ def test_a_requirement_can_need_a_step_and_comes_after_it(engine):
 
 def test_a_module_can_need_a_wait(engine):
     engine.write("late.py", "assert __import__('os').path.exists('flag')\n")
-    engine.spec("modules: [{module: late, needs: [flag]}]\nwait_for: [{name: flag, file: flag, deadline: 20s}]").start().says("wait:flag")
+    engine.spec(
+        "modules: [{module: late, needs: [flag]}]\nwait_for: [{name: flag, file: flag, deadline: 20s}]"
+    ).start().says("wait:flag")
     engine.write("flag")
     engine.serving()
     assert engine.item("module:late")["attempts"] == 1
@@ -111,6 +115,8 @@ def test_an_item_whose_condition_does_not_hold_is_skipped_and_says_why(engine):
 
 
 def test_a_condition_that_cannot_be_told_fails_the_item(engine):
-    done = engine.spec("files: [{path: nothing, when: {variable: DEBUG, is: true}}]", launch="").run(env={"DEBUG": "maybe"})
+    done = engine.spec("files: [{path: nothing, when: {variable: DEBUG, is: true}}]", launch="").run(
+        env={"DEBUG": "maybe"}
+    )
     assert done.returncode == 3
     assert "neither true nor false" in engine.item("file:nothing")["summary"]

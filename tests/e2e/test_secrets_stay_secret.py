@@ -32,7 +32,14 @@ def everything(engine):
         for name in names:
             with open(os.path.join(folder, name), errors="replace") as file:
                 texts[name] = file.read()
-    for command in (["status"], ["status", "--format", "json"], ["report"], ["report", "--format", "json"], ["report", "--format", "junit"], ["health"]):
+    for command in (
+        ["status"],
+        ["status", "--format", "json"],
+        ["report"],
+        ["report", "--format", "json"],
+        ["report", "--format", "junit"],
+        ["health"],
+    ):
         done = engine.command(*command)
         texts[" ".join(command)] = done.stdout + done.stderr
     for name in filter(str.isdigit, os.listdir("/proc")):
@@ -80,6 +87,8 @@ def test_the_value_of_a_secret_is_not_in_a_failed_start(engine):
 
 
 def test_a_secret_that_does_not_fit_its_field_is_not_shown(engine):
-    engine.spec("variables: {TOKEN: {secret: true}}", launch="{app: main:app, port: '${TOKEN}'}").start(env={"TOKEN": SECRET})
+    engine.spec("variables: {TOKEN: {secret: true}}", launch="{app: main:app, port: '${TOKEN}'}").start(
+        env={"TOKEN": SECRET}
+    )
     assert engine.wait() == 78
     assert SECRET not in engine.stderr

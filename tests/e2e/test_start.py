@@ -8,7 +8,9 @@ from starting import APP, alive, eventually, family
 
 
 def test_a_start_in_which_all_is_well_serves_and_a_request_to_stop_ends_it_with_zero(engine):
-    engine.spec("packages: [uvicorn]\ndirectories: [logs]\nmodules: [json]\nhealth: {live: /live, ready: /ready}")
+    engine.spec(
+        "packages: [uvicorn]\ndirectories: [logs]\nmodules: [json]\nhealth: {live: /live, ready: /ready}"
+    )
     engine.start().serving()
     assert engine.get("/x")[0] == 200
     assert (engine.root / "logs").is_dir()
@@ -28,7 +30,12 @@ def test_the_state_directory_tells_state_probe_and_events(engine):
     engine.spec("health: {ready: /ready}").start().serving()
     assert stat.S_IMODE(os.stat(engine.state).st_mode) == 0o700
     state = json.loads((engine.state / "state.json").read_text())
-    assert (state["service"], state["status"], state["pid"], state["degraded"]) == ("shop", "ready", engine.process.pid, [])
+    assert (state["service"], state["status"], state["pid"], state["degraded"]) == (
+        "shop",
+        "ready",
+        engine.process.pid,
+        [],
+    )
     probe = (engine.state / "probe").read_text()
     assert f"endpoint ready http 127.0.0.1 {engine.port} GET /ready 200-299 2" in probe
     names = [each["event"] for each in engine.events()]
@@ -55,13 +62,17 @@ def test_status_report_and_health_answer_beside_a_running_engine(engine):
 
 
 def test_every_line_of_the_json_log_is_an_object(engine):
-    engine.spec("steps: [{name: hello, run: [echo, hello]}]\nhealth: {ready: /ready}\ndirectories: [{path: /proc/nope, on_failure: warn}]")
+    engine.spec(
+        "steps: [{name: hello, run: [echo, hello]}]\nhealth: {ready: /ready}\ndirectories: [{path: /proc/nope, on_failure: warn}]"
+    )
     engine.start("--log-format", "json").serving()
     assert engine.stop() == 0
     lines = [json.loads(line) for line in engine.stderr.splitlines() if not line.startswith("INFO:")]
     for line in lines:
         assert {"time", "level", "event", "message"} <= line.keys(), line
-    assert {"started", "item", "output", "fallback", "finished", "supervision"} <= {each["event"] for each in lines}
+    assert {"started", "item", "output", "fallback", "finished", "supervision"} <= {
+        each["event"] for each in lines
+    }
 
 
 def test_what_uvicorn_prints_is_its_own(engine):
@@ -88,7 +99,11 @@ FAILED = {
 @pytest.mark.parametrize("case", FAILED)
 def test_exit_codes_say_what_kind_of_failure_it_was(engine, case):
     text, code = FAILED[case]
-    launch = "{app: nothing:app, host: 127.0.0.1, port: PORT}" if case == "an app that is missing" else "{app: main:app, host: 127.0.0.1, port: PORT}"
+    launch = (
+        "{app: nothing:app, host: 127.0.0.1, port: PORT}"
+        if case == "an app that is missing"
+        else "{app: main:app, host: 127.0.0.1, port: PORT}"
+    )
     done = engine.spec(text, launch=launch).run()
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -98,14 +113,18 @@ def test_exit_codes_say_what_kind_of_failure_it_was(engine, case):
 
 
 def test_the_servers_own_code_and_its_signal_are_passed_on(engine):
-    engine.write("main.py", APP + """
+    engine.write(
+        "main.py",
+        APP
+        + """
 import threading, time
 def end():
     while not os.path.exists("now"):
         time.sleep(0.02)
     os._exit(9)
 threading.Thread(target=end, daemon=True).start()
-""")
+""",
+    )
     engine.spec().start().serving()
     engine.write("now")
     assert engine.wait() == 9
