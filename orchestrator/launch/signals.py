@@ -71,7 +71,10 @@ class Notes:
         """What has arrived since the last time. Never waits."""
         while _drained(self._reader):
             pass
-        taken, self._noted[:] = self._noted[:], []
+        taken = []
+        while self._noted:
+            # One by one: a signal that arrives between a copy and a clearing would be lost.
+            taken.append(self._noted.pop(0))
         return taken
 
     def hand_over(self) -> tuple[list[int], int]:

@@ -80,6 +80,7 @@ def with_bytes(health):
     for each in ("live", "ready"):
         if each in health:
             health[each]["request"] = health[each]["request"].encode()
+            health[each]["asked"] = health[each].get("asked", "").encode("latin-1")
     return health
 
 

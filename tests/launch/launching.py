@@ -58,6 +58,7 @@ class Launched:
 
     def __init__(self, directory, plan, prefix=()):
         self.directory = directory
+        self.prefix = prefix
         path = directory / "plan.json"
         path.write_text(
             json.dumps({"service": "test", "host": "127.0.0.1", "port": 0, "cwd": str(directory), **plan})
@@ -71,6 +72,13 @@ class Launched:
             cwd=directory,
             stdin=subprocess.DEVNULL,
         )
+
+    @property
+    def main(self):
+        """The engine, and later the supervisor: behind a prefix, the first below it."""
+        if not self.prefix:
+            return self.process.pid
+        return eventually(lambda: family(self.process.pid), what="the process behind the prefix")[0]
 
     def events(self):
         text = (self.directory / "out").read_text()
@@ -114,14 +122,14 @@ class Launched:
     def supervised(self):
         """Waits until the supervisor has taken over."""
         self.event("becoming")
-        path = f"/proc/{self.process.pid}/cmdline"
-        eventually(lambda: b"supervisor.py" in content(path), what="the exec")
+        main = self.main
+        eventually(lambda: b"supervisor.py" in content(f"/proc/{main}/cmdline"), what="the exec")
         # The exec leaves no signal handlers: the take-over is complete when they are there again.
-        eventually(lambda: caught(self.process.pid, signal.SIGTERM), what="the take-over")
+        eventually(lambda: caught(main, signal.SIGTERM), what="the take-over")
         return self
 
     def signal(self, number):
-        self.process.send_signal(number)
+        os.kill(self.main, number)
 
     def wait(self, within=20.0):
         return self.process.wait(within)
