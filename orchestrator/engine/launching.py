@@ -245,6 +245,7 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     plan.umask = launch.umask if launch.umask is not None else -1
     if launch.command is None:
         plan.workers = workers.of_launch(start)[0]
+        plan.preload = launch.preload
     if launch.cwd:
         plan.cwd = start.context().path(launch.cwd)
     shutdown = launch.shutdown
@@ -278,8 +279,6 @@ def instead(spec: Spec, command: Sequence[str]) -> Spec:
 
 
 def _watch(plan: LaunchPlan, start: Start) -> dict[str, Any]:
-    from orchestrator.launch.plan import endpoint
-
     health = start.spec.health
     if health is None:
         return {}
@@ -290,15 +289,31 @@ def _watch(plan: LaunchPlan, start: Start) -> dict[str, Any]:
         "successes": watch.successes if watch else 1,
         "deadline": health_deadline(start),
     }
-    for name in ("live", "ready"):
-        one: Endpoint | None = getattr(health, name)
-        if one is not None and one.path is not None:
-            host, port = _host(plan), one.port or plan.port
-            result[name] = endpoint(
-                host=host, port=port, unix=plan.unix if one.port is None else "", request=_request(one, host, port),
-                timeout=one.timeout or TIMEOUT, statuses=_statuses(one), tls="unverified" if one.scheme == "https" else "",
-            )  # fmt: skip
+    for name, one in health.named():
+        place = result if name in ("live", "ready") else result.setdefault("more", {})
+        place[name] = _watched(plan, start, one)
     return result
+
+
+def _watched(plan: LaunchPlan, start: Start, one: Endpoint) -> dict[str, Any]:
+    """An endpoint as the supervisor asks it; more than a status is judged by what the engine judges by."""
+    import pickle
+
+    from orchestrator.launch import plan as plans
+
+    timeout = one.timeout or TIMEOUT
+    if one.command is not None:
+        return plans.command_endpoint(list(one.command), timeout=timeout)
+    if one.heartbeat is not None:
+        file = start.context().path(one.heartbeat.file)
+        return plans.heartbeat_endpoint(file, one.heartbeat.max_age, timeout=timeout)
+    host, port = _host(plan), one.port or plan.port
+    more = one.expect is not None and one.expect.model_fields_set - {"status"}
+    return plans.endpoint(
+        host=host, port=port, unix=plan.unix if one.port is None else "", request=_request(one, host, port),
+        timeout=timeout, statuses=_statuses(one), tls="unverified" if one.scheme == "https" else "",
+        asked=pickle.dumps(_asked(one, plan)) if more else b"",
+    )  # fmt: skip
 
 
 def _host(plan: LaunchPlan) -> str:
@@ -432,14 +447,17 @@ def _health_item(one: Endpoint, plan: LaunchPlan, deadline: float) -> Synthetic:
             file=one.heartbeat.file,
             max_age=one.heartbeat.max_age,
         )
+    return HealthItem("health", timeout=timeout, deadline=deadline, asked=_asked(one, plan))
+
+
+def _asked(one: Endpoint, plan: LaunchPlan) -> Any:
     from orchestrator.health import verify
 
-    asked = verify.Endpoint(
+    return verify.Endpoint(
         path=one.path or "/", port=one.port or plan.port, host=plan.host, scheme=one.scheme, method=one.method,
         headers=one.headers or {}, host_header=one.host_header or "", expect=one.expect,
         unix=plan.unix if plan.unix and one.port is None else "",
     )  # fmt: skip
-    return HealthItem("health", timeout=timeout, deadline=deadline, asked=asked)
 
 
 def probe_endpoints(start: Start, plan: LaunchPlan) -> tuple[Any, ...]:
