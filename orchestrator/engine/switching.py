@@ -13,6 +13,7 @@ from orchestrator.engine.outcome import Outcome, Status, failed
 from orchestrator.engine.work import QUICK, Work
 
 if TYPE_CHECKING:
+    from orchestrator.document.node import Node
     from orchestrator.engine.context import Context, User
     from orchestrator.engine.run import Start
     from orchestrator.engine.users import Identity
@@ -20,8 +21,18 @@ if TYPE_CHECKING:
 
 
 def needs_variables(start: Start) -> bool:
-    """Whether `user` is written with variables, so that their values come first."""
-    return not _known(start.spec.user)
+    """Whether `user` is written with variables, so that their values come first.
+
+    As it is written: before the contracts are applied, a variable's default stands where its value will.
+    """
+    written = start.loaded.tree.get("user") if start.loaded.tree is not None else None
+    return written is not None and _interpolated(written)
+
+
+def _interpolated(node: Node) -> bool:
+    if isinstance(node.value, dict):
+        return any(_interpolated(each) for each in node.value.values())
+    return isinstance(node.value, str) and "${" in node.value
 
 
 def identify(start: Start) -> bool:
@@ -29,7 +40,7 @@ def identify(start: Start) -> bool:
 
     As early as can be: conditions run commands, those of variables, too.
     """
-    if needs_variables(start):
+    if not _known(start.spec.user):
         said = "who it is cannot be told: a variable that it is written with is not well"
         _refuse(
             start,

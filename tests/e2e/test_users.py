@@ -273,6 +273,14 @@ def test_puid_and_pgid_move_the_user_its_group_and_its_home(service):
     assert os.stat(service.accounts.etc / "passwd").st_ino == before
 
 
+def test_a_puid_that_is_given_comes_before_the_default_of_its_contract(service):
+    more = "variables:\n  PUID: {type: integer, default: 900}\n  PGID: {type: integer, default: 900}\n"
+    wanted = '{name: app, uid: "${PUID}", gid: "${PGID}"}'
+    done = to_its_end(asks(service, wanted, more), env={"PUID": "1100", "PGID": "1200"})
+    assert who(done)[:2] == [[1100] * 3, [1200] * 3]
+    assert who(to_its_end(service))[:2] == [[900] * 3, [900] * 3]
+
+
 def test_without_puid_nothing_is_moved(service):
     before = service.accounts.read("passwd")
     assert who(to_its_end(asks(service, PUID)))[0] == [900] * 3
