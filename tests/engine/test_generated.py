@@ -10,7 +10,7 @@ import pytest
 from orchestrator.engine import generated
 from orchestrator.engine.context import Context
 from orchestrator.engine.generated import generate, why_not_kept
-from orchestrator.requirements.variables import Generate
+from orchestrator.requirements._parts import Generate
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -148,11 +148,13 @@ def in_reading():
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            if os.geteuid() == 0:
-                os.setresgid(54321, 54321, 54321)
-                os.setresuid(54321, 54321, 54321)
-            os.write(writing, (made(project)[0] or "").encode())
-            os._exit(0)
+            try:
+                if os.geteuid() == 0:
+                    os.setresgid(54321, 54321, 54321)
+                    os.setresuid(54321, 54321, 54321)
+                os.write(writing, (made(project)[0] or "").encode())
+            finally:
+                os._exit(0)
         os.close(writing)
         with open(reading) as file:
             text = file.read()
