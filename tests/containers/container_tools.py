@@ -55,6 +55,10 @@ class Container:
     def run(self, *words, check=True):
         return docker("exec", self.name, *words, check=check)
 
+    def port(self, inside):
+        """The port of this machine behind which that of the container is."""
+        return int(self.inspect()["NetworkSettings"]["Ports"][f"{inside}/tcp"][0]["HostPort"])
+
     def until_health_is(self, wanted, seconds=90):
         deadline = time.monotonic() + seconds
         while (state := self.inspect()["State"])["Health"]["Status"] != wanted:
@@ -81,24 +85,51 @@ class Container:
             raise AssertionError(f"still running after {seconds} s:\n{self.logs()}") from None
 
 
-class Stack:
-    """The services of docker-compose.yml under a project name and on ports of this test's own."""
+class Project:
+    """A Compose file under a project name of this test's own."""
 
-    def __init__(self, image):
-        self.project = f"orchestrator-test-{RUN}-{uuid.uuid4().hex[:8]}"
-        self.api_port, self.digest_port = free_port(), free_port()
-        self.environment = {
-            "BOOKMARKS_IMAGE": image,
-            "PORT": str(self.api_port),
-            "DIGEST_PORT": str(self.digest_port),
-            "ORCHESTRATOR_ENV": "production",
-        }
+    def __init__(self, file, **environment):
+        self.name = f"orchestrator-test-{RUN}-{uuid.uuid4().hex[:8]}"
+        self.file = file
+        self.environment = environment
 
     def compose(self, *words, check=True, timeout=180):
-        return docker("compose", "-p", self.project, *words, check=check, timeout=timeout, **self.environment)
+        whole = ("compose", "-f", self.file, "-p", self.name, *words)
+        return docker(*whole, check=check, timeout=timeout, **self.environment)
+
+    def containers(self, service):
+        return [Container(each) for each in self.compose("ps", "--all", "--quiet", service).stdout.split()]
 
     def container(self, service):
-        return Container(self.compose("ps", "--all", "--quiet", service).stdout.strip())
+        (only,) = self.containers(service)
+        return only
+
+    def logs(self):
+        return self.compose("logs", "--no-color").stdout
+
+
+@contextmanager
+def running(project, *words):
+    try:
+        up = project.compose("up", "--no-build", "--detach", *words, check=False)
+        assert up.returncode == 0, up.stderr + project.logs()
+        yield project
+    finally:
+        project.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
+
+
+class Stack(Project):
+    """The services of docker-compose.yml on ports of this test's own."""
+
+    def __init__(self, image):
+        self.api_port, self.digest_port = free_port(), free_port()
+        super().__init__(
+            "docker-compose.yml",
+            BOOKMARKS_IMAGE=image,
+            PORT=str(self.api_port),
+            DIGEST_PORT=str(self.digest_port),
+            ORCHESTRATOR_ENV="production",
+        )
 
     def ask_api(self, path, body=None):
         return ask(self.api_port, path, body)
@@ -106,16 +137,6 @@ class Stack:
     def ask_digest(self, path):
         return ask(self.digest_port, path)
 
-    def logs(self):
-        return self.compose("logs", "--no-color").stdout
 
-
-@contextmanager
 def running_stack(image, *words):
-    stack = Stack(image)
-    try:
-        up = stack.compose("up", "--no-build", "--detach", *words, check=False)
-        assert up.returncode == 0, up.stderr + stack.logs()
-        yield stack
-    finally:
-        stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "5")
+    return running(Stack(image), *words)
