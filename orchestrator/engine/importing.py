@@ -38,6 +38,8 @@ class Importing:
         self._failed_round = False
         self._held: dict[str, dict[str, Any]] = {}
         self._rounds = 0
+        self._began_last = False
+        """Whether nothing was left, when the round began, that might mend an import."""
 
     # What the loop asks
 
@@ -137,6 +139,7 @@ class Importing:
         start = self.start
         self._rounds += 1
         self._failed_round = self._round_done = False
+        self._began_last = self._others_settled()
         self._held.clear()
         plan = launching.plan_of(start, self.imported_modules())
         self.environ = plan.environ
@@ -235,7 +238,7 @@ class Importing:
         if work is None or work.settled:
             return
         work.attempts += 1
-        if work.phase == LAUNCH or (event["reason"] not in FINAL and not self._others_settled()):
+        if work.phase == LAUNCH or (event["reason"] not in FINAL and not self._began_last):
             self._held[work.id] = event
         else:
             self._conclude(work, event)
@@ -250,7 +253,7 @@ class Importing:
         modules_let_go = any(
             work.status in (Status.DEGRADED, Status.WARNED) and work.attempts for work in self._modules()
         )
-        final = event["reason"] in FINAL or self._others_settled()
+        final = event["reason"] in FINAL or self._began_last
         if modules_let_go and not modules_failed and self._rounds == 1:
             del self._held[launch.id]  # the next round, without that module, tells
         elif final and len(self._held) == 1:

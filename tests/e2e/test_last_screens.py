@@ -22,7 +22,7 @@ steps: [{name: migrate, run: ['true']}]
     "nothing-answers": ("wait_for: [{name: db, tcp: '127.0.0.1:1', deadline: 300ms, why: the orders live there}]", {}),
     "step-that-fails": ("steps: [{name: migrate, run: [sh, -c, 'echo connecting; echo no such table >&2; exit 3']}, {name: seed, run: ['true']}]", {}),
     "app-that-raises": ("", {}),
-    "degraded-and-failed": ("modules: [{module: assistant, on_failure: {degrade: chat}}]\nchecks: [{name: ledger, run: [sh, -c, 'echo out of balance; exit 1']}]", {}),
+    "degraded-and-failed": ("modules: [{module: assistant, on_failure: {degrade: chat}}]\nchecks: [{name: ledger, needs: ['module:assistant'], run: [sh, -c, 'echo out of balance; exit 1']}]", {}),
     "invalid-spec": ("packagess: [uvicorn]\nlaunchh: main:app", {}),
     "missing-variable": ("directories: [{path: '${DATA}/a'}, {path: '${DATA}/b'}]", {}),
 }  # fmt: skip

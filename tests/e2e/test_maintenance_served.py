@@ -61,7 +61,7 @@ def test_a_failed_check_is_told_once_while_maintenance_goes_on(engine):
         lambda: (engine.root / "tries").exists() and (engine.root / "tries").read_text().count("x") >= 3
     )
     assert engine.stderr.count("failed    check:slow") == 1
-    assert engine.stderr.count("serve: ") == 1
+    assert engine.stderr.count("fallback  check:slow") == 1
     assert len(engine.item("check:slow")["fallbacks"]) == 1
 
 

@@ -81,7 +81,7 @@ def test_a_module_can_need_a_wait(engine):
 
 
 def test_a_missing_variable_is_told_with_all_its_places(engine):
-    done = engine.spec("directories: ['${DATA}/a', '${DATA}/b']\nfiles: ['${OTHER}']").run()
+    done = engine.spec("directories: [{path: '${DATA}/a'}, {path: '${DATA}/b'}]\nfiles: [{path: '${OTHER}'}]").run()
     assert done.returncode == 78
     assert done.stderr.count("error[ORC217]") == 2
     assert "startup.yaml:3:" in done.stderr
@@ -98,7 +98,7 @@ def test_places_in_items_that_are_skipped_need_no_variable(engine):
 def test_a_value_of_the_wrong_type_is_told_with_its_place(engine):
     done = engine.spec("", launch="{app: main:app, port: '${NUMBER}'}").run(env={"NUMBER": "eighty"})
     assert done.returncode == 78
-    assert "startup.yaml:4:32: error[ORC218]" in done.stderr
+    assert "startup.yaml:4:31: error[ORC218]" in done.stderr
     assert "Traceback" not in done.stderr
 
 
