@@ -1,0 +1,88 @@
+"""The quick form of what `benchmarks/soak.py` does for long: nothing is left, however often it goes wrong."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+from launching import eventually, family
+
+UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+
+
+def namespaces():
+    try:
+        return subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+ORPHANS = """
+import os
+from fastapi import FastAPI
+app = FastAPI()
+
+@app.get("/")
+def root():
+    script = "i=0; while [ $i -lt 50 ]; do (exec true) & i=$((i+1)); done"
+    for _ in range(20):
+        os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", script], os.environ), 0)
+    return {"pid": os.getpid()}
+
+@app.get("/zombies")
+def zombies():
+    found = 0
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                found += ") Z " in file.read()
+        except OSError:
+            pass
+    return {"zombies": found}
+"""
+
+
+@pytest.mark.skipif(not namespaces(), reason="PID namespaces need root and `unshare`")
+def test_a_thousand_orphans_are_reaped(launch):
+    service = launch(ORPHANS, prefix=UNSHARE).supervised()
+    service.get("/", timeout=60)
+    eventually(lambda: service.json("/zombies")["zombies"] == 0, 10)
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
+
+
+def descriptors(pid):
+    return sorted(
+        os.readlink(f"/proc/{pid}/fd/{name}").split(":")[0] for name in os.listdir(f"/proc/{pid}/fd")
+    )
+
+
+def test_restarts_leave_neither_descriptors_nor_processes(launch):
+    # `within` is short: whoever served for that long begins with the shortest back-off again.
+    service = launch(
+        command=["sleep", "600"], restart={"policy": "always", "attempts": None, "within": 0.01}
+    ).supervised()
+    before = descriptors(service.main)
+    for count in range(1, 13):
+        (victim,) = eventually(lambda: family(service.main))
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda count=count: service.errors().count("ready again") == count, 15)
+    assert eventually(lambda: descriptors(service.main) == before, 5)
+    assert len(family(service.main)) == 1
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
+
+
+def test_replaced_workers_leave_neither_descriptors_nor_processes(launch):
+    service = launch(workers=2).supervised()
+    parent = service.event("started")["pid"]
+    before = descriptors(parent)
+    for _ in range(5):
+        victim = max(family(parent))
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda victim=victim: len(found := family(parent)) == 2 and victim not in found, 20)
+    service.signal(signal.SIGHUP)
+    eventually(lambda: "every worker is renewed" in service.errors(), 20)
+    assert eventually(lambda: descriptors(parent) == before, 5)
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
