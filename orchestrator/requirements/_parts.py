@@ -14,6 +14,8 @@ from orchestrator.spec.types import PathText, Scalar
 class Choice(Model):
     """One of several defaults: the first whose condition holds; without a condition it is the last resort."""
 
+    judged_when_taken = frozenset({"value"})
+
     value: Scalar = described(..., "The value.")
     when: AnyCondition | None = described(None, "When it is taken.")
 

@@ -78,6 +78,7 @@ class Variable(Requirement):
 
     kind = "variable"
     noun = "variable"
+    judged_when_taken = frozenset({"default"})
     fixed = frozenset({
         "id", "name", "needs", "type", "required", "allowed", "pattern", "min", "max", "min_length", "forbidden", "schemes", "separator",
         "secret", "from_file", "generate", "conflicts", "requires", "renamed_to", "removed", "unset",

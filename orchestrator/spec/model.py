@@ -48,6 +48,8 @@ class Model(BaseModel):
 
     shorthand: ClassVar[str | None] = None
     """The field that a plain string stands for."""
+    judged_when_taken: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose values, where they are made from variables, are judged by who takes them: perhaps nobody does."""
     fixed: ClassVar[frozenset[str]] = frozenset()
     """The fields in which `${…}` is not allowed."""
     why_fixed: ClassVar[dict[str, tuple[str, str]]] = {}
@@ -95,7 +97,8 @@ class Model(BaseModel):
         if kind is Interpolated:
             if info.field_name in cls.fixed:
                 raise _not_here(cls, str(info.field_name))
-            return _late(value, handler)
+            made = _late(value, handler)
+            return value if info.field_name in cls.judged_when_taken else made
         if kind is tuple and any(each.__class__ is Interpolated for each in value):
             if info.field_name in cls.fixed:
                 raise _not_here(cls, str(info.field_name))
