@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from container_tools import RUN, Container, Project, ask, docker, running
@@ -24,13 +25,18 @@ WHO = (
 
 @pytest.fixture(scope="module")
 def built(engine):
-    """Builds an image by a Dockerfile of the examples; it is removed at the end."""
+    """Builds images side by side, each by the words that `docker build` gets; they are removed at the end."""
     tags = []
 
-    def built(name, *words):
-        tags.append(f"orchestrator-test-{RUN}:{name}")
-        docker("build", "--quiet", "--tag", tags[-1], *words, timeout=900)
-        return tags[-1]
+    def build(name, words):
+        docker("build", "--quiet", "--tag", f"orchestrator-test-{RUN}:{name}", *words, timeout=900)
+
+    def built(**images):
+        made = [f"orchestrator-test-{RUN}:{name}" for name in images]
+        tags.extend(made)
+        with ThreadPoolExecutor(len(made)) as pool:
+            list(pool.map(build, images, images.values()))
+        return made
 
     yield built
     for tag in tags:
@@ -46,9 +52,10 @@ def orders(built, tmp_path_factory):
     (secrets / "database_url").write_text(f"postgresql://orders:{PASSWORD}@db/orders\n")
     for each in secrets.iterdir():
         each.chmod(0o644)
+    postgres, image = built(postgres=[f"{folder}/postgres"], orders=["--file", f"{folder}/Dockerfile", "."])
     environment = {
-        "POSTGRES_IMAGE": built("postgres", f"{folder}/postgres"),
-        "ORDERS_IMAGE": built("orders", "--file", f"{folder}/Dockerfile", "."),
+        "POSTGRES_IMAGE": postgres,
+        "ORDERS_IMAGE": image,
         "SECRETS": str(secrets),
         "PORTS": "0",
     }
@@ -178,10 +185,11 @@ def shop(built, tmp_path_factory):
     secrets = tmp_path_factory.mktemp("secrets")
     (secrets / "django_superuser_password").write_text(PASSWORD)
     (secrets / "django_superuser_password").chmod(0o644)
+    redis, image = built(redis=[f"{folder}/redis"], shop=["--file", f"{folder}/Dockerfile", "."])
     project = Project(
         f"{folder}/docker-compose.yml",
-        REDIS_IMAGE=built("redis", f"{folder}/redis"),
-        SHOP_IMAGE=built("shop", "--file", f"{folder}/Dockerfile", "."),
+        REDIS_IMAGE=redis,
+        SHOP_IMAGE=image,
         SECRETS=str(secrets),
         PORT="0",
         ALLOWED_HOSTS="localhost 127.0.0.1",

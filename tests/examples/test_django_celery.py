@@ -216,6 +216,11 @@ def test_a_web_without_redis_serves_without_jobs_and_beat_finds_what_was_left(co
         beat.start(words=["beat"])
         beat.until_healthy()
         worker.until(lambda: words_of(web, text) == 3)
+        worker.until_healthy()
+        redis.stop()
+        worker.until(lambda: worker.command("health").returncode == 1)
+        redis.start()
+        worker.until_healthy()
         assert (beat.stop(), worker.stop(), web.stop()) == (0, 0, 0), beat.stderr + worker.stderr + web.stderr
     finally:
         redis.stop()
