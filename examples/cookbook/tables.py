@@ -16,6 +16,8 @@ SUM = HERE.parents[1] / "docs" / "cookbook.md"
 HOW = ("spec", "command", "no", "outside")
 """Said by the spec; declared there and done by a command; not expressible; not the engine's business."""
 _LINK = re.compile(r"\[([^\]]+)\]\(startup\.yaml#L\d+\)")
+_IN = " \u203a "
+"""Between the words of a place."""
 _BEGIN, _END = "<!-- sum -->", "<!-- end of sum -->"
 
 
@@ -40,10 +42,10 @@ def rows(project: Path) -> list[Row]:
 
 
 def line_of(project: Path, place: str) -> int:
-    """The line of a place such as `steps › migrate › lock`; a list's item is found by its id, name or path."""
+    """The line of a place, such as that of `lock` in `migrate` in `steps`; a list's item is found by its id, name or path."""
     node = yaml.compose((project / "startup.yaml").read_text(), Loader=yaml.SafeLoader)
     mark = node.start_mark
-    for word in place.split(" › "):
+    for word in place.split(_IN):
         mark, node = _step(node, word, place)
     return int(mark.line) + 1
 
@@ -101,8 +103,11 @@ def summed() -> str:
         f"| **all {len(found)}** | **{scope}** | **{total['spec']}** | **{total['command']}** | **{total['no']}** | **{total['outside']}** |"
     )
     expressed = total["spec"] + total["command"]
-    lines += ["", f"**{expressed} of {scope}** in scope are expressed: **{100 * expressed / scope:.1f} %**, "
-              f"{100 * total['spec'] / scope:.1f} % by the spec alone."]  # fmt: skip
+    share, alone = 100 * expressed / scope, 100 * total["spec"] / scope
+    lines += [
+        "",
+        f"**{expressed} of {scope}** in scope are expressed: **{share:.1f} %**, {alone:.1f} % by the spec alone.",
+    ]
     return "\n".join(lines)
 
 
