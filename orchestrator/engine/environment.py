@@ -65,10 +65,23 @@ class _Application:
         for name in sorted(set(self.result.environ) - set(self.contracts)):
             contract = find_contract(self.contracts, name)
             if contract is not None:
-                self._judge(name, contract, self.result.environ[name])
+                self._settle_found(name, contract)
         self._among_themselves()
         self._remember_secrets()
         return self.result
+
+    def _settle_found(self, name: str, contract: Variable) -> None:
+        """A name that a `*` stands for; `NAME_FILE` is not one of them where files are read, but says where NAME is."""
+        base = name.removesuffix("_FILE")
+        if base == name or not contract.from_file:
+            self._judge(name, contract, self.result.environ[name])
+        elif base not in self.contracts:
+            text, failure = self._from_file(base, self.result.environ.get(base))
+            if failure is not None:
+                self.result.outcomes[base] = failure
+            elif text is not None:
+                self.result.environ[base] = text
+                self._judge(base, contract, text)
 
     def settle(self, name: str) -> None:
         """Finds the variable's text and judges it. Defaults may need others first."""
