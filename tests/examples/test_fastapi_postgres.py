@@ -15,6 +15,7 @@ pytestmark = [
     pytest.mark.skipif(not servers.BIN, reason="PostgreSQL is not installed"),
     pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}"),
     pytest.mark.xdist_group("fastapi-postgres"),
+    pytest.mark.timeout(300),
 ]
 PASSWORD = "s3cret-pa%/ss"
 PARTS = ("orders", "migrations", "alembic.ini", "requirements.txt", "startup.yaml", "startup.production.yaml")
