@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.document.plain import Interpolated
 from orchestrator.engine import switching, workers
 from orchestrator.engine.outcome import Outcome, failed, ok
 from orchestrator.engine.work import HEALTH, LAUNCH, QUICK, Work
@@ -202,6 +203,12 @@ def plan_of(start: Start, modules: list[Work]) -> LaunchPlan:
     switching.into_plan(start, plan)
     if launch is None:
         plan.command = [sys.executable, "-c", ""]  # never told to go: it only imports
+        return plan
+    if start.unknown_variable(("launch",)) or start.unknown_variable(("health",)):
+        # It will not be served with values that nobody knows; what imports without them is imported and told.
+        plan.app = launch.app if launch.app and not isinstance(launch.app, Interpolated) else ""
+        plan.command = [] if plan.app else [sys.executable, "-c", ""]
+        plan.port = 0
         return plan
     _describe(plan, launch, start)
     return plan

@@ -31,7 +31,7 @@ def list_works(start: Start) -> None:
             _add(start, made)
     if start.only:
         _keep_only(start, index)
-    start.order = ordered(start.works, start.loaded)
+    start.order = ordered(start.works, start.resolved)
     for work in start.works:
         node = start.order.nodes[work.id]
         work.level, work.before = node.level, tuple(start.order.before(work.id))
@@ -39,7 +39,7 @@ def list_works(start: Start) -> None:
 
 def _work(start: Start, path: tuple[str | int, ...], item: Any, index: Index) -> Work:
     needs = tuple(found[0] for reference in item.needs if len(found := index.find(reference)) == 1)
-    return Work(item.identity, item, path, start.loaded.place(path), PHASES.get(item.kind, CHECK), needs)
+    return Work(item.identity, item, path, start.resolved.place(path), PHASES.get(item.kind, CHECK), needs)
 
 
 def _add(start: Start, work: Work) -> None:
@@ -117,8 +117,11 @@ def expanded(item: Any, start: Start) -> list[Any]:
 
 def names_in(loaded: Loaded, path: tuple[str | int, ...]) -> list[str]:
     """The variables that a part of the spec is written with."""
-    node = loaded.tree.at(path)[0] if loaded.tree is not None else None
-    return _names(node) if node is not None else []
+    if loaded.tree is None or loaded.places is None:
+        return []
+    real = loaded.places.real(path)
+    node, taken = loaded.tree.at(real)
+    return _names(node) if taken == len(real) else []
 
 
 def _names(node: Tree) -> list[str]:

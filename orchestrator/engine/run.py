@@ -93,6 +93,8 @@ class Start:
     ) -> None:
         assert loaded.spec is not None
         self.loaded = loaded
+        self.resolved = loaded
+        """The spec with the values of variables put in, as far as they are known."""
         self.spec: Spec = loaded.spec
         self.stream = stream
         self.notes = notes
@@ -162,7 +164,7 @@ class Start:
 
     def _late_user(self) -> bool:
         """A user whose numbers are variables, PUID and PGID: HOME follows only now."""
-        missing = [each.path for each in self._resolved.missing]
+        missing = [each.path for each in self.resolved.missing]
         if any(path[0] == "user" for path in missing):
             self._missing_variables([path for path in missing if path[0] != "user"])
         well = switching.identify(self)
@@ -221,7 +223,7 @@ class Start:
         if resolved.failed:
             raise Invalid(resolved.diagnostics)
         assert resolved.spec is not None
-        self.spec, self._resolved = launching.instead(resolved.spec, self.instead), resolved
+        self.spec, self.resolved = launching.instead(resolved.spec, self.instead), resolved
         for work in self.works:
             if not work.settled:
                 self._refresh(work)
@@ -283,7 +285,7 @@ class Start:
 
         if without is None:
             without = [work.path for work in self.works if self._is_skipped(work)]
-        found = missing_findings(self._resolved, without)
+        found = missing_findings(self.resolved, without)
         if found:
             raise Invalid(found)
 
@@ -328,9 +330,9 @@ class Start:
                 return False
             self.block(work, other.id)
             return True
-        variable = self._unknown_variable(work)
+        variable = self.unknown_variable(work.path)
         if variable:
-            self.block(work, f"variable:{variable}")
+            self._without(work, variable)
             return True
         if not all(self.by_id[each].settled for each in work.before if each in self.by_id):
             return False
@@ -344,13 +346,21 @@ class Start:
                 return True
         return self.stepping.free
 
-    def _unknown_variable(self, work: Work) -> str:
-        """A variable whose contract failed and that this item is written with."""
-        return (
-            next((name for name in names_in(self.loaded, work.path) if name in self.unknown), "")
-            if self.unknown
-            else ""
-        )
+    def unknown_variable(self, path: tuple[str | int, ...]) -> str:
+        """A variable whose contract failed and that this part of the spec is written with."""
+        if not self.unknown:
+            return ""
+        return next((name for name in names_in(self.resolved, path) if name in self.unknown), "")
+
+    def _without(self, work: Work, variable: str) -> None:
+        """Written with a variable that has no value it could have: blocked by it, or let go as the variable was."""
+        known = self.by_id.get(f"variable:{variable}")
+        if known is None or not known.well:
+            self.block(work, f"variable:{variable}")
+        elif work.id == "port":
+            self.conclude(work, no_value(variable))
+        else:
+            self._skip(work, f"`{variable}` has no usable value, and the service goes on without it")
 
     def _begin(self, work: Work) -> None:
         if work.settled:
@@ -613,6 +623,17 @@ class Start:
         self.stepping.kill()
         if self.server is not None:
             self.server.end()
+
+
+def no_value(variable: str) -> Outcome:
+    """What the launch comes to when a variable was let go that it is written with."""
+    return failed(
+        "ORC401",
+        "missing",
+        f"it is written with `{variable}`, which has no usable value",
+        f"set {variable}, or give it a default",
+        final=True,
+    )
 
 
 def _stands_on(action: Action, kind: str) -> bool:

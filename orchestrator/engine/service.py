@@ -14,7 +14,7 @@ from orchestrator.engine.backoff import Policy
 from orchestrator.engine.maintaining import Maintaining
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.report import FORCED, Report, exit_code
-from orchestrator.engine.run import InternalError, Interrupted, Start
+from orchestrator.engine.run import InternalError, Interrupted, Start, no_value
 from orchestrator.launch.decide import ending
 from orchestrator.status.state import Probe, StateDirectory
 
@@ -66,8 +66,18 @@ class Service:
                 self.maintaining.until_well()
             elif start.spec.launch is None:
                 return self._ended("stopped", 0)
+            elif not self._launch_is_known():
+                continue
             elif self._launch():
                 self._hand_over()
+
+    def _launch_is_known(self) -> bool:
+        """Whether every variable has a value that the launch and its health are written with."""
+        start = self.start
+        name = start.unknown_variable(("launch",)) or start.unknown_variable(("health",))
+        if name:
+            start.conclude(start.by_id["launch"], no_value(name))
+        return not name
 
     def _warn_of_loopback(self) -> None:
         launch = self.start.spec.launch

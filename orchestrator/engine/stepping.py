@@ -277,4 +277,4 @@ def _hint(result: processes.Result) -> str:
         return "it was killed: the memory limit may be too low"
     if result.code == 127:
         return "a command in it was not found"
-    return "its output is above"
+    return "what it printed tells why" if result.output.strip() else "it printed nothing: run it by hand"

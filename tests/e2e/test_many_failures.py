@@ -81,7 +81,9 @@ def test_a_module_can_need_a_wait(engine):
 
 
 def test_a_missing_variable_is_told_with_all_its_places(engine):
-    done = engine.spec("directories: [{path: '${DATA}/a'}, {path: '${DATA}/b'}]\nfiles: [{path: '${OTHER}'}]").run()
+    done = engine.spec(
+        "directories: [{path: '${DATA}/a'}, {path: '${DATA}/b'}]\nfiles: [{path: '${OTHER}'}]"
+    ).run()
     assert done.returncode == 78
     assert done.stderr.count("error[ORC217]") == 2
     assert "startup.yaml:3:" in done.stderr
@@ -120,3 +122,27 @@ def test_a_condition_that_cannot_be_told_fails_the_item(engine):
     )
     assert done.returncode == 3
     assert "neither true nor false" in engine.item("file:nothing")["summary"]
+
+
+def test_a_port_that_is_none_is_the_only_thing_that_failed_and_the_app_is_still_imported(engine):
+    spec = "variables: {NUMBER: {type: port, required: true}}"
+    done = engine.spec(spec, launch="{app: main:app, port: '${NUMBER}'}").run(env={"NUMBER": "eighty"})
+    assert done.returncode == 3
+    assert engine.statuses() == {"variable:NUMBER": "failed", "port": "blocked", "launch": "blocked"}
+    assert [each["module"] for each in engine.report()["imports"]] == ["main"]
+
+
+def test_what_is_written_with_a_variable_that_was_let_go_is_let_go_as_well(engine):
+    engine.spec("""
+        variables: {CHAT_HOST: {required: true, on_failure: {degrade: chat}}}
+        wait_for: [{name: chat, tcp: '${CHAT_HOST}:1'}]
+    """).start().serving()  # fmt: skip
+    assert engine.statuses()["wait:chat"] == "skipped"
+    assert engine.report()["degraded"] == ["chat"]
+
+
+def test_a_launch_that_is_written_with_a_variable_that_was_let_go_is_not_tried(engine):
+    spec = "variables: {NUMBER: {type: port, required: true, on_failure: warn}}"
+    done = engine.spec(spec, launch="{app: main:app, port: '${NUMBER}'}").run(env={"NUMBER": "eighty"})
+    assert done.returncode in (3, 5)
+    assert "`NUMBER`, which has no usable value" in done.stderr
