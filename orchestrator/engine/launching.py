@@ -131,14 +131,12 @@ def refuse(listener: socket.socket) -> None:
     """Nobody is behind the socket for now: who connects is refused rather than queued. Its address stays ours."""
     import socket
 
-    listener.setblocking(True)  # shared with the server that was: the next one expects it as it was
+    from orchestrator.launch import refusing
+
     if listener.family == socket.AF_UNIX:
-        return  # one that was shut down stays so
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        listener.shutdown(socket.SHUT_RD)
-    except OSError:
-        return  # it was not listening
+        listener.setblocking(True)  # one that was shut down stays so
+    else:
+        refusing.refuse(listener)
 
 
 def end_gently(process: Importer, number: int, until: float, heard: Callable[[], None] | None = None) -> bool:

@@ -19,6 +19,7 @@ import _socket
 from orchestrator.launch import decide, saying, signals, spawn
 from orchestrator.launch.probing import Prober
 from orchestrator.launch.reaper import descendants
+from orchestrator.launch.refusing import refuse
 from orchestrator.status import files
 
 TYPE_CHECKING = False
@@ -253,14 +254,9 @@ class Supervisor:
         if self.plan["unix"]:
             self._bind_again(self.plan["unix"])
             return
-        # Shared with the server that was: the next one expects it as it was given to the first.
-        os.set_blocking(self.listener, True)
         listener = _socket.socket(fileno=self.listener)
         try:
-            listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 0)
-            listener.shutdown(_socket.SHUT_RD)
-        except OSError:
-            return  # it was not listening
+            refuse(listener)
         finally:
             listener.detach()
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from orchestrator.launch import sockets
+from orchestrator.launch.refusing import refuse
 
 
 @pytest.fixture
@@ -124,3 +125,21 @@ def test_a_file_in_the_way_is_left_alone(bound, tmp_path):
 
 def test_a_missing_directory_is_told(bound, tmp_path):
     assert bound("", 0, str(tmp_path / "none" / "socket")).reason == "path"
+
+
+def test_refusing_twice_leaves_a_socket_that_can_be_served_again():
+    """A server that dies before it listens is refused for a second time: the next one must be heard all the same."""
+    with sockets.bind("127.0.0.1", 0) as listener:
+        address = listener.getsockname()
+        refuse(listener)
+        listener.listen()
+        refuse(listener)
+        refuse(listener)
+        with socket.socket() as caller, pytest.raises(ConnectionRefusedError):
+            caller.connect(address)
+        listener.listen()
+        with socket.create_connection(address, timeout=5) as caller:
+            accepted, _ = listener.accept()
+            with accepted:
+                caller.sendall(b"hello")
+                assert accepted.recv(5) == b"hello"

@@ -161,6 +161,18 @@ def test_between_two_servers_connections_are_refused(launch):
     assert service.wait(5) == 0
 
 
+def test_a_server_that_dies_before_it_listens_does_not_spoil_the_socket(launch, tmp_path):
+    dying = "import os\nfrom fastapi import FastAPI\nif os.path.exists('ill'):\n    os.kill(os.getpid(), 9)\napp = FastAPI()\n@app.get('/')\ndef root():\n    return {'pid': os.getpid()}\n"
+    service = launch(dying, restart={"policy": "always", "attempts": None, "within": 60}).supervised()
+    (tmp_path / "ill").touch()
+    os.kill(service.event("started")["pid"], signal.SIGKILL)
+    eventually(lambda: "before it served" in service.errors(), 15)
+    (tmp_path / "ill").unlink()
+    eventually(service.answers, 15)
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
+
+
 def test_a_unix_socket_is_served_again_after_a_restart(launch, tmp_path):
     path = str(tmp_path / "socket")
     service = launch(unix=path, restart={"policy": "always", "attempts": 5, "within": 60}).supervised()
