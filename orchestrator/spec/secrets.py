@@ -43,9 +43,8 @@ def check(spec: Spec, places: Places, findings: Findings) -> None:
 def _default(name: str, contract: Any, places: Places, findings: Findings) -> Iterator[Path]:
     """The default of a variable that is secret, or has the name of one."""
     node = places.node(("variables", name)).get("default")
-    values = [
-        each for each in contract.default_values() if each not in ("", None) and not isinstance(each, tuple)
-    ]
+    given = [each for each in contract.default_values() if each not in ("", None)]
+    values = [each for each in given if not isinstance(each, tuple) and not _is_open_address(str(each))]
     if node is None or not values or any(_filled_in(each) for each in [*values, node.value]):
         return
     placeholder = all(_is_placeholder(str(each)) for each in values)
@@ -60,6 +59,11 @@ def _default(name: str, contract: Any, places: Places, findings: Findings) -> It
     hint = "take the default out and add `required: true`; the value comes from the environment, or with `from_file: true` from a file"
     places.add(findings, "ORC123", message, path, item=f"variable:{name}", hint=hint,
                severity="" if contract.secret else "warning")  # fmt: skip
+
+
+def _is_open_address(text: str) -> bool:
+    """A URL without user and password tells nothing that must not be told."""
+    return "://" in text and "@" not in text
 
 
 def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
