@@ -122,9 +122,17 @@ class Service:
 
     def end(self) -> int:
         os.kill(self.main, signal.SIGTERM)
-        code = self.process.wait(30)
+        return self.process.wait(30)
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            sys.stderr.write((self.folder / "log").read_text()[-4000:])
+            self.process.kill()
+            self.process.wait()
         self.log.close()
-        return code
 
 
 def wait(check, within: float = 120.0):
@@ -156,8 +164,7 @@ def descriptors(pid: int) -> int:
 
 def reap(count: int) -> dict:
     """Orphans as PID 1 of a namespace."""
-    with tempfile.TemporaryDirectory() as folder:
-        service = Service(folder, SPEC % 1, UNSHARE)
+    with tempfile.TemporaryDirectory() as folder, Service(folder, SPEC % 1, UNSHARE) as service:
         began = time.monotonic()
         for _ in range(count // 500):
             service.get("/orphans/500", timeout=120)
@@ -168,8 +175,7 @@ def reap(count: int) -> dict:
 
 def restart(count: int) -> dict:
     """Kills a command again and again; the supervisor's descriptors, memory and children stay what they were."""
-    with tempfile.TemporaryDirectory() as folder:
-        service = Service(folder, COMMAND)
+    with tempfile.TemporaryDirectory() as folder, Service(folder, COMMAND) as service:
         before = (descriptors(service.main), round(pss(service.main), 1))
         times = []
         for _ in range(count):
@@ -187,8 +193,7 @@ def restart(count: int) -> dict:
 
 def soak(minutes: float) -> dict:
     """kill -9 on random members below the supervisor; each time it must answer again within its back-off."""
-    with tempfile.TemporaryDirectory() as folder:
-        service = Service(folder, SPEC % 2)
+    with tempfile.TemporaryDirectory() as folder, Service(folder, SPEC % 2) as service:
         before = (descriptors(service.main), round(pss(service.main), 1))
         end, times, rng = time.monotonic() + 60 * minutes, [], random.Random(7)
         kinds = {"parent": 0, "worker": 0}

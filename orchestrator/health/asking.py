@@ -13,7 +13,7 @@ Address = tuple[int, str | tuple[str, int]]
 """A socket family and what to connect to."""
 
 
-class Unanswered(Exception):  # noqa: N818 -- a finding, not an error of ours
+class Unanswered(Exception):
     """Why no status came: a typed word, a colon, and what happened."""
 
 
