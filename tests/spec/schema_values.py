@@ -109,6 +109,7 @@ def texts(schema):
     found = next((each for part, each in PATTERNS.items() if part in pattern), None) or [
         each for each in WORDS if re.search(pattern, each)
     ]
+    found = [each for each in found if len(each) <= schema.get("maxLength", len(each))]
     if not found:
         return st.from_regex(re.compile(pattern, re.ASCII)).filter(str.isprintable)
     return st.sampled_from(found).filter(lambda each: each not in schema.get("not", {}).get("enum", ()))
