@@ -25,13 +25,30 @@ def main() -> int:
         shutil.copy(ROOT / "startup.yaml", folder)
         (Path(folder) / "data").mkdir()
         without_step(Path(folder))
-        environ = {**os.environ, "PORT": str(free_port()), "ORCHESTRATOR_STATE_DIR": f"{folder}/run", "LOG_LEVEL": "warning"}
-        subprocess.run([sys.executable, "-m", "app.migrate"], cwd=folder, env=environ, check=True, capture_output=True)
+        environ = {
+            **os.environ,
+            "PORT": str(free_port()),
+            "ORCHESTRATOR_STATE_DIR": f"{folder}/run",
+            "LOG_LEVEL": "warning",
+        }
+        subprocess.run(
+            [sys.executable, "-m", "app.migrate"], cwd=folder, env=environ, check=True, capture_output=True
+        )
         bin_dir = Path(sys.executable).parent
-        bare = Command("uvicorn", [str(bin_dir / "uvicorn"), "app.main:app", "--port", environ["PORT"], "--log-level", "warning"], environ)
-        ours = Command("orchestrator run", [str(bin_dir / "orchestrator"), "-f", "light.yaml", "run"], environ)
-        whole = Command("orchestrator run, with its migration step", [str(bin_dir / "orchestrator"), "run"], environ)
-        return finish("first_200", [*in_turns(bare, ours, folder, 1.25), *in_turns(bare, whole, folder, None)])
+        bare = Command(
+            "uvicorn",
+            [str(bin_dir / "uvicorn"), "app.main:app", "--port", environ["PORT"], "--log-level", "warning"],
+            environ,
+        )
+        ours = Command(
+            "orchestrator run", [str(bin_dir / "orchestrator"), "-f", "light.yaml", "run"], environ
+        )
+        whole = Command(
+            "orchestrator run, with its migration step", [str(bin_dir / "orchestrator"), "run"], environ
+        )
+        return finish(
+            "first_200", [*in_turns(bare, ours, folder, 1.25), *in_turns(bare, whole, folder, None)]
+        )
 
 
 def without_step(folder: Path) -> None:
@@ -53,7 +70,9 @@ def in_turns(rival: Command, ours: Command, folder: str, goal: float | None):
     wanted = {"first 200": Goal("first 200", goal).ratio} if goal else {}
     rows = [row(rival, ours, name, runs, wanted.get(name)) for name in ("first 200", "stop")]
     memory = [own["pss"] for _, own in runs]
-    print(f"PSS of the supervisor after ready: {min(memory):.1f} to {max(memory):.1f} MB (at most {SUPERVISOR_MB:g})")
+    print(
+        f"PSS of the supervisor after ready: {min(memory):.1f} to {max(memory):.1f} MB (at most {SUPERVISOR_MB:g})"
+    )
     return rows
 
 
@@ -61,7 +80,9 @@ def first_200(command: Command, folder: str) -> dict[str, float]:
     """Milliseconds to the first 200, memory of the first process then, milliseconds from TERM to the end."""
     port = int((command.environ or {})["PORT"])
     started = time.perf_counter()
-    process = subprocess.Popen(command.argv, cwd=folder, env=command.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command.argv, cwd=folder, env=command.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         took = wait_for_200(port, process, started)
         wait_until_small(process.pid)

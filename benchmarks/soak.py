@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 from benchmarks.sidebyside import RESULTS, pss
 
@@ -124,7 +125,7 @@ class Service:
         os.kill(self.main, signal.SIGTERM)
         return self.process.wait(30)
 
-    def __enter__(self) -> "Service":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -17,9 +17,13 @@ class Degrade(Action):
     """Go on with a feature off: it stands in ORCHESTRATOR_DEGRADED, the app's API, status, metrics and readiness."""
 
     degrade: Feature = described(..., "The feature's name.", examples=["search"])
-    recheck: Duration | None = described(None, "Try again this often, and switch the feature on when it holds.")
+    recheck: Duration | None = described(
+        None, "Try again this often, and switch the feature on when it holds."
+    )
     max_degraded: Duration | None = described(None, "When it lasts longer, the next action follows.")
-    restart_app: bool = described(False, "Restart the app when the feature comes back, because it cannot switch live.")
+    restart_app: bool = described(
+        False, "Restart the app when the feature comes back, because it cannot switch live."
+    )
 
     @model_validator(mode="after")
     def _needs_recheck(self) -> Degrade:

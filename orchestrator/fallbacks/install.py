@@ -12,8 +12,12 @@ class Installing(Model):
 
     shorthand = "from"
 
-    from_: PathText = described(..., "A folder of wheels that nobody but root and the engine's own user can write.", alias="from")
-    hashes: PathText | None = described(None, "A requirements file with the hashes that the wheels must have.")
+    from_: PathText = described(
+        ..., "A folder of wheels that nobody but root and the engine's own user can write.", alias="from"
+    )
+    hashes: PathText | None = described(
+        None, "A requirements file with the hashes that the wheels must have."
+    )
 
 
 class Install(Action):

@@ -12,7 +12,9 @@ from orchestrator.spec.types import AppReference, Duration
 class Serve(Action):
     """Serve `maintenance` (503 with Retry-After) or another app on the service's port until everything holds again."""
 
-    serve: Literal["maintenance"] | AppReference = described(..., "`maintenance`, or `module:attribute` of another app.")
+    serve: Literal["maintenance"] | AppReference = described(
+        ..., "`maintenance`, or `module:attribute` of another app."
+    )
     for_: Duration | None = described(None, "At most so long; then the next action follows.", alias="for")
 
     @property

@@ -13,7 +13,9 @@ from orchestrator.spec.model import Model, described
 class Stopping(Model):
     """How to end."""
 
-    exit_code: Annotated[int, Field(ge=1, le=255)] | None = described(None, "The exit code; the contract's own where it is left out.")
+    exit_code: Annotated[int, Field(ge=1, le=255)] | None = described(
+        None, "The exit code; the contract's own where it is left out."
+    )
 
 
 class Stop(Action):

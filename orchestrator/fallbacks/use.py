@@ -21,7 +21,11 @@ class Using(Model):
     @model_validator(mode="after")
     def _one_value(self) -> Using:
         if sum(each is not None for each in (self.path, self.url, self.app, self.port)) != 1:
-            raise problem("ORC113", "`use` takes exactly one of `path`, `url`, `app`, `port`", "for example {path: /tmp/state, export: STATE_DIR}")
+            raise problem(
+                "ORC113",
+                "`use` takes exactly one of `path`, `url`, `app`, `port`",
+                "for example {path: /tmp/state, export: STATE_DIR}",
+            )
         return self
 
     @property
@@ -39,7 +43,11 @@ class Use(Action):
     remedy = True
     allowed = frozenset({"directory", "file", "wait", "port", "launch", "module"})
 
-    use: Using = described(..., "The other value, and where to hand it.", examples=[{"path": "/tmp/state", "export": "STATE_DIR"}])
+    use: Using = described(
+        ...,
+        "The other value, and where to hand it.",
+        examples=[{"path": "/tmp/state", "export": "STATE_DIR"}],
+    )
 
 
 KIND = Use

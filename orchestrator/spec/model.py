@@ -52,6 +52,8 @@ class Model(BaseModel):
     """Fields whose values, where they are made from variables, are judged by who takes them: perhaps nobody does."""
     fixed: ClassVar[frozenset[str]] = frozenset()
     """The fields in which `${…}` is not allowed."""
+    of_items: ClassVar[frozenset[str]] = frozenset()
+    """The fields that are lists of items: each item says itself where `${…}` may stand."""
     why_fixed: ClassVar[dict[str, tuple[str, str]]] = {}
     """For such a field the message and the hint, where the general ones will not do."""
     noun: ClassVar[str] = ""
@@ -99,7 +101,11 @@ class Model(BaseModel):
                 raise _not_here(cls, str(info.field_name))
             made = _late(value, handler)
             return value if info.field_name in cls.judged_when_taken else made
-        if kind is tuple and any(each.__class__ is Interpolated for each in value):
+        if (
+            kind is tuple
+            and info.field_name not in cls.of_items
+            and any(each.__class__ is Interpolated for each in value)
+        ):
             if info.field_name in cls.fixed:
                 raise _not_here(cls, str(info.field_name))
             return _late_elements(value, handler)

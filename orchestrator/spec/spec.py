@@ -141,6 +141,7 @@ class Spec(Model):
     """What a service needs to start, how it is started, and what is done when something fails."""
 
     noun = "spec"
+    of_items = frozenset(ITEM_LISTS)
     fixed = frozenset({
         "version", "extends", "service", "default_role", "unknown_role", "variables", "packages", "modules", "directories", "files",
         "host", "wait_for", "checks", "steps", "roles", "health", "fallbacks", "on_failure", "defaults", "rehearsal", "lint", "telemetry",

@@ -78,6 +78,10 @@ class Server:
         self.selector = selectors.DefaultSelector()
         self.ending = False
         listener.setblocking(False)
+        if (
+            listener.family != socket.AF_UNIX
+        ):  # what lingers from the server before must not keep us from listening
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.listen(1024)
         self.selector.register(listener, selectors.EVENT_READ, "listener")
         if control >= 0:
