@@ -62,6 +62,8 @@ class Context:
     role: str = ""
     states: Mapping[str, str] = field(default_factory=dict)
     """The states of the items that came before, by id: for conditions on steps."""
+    declared: frozenset[str] | None = None
+    """The variables that the spec declares; None where nobody said: for templates, which may use no others."""
 
     def within(self, seconds: float) -> Context:
         return replace(self, timeout=seconds)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.document.node import Node as Tree
     from orchestrator.engine.run import Start
     from orchestrator.spec.loading import Loaded
+    from orchestrator.spec.spec import Spec
 
 
 def list_works(start: Start) -> None:
@@ -25,7 +26,7 @@ def list_works(start: Start) -> None:
     for path, item in start.spec.located_items():
         if path[0] != "variables":
             for each in expanded(item, start):
-                _add(start, _work(start, path, each, index))
+                _add(start, _work(start, path, beside(start.resolved, path, each), index))
     for made in (launching.port_work(start), launching.launch_work(start)):
         if made is not None:
             _add(start, made)
@@ -113,6 +114,37 @@ def flat(actions: Sequence[Action], named: Mapping[str, Sequence[Action]]) -> li
 def expanded(item: Any, start: Start) -> list[Any]:
     """The items that one item of the spec stands for: `from: requirements.txt` is many."""
     return list(item.expand(start.context())) if hasattr(item, "expand") else [item]
+
+
+def beside(loaded: Loaded, path: tuple[str | int, ...], item: Any) -> Any:
+    """The item with its `schema`, also that of `expect`, found beside the file in which it is written."""
+    schema = getattr(item, "schema_", None)
+    if schema is not None:
+        return item.model_copy(update={"schema_": loaded.beside((*path, "schema"), schema)})
+    expect = getattr(item, "expect", None)
+    if getattr(expect, "schema_", None) is not None:
+        assert expect is not None
+        there = loaded.beside((*path, "expect", "schema"), expect.schema_)
+        return item.model_copy(update={"expect": expect.model_copy(update={"schema_": there})})
+    return item
+
+
+def with_schemas_of_health(loaded: Loaded, spec: Spec) -> Spec:
+    """The spec with the schemas of its health endpoints found beside their file."""
+    health = spec.health
+    if health is None:
+        return spec
+    plain = {name: beside(loaded, ("health", name), getattr(health, name)) for name in ("live", "ready")}
+    more = {
+        name: beside(loaded, ("health", "endpoints", name), one)
+        for name, one in (health.endpoints or {}).items()
+    }
+    changed = {**plain, "endpoints": more or health.endpoints}
+    if all(changed[name] is getattr(health, name) for name in ("live", "ready")) and more == (
+        health.endpoints or {}
+    ):
+        return spec
+    return spec.model_copy(update={"health": health.model_copy(update=changed)})
 
 
 def names_in(loaded: Loaded, path: tuple[str | int, ...]) -> list[str]:

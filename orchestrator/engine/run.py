@@ -17,14 +17,14 @@ from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.context import Context, SystemClock, User, current_user
 from orchestrator.engine.importing import Importing
 from orchestrator.engine.lanes import Lanes
-from orchestrator.engine.listing import expanded, flat, list_works, names_in
+from orchestrator.engine.listing import beside, expanded, flat, list_works, names_in, with_schemas_of_health
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.stepping import Stepping
 from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
 from orchestrator.launch.reaper import Reaper
 from orchestrator.launch.signals import STOPS
 from orchestrator.spec.references import run_time_names
-from orchestrator.spec.values import RunValues
+from orchestrator.spec.values import RunValues, find_contract
 
 if TYPE_CHECKING:
     import socket
@@ -198,6 +198,11 @@ class Start:
             self.loaded.environment,
             self.role,
             states,
+            frozenset(
+                each
+                for each in {**given, **self.spec.variables}
+                if find_contract(self.spec.variables, each) is not None
+            ),
         )
 
     def service_environ(self) -> dict[str, str]:
@@ -223,7 +228,8 @@ class Start:
         if resolved.failed:
             raise Invalid(resolved.diagnostics)
         assert resolved.spec is not None
-        self.spec, self.resolved = launching.instead(resolved.spec, self.instead), resolved
+        self.resolved = resolved
+        self.spec = launching.instead(with_schemas_of_health(resolved, resolved.spec), self.instead)
         for work in self.works:
             if not work.settled:
                 self._refresh(work)
@@ -233,7 +239,7 @@ class Start:
         item = next((item for path, item in self.spec.located_items() if path == work.path), None)
         if item is None or work.path[0] == "variables":
             return
-        found = expanded(item, self)
+        found = [beside(self.resolved, work.path, each) for each in expanded(item, self)]
         work.item = (
             found[0]
             if len(found) == 1

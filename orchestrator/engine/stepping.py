@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import events, processes, switching, turns
+from orchestrator.engine import backoff, events, processes, switching, turns
 from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.locks import lock_of
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 GRACE = 8.0
 SHOWN_LINES = 20
+RETRIES = 3
+"""Attempts of a step whose `retry` names no `times`."""
 LOCK_PATIENCE = 60.0
 """Seconds for which a lock's server that does not answer is asked again."""
 
@@ -37,12 +40,16 @@ class Stepping:
         self.forced = False
         """Whether the last step had to be killed."""
         self._stopping = False
+        self._again: float | None = None
+        """When (`time.monotonic`) the step that failed is tried again."""
+        self._tries = 0
+        self._first = 0.0
         self._outputs = ""
         self._lost = ""
 
     @property
     def free(self) -> bool:
-        return self.command is None and self.turn is None
+        return self.command is None and self.turn is None and self._again is None
 
     @property
     def pid(self) -> int:
@@ -52,11 +59,12 @@ class Stepping:
         return [each for each in (self.turn, self.command) if each is not None]
 
     def due(self) -> float | None:
-        return self.command.due() if self.command else None
+        return self.command.due() if self.command else self._again
 
     def begin(self, work: Work) -> None:
         """Starts a step, unless it is done already; one with a lock when it is its turn."""
         step = work.item
+        self._tries, self._first, self._again = 0, time.monotonic(), None
         if step.lock is not None:
             self._await_turn(work, step)
             return
@@ -156,9 +164,34 @@ class Stepping:
             self._conclude(work, failed("ORC603", "not-started", said, hint, final=True))
             return
         self.work, self.began = work, time.monotonic()
-        deadline = self.began + step.deadline if step.deadline is not None else None
+        self._tries += 1
+        if self._tries == 1:
+            self._first = self.began  # waiting for its turn is no part of it
+        deadline = self._limit(step)
         grace = step.grace if step.grace is not None else GRACE
         self.command = processes.Command(process, self._said, deadline=deadline, grace=grace)
+
+    def _limit(self, step: Any) -> float | None:
+        """When this attempt is ended: `timeout` is an attempt's, `deadline` is for all of them."""
+        limits = [self.began + step.timeout] if step.timeout is not None else []
+        limits += [self._first + step.deadline] if step.deadline is not None else []
+        return min(limits, default=None)
+
+    def _try_again(self, work: Work, outcome: Outcome) -> bool:
+        """Whether a step that failed has attempts left; only one that says `retry` has more than one."""
+        step = work.item
+        if outcome.ok or outcome.final or self._lost or step.retry is None:
+            return False
+        policy = backoff.policy(step.retry)
+        pause = backoff.delay(policy, self._tries, random.random())  # noqa: S311 - spreads load, keeps no secret
+        over = step.deadline is not None and time.monotonic() + pause >= self._first + step.deadline
+        if over or self._tries >= (policy.times or RETRIES):
+            return False
+        self.start.stream.emit(
+            events.WAITING, outcome.summary, item=work.id, attempt=self._tries, reason=outcome.reason
+        )
+        self._again = time.monotonic() + pause
+        return True
 
     def _said(self, line: str) -> None:
         assert self.work is not None
@@ -167,6 +200,9 @@ class Stepping:
     def hear(self) -> None:
         """Takes note of what the step and its lock said, and of the step's end."""
         self._hear_turn()
+        if self._again is not None and time.monotonic() >= self._again and self.work is not None:
+            self._again = None
+            self._launch(self.work, self.work.item)
         if self.command is None or (result := self.command.poll()) is None:
             return
         work, self.command = self.work, None
@@ -178,7 +214,8 @@ class Stepping:
             return  # what a step comes to that was asked to end is nobody's failure
         outcome = self._outcome(work.item, result)
         self._forget_outputs()
-        self._conclude(work, outcome)
+        if not self._try_again(work, outcome):
+            self._conclude(work, outcome)
 
     def _outcome(self, step: Any, result: processes.Result) -> Outcome:
         took = time.monotonic() - self.began
@@ -186,7 +223,8 @@ class Stepping:
         if self._lost:
             return self._lock_lost(step, last)
         if result.timed_out:
-            return failed("ORC602", "timeout", f"did not end within {step.deadline:g} s and was ended", "raise `deadline`, or find what it waits for: the output is above",
+            limit = step.deadline if step.timeout is None else step.timeout
+            return failed("ORC602", "timeout", f"did not end within {limit:g} s and was ended", "raise `deadline`, or find what it waits for: the output is above",
                           details=last)  # fmt: skip
         if result.code != 0:
             return failed(
@@ -245,6 +283,7 @@ class Stepping:
 
     def stop(self) -> bool:
         """Asks a running step to end; whether there was one."""
+        self._again = None
         if self.command is None:
             self._end_turn()
             return False
@@ -254,6 +293,7 @@ class Stepping:
 
     def kill(self) -> None:
         """Ends a running step at once."""
+        self._again = None
         if self.command is not None:
             self.command.kill()
             self.command.process.wait()
