@@ -199,7 +199,7 @@ def soak(minutes: float) -> dict:
         end, times, rng = time.monotonic() + 60 * minutes, [], random.Random(7)
         kinds = {"parent": 0, "worker": 0}
         while time.monotonic() < end:
-            members = below(service.main)
+            members = wait(lambda: below(service.main))  # none for a moment, between two servers
             victim = rng.choice(members)
             kinds["parent" if victim == members[0] else "worker"] += 1
             began = time.monotonic()

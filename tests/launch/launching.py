@@ -194,3 +194,16 @@ def refused(port, host="127.0.0.1"):
         except ConnectionRefusedError:
             return True
     return False
+
+
+def answering(service, count):
+    """The workers that answer, once so many were seen."""
+    seen = set()
+
+    def ask():
+        found = service.answers()
+        if found:
+            seen.add(found["pid"])
+        return len(seen) == count and seen
+
+    return eventually(ask, 20, f"{count} workers")

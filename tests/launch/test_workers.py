@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from launching import APP, alive, eventually, family, refused
+from launching import APP, alive, answering, eventually, family, refused
 
 THREAD = (
     "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n" + APP
@@ -35,19 +35,6 @@ RAISES, DIES = (
     LIFESPAN.format("raise RuntimeError('no database')"),
     LIFESPAN.format("os.kill(os.getpid(), 9)"),
 )
-
-
-def answering(service, count):
-    """The workers that answer, once so many were seen."""
-    seen = set()
-
-    def ask():
-        found = service.answers()
-        if found:
-            seen.add(found["pid"])
-        return len(seen) == count and seen
-
-    return eventually(ask, 20, f"{count} workers")
 
 
 def crew(service, count):
