@@ -239,7 +239,7 @@ def test_the_supervisor_is_small(launch):
     with open(f"/proc/{service.process.pid}/smaps_rollup") as file:
         pss = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
     print("PSS", pss)
-    assert pss <= 12 * 1024
+    assert pss <= 8 * 1024
 
 
 def test_the_supervisor_imports_next_to_nothing(launch):
