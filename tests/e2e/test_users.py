@@ -145,7 +145,8 @@ def to_its_end(service, *words, env=None, more="true", prefix=()):
 
 def who(done, step="who"):
     """What the step of this name said about itself: uids, gids, groups, [HOME, USER, LOGNAME]."""
-    line = next(line for line in done.stderr.splitlines() if line.startswith(f"step:{step} | > "))
+    line = next((line for line in done.stderr.splitlines() if line.startswith(f"step:{step} | > ")), "")
+    assert line, done.stderr
     return json.loads(line.partition("> ")[2])
 
 

@@ -213,7 +213,8 @@ sys.stdin.read()
 def work():
     with open("ran", "a") as file: file.write("x")
     open("done", "w").close()
-print(*take_turn(FileLock("locks/it", Context(environ={{}})), lambda: "done" if os.path.exists("done") else "", work))
+words = take_turn(FileLock("locks/it", Context(environ={{}})), lambda: "done" if os.path.exists("done") else "", work)
+os.write(1, (" ".join(words) + "\\n").encode())  # one write: fifty of them share this pipe
 """
 
 

@@ -81,9 +81,9 @@ def test_replaced_workers_leave_neither_descriptors_nor_processes(launch):
         # Only who serves: three in a row that are killed before they do end the service, as they could not boot.
         victim = max(answering(service, 2))
         os.kill(victim, signal.SIGKILL)
-        eventually(lambda victim=victim: len(found := family(parent)) == 2 and victim not in found, 20)
+        eventually(lambda victim=victim: len(found := family(parent)) == 2 and victim not in found, 60)
     service.signal(signal.SIGHUP)
-    eventually(lambda: "every worker is renewed" in service.errors(), 20)
+    eventually(lambda: "every worker is renewed" in service.errors(), 60)
     assert eventually(lambda: descriptors(parent) == before, 5)
     service.signal(signal.SIGTERM)
     assert service.wait(10) == 0
