@@ -45,6 +45,7 @@ generate: $(READY)  ## write again what is derived from the models: schemas and 
 	@$(BIN)/python -m orchestrator.spec.generate
 
 bench: $(READY)  ## measure against the rivals, side by side, as ratios
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python -m benchmarks
 
 clean:  ## remove what was made here

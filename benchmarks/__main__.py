@@ -6,7 +6,7 @@ import sys
 
 import benchmarks
 
-NO_BENCHMARKS = {"__main__", "sidebyside"}
+NO_BENCHMARKS = {"__main__", "sidebyside", "soak"}
 
 
 def names() -> list[str]:

@@ -1,0 +1,66 @@
+"""`orchestrator validate` as a whole process: the sample beside importing its libraries, a huge spec beside YAML alone."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.sidebyside import Command, Goal, compare, finish
+
+ROOT = Path(__file__).parent.parent
+LIBRARIES = "import yaml; from pydantic import BaseModel"
+YAML_ALONE = "import sys, yaml; yaml.load(open(sys.argv[1], 'rb'), yaml.CSafeLoader)"
+LINES = 20_000
+
+
+def main() -> int:
+    script = str(Path(sys.executable).with_name("orchestrator"))
+    environ = {"PATH": os.environ["PATH"]}
+    with tempfile.TemporaryDirectory() as folder:
+        large = Path(folder) / "large.yaml"
+        large.write_text(spec_of(LINES))
+        python = sys.executable
+        sample = compare(
+            Command("import yaml, pydantic", [python, "-c", LIBRARIES], environ),
+            Command("validate the sample", [script, "validate", str(ROOT / "startup.yaml")], environ),
+            [],
+            turns=20,
+        )
+        more = next(each for each in sample if each.measure == "cpu")
+        print(
+            f"validate of the sample: {more.ours_median - more.rival_median:.0f} ms of CPU more than its libraries"
+        )
+        whole = compare(
+            Command(f"yaml.load, {LINES} lines", [python, "-c", YAML_ALONE, str(large)], environ),
+            Command(f"validate, {LINES} lines", [script, "validate", str(large)], environ),
+            [Goal("wall", 3), Goal("cpu", 3)],
+            turns=7,
+        )
+    return finish("validate", [*sample, *whole])
+
+
+def spec_of(lines: int) -> str:
+    """A spec of so many lines: waits, directories and steps by turns."""
+    head = ["version: 1", "service: large"]
+    share = (lines - len(head) - 3) // 3
+    waits = [
+        line
+        for at in range(share // 4)
+        for line in (f"  - name: w{at}", f"    tcp: host{at}:5432", "    deadline: 5s", "    why: because")
+    ]
+    folders = [
+        line
+        for at in range(share // 4)
+        for line in (f"  - path: data/d{at}", '    mode: "0750"', "    min_free: 10MB", "    why: because")
+    ]
+    steps = [
+        line
+        for at in range(share // 4)
+        for line in (
+            f"  - name: s{at}",
+            "    run: [python, -m, app.migrate]",
+            "    deadline: 60s",
+            f"    needs: [w{at}]",
+        )
+    ]
+    return "\n".join([*head, "wait_for:", *waits, "directories:", *folders, "steps:", *steps]) + "\n"
