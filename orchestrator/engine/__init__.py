@@ -1,1 +1,10 @@
-"""Running a start: the plan and its arithmetic are pure, `run` has the effects, events carry everything else."""
+"""Running a start. What it knows is data; what happened goes out as events.
+
+Pure: `plan` (what orders what, worst-case times), `backoff`, `matching`, `report` (events to verdict and exit code),
+`work` (an item and its state), `events`, `outcome`, `context`.
+
+Effects: `service` is the main job from end to end; `run` settles every item in one loop; it has its items from
+`listing`, variables from `environment`, the user from `users`, attempts that wait from `lanes`, steps from
+`stepping` (their locks from `locks` and `turns`), imports from `importing`, fallback actions from `remedies`, the
+launch from `launching`, and `maintaining` serves something else meanwhile.
+"""
