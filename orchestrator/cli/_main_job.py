@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console
-from orchestrator.cli._start import Session
+from orchestrator.cli._start import Invocation
 from orchestrator.engine import events
 from orchestrator.engine.run import InternalError, Invalid, Start
 from orchestrator.engine.service import Service
@@ -22,38 +22,38 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace, notes: Notes, preloaded: Preloaded | None) -> int:
     try:
-        session = Session(options, notes)
+        invocation = Invocation(options, notes)
     except _spec.Usage as error:
         return _spec.usage(error)
-    if session.loaded.failed:
-        return session.invalid(session.loaded.diagnostics)
-    _spec.show(session.loaded.diagnostics, session.loaded.sources, options)
-    return _leave(_start(session, preloaded))
+    if invocation.loaded.failed:
+        return invocation.invalid(invocation.loaded.diagnostics)
+    _spec.show(invocation.loaded.diagnostics, invocation.loaded.sources, options)
+    return _leave(_start(invocation, preloaded))
 
 
-def _start(session: Session, preloaded: Preloaded | None) -> int:
+def _start(invocation: Invocation, preloaded: Preloaded | None) -> int:
     directory, why = state.locate(os.environ)
-    choice = session.choice
+    choice = invocation.choice
     start = Start(
-        session.loaded, session.stream, session.notes, environ=os.environ, role=choice.role,
+        invocation.loaded, invocation.stream, invocation.notes, environ=os.environ, role=choice.role,
         words=choice.words, instead=choice.instead, steps=not choice.instead,
     )  # fmt: skip
     start.importing.preloaded = preloaded
-    start.state_directory, start.log_format = directory or "", session.log_format
+    start.state_directory, start.log_format = directory or "", invocation.log_format
     kept = state.StateDirectory(directory) if directory else None
     if kept is not None:
-        session.stream.listeners.append(lambda event: _keep(kept, event))
+        invocation.stream.listeners.append(lambda event: _keep(kept, event))
     else:
-        session.stream.emit(events.NOTE, f"no state directory: {why}", level="warning", code="ORC707",
+        invocation.stream.emit(events.NOTE, f"no state directory: {why}", level="warning", code="ORC707",
                             hint="mount a writable directory and set ORCHESTRATOR_STATE_DIR")  # fmt: skip
-    if session.log_format == "text":
-        session.stream.listeners.append(lambda event: _say_when_well(session, event))
-    service = Service(start, session.report, kept)
+    if invocation.log_format == "text":
+        invocation.stream.listeners.append(lambda event: _say_when_well(invocation, event))
+    service = Service(start, invocation.report, kept)
     try:
         code = service.run()
     except Invalid as error:
         start.close()
-        return session.invalid(error.diagnostics)
+        return invocation.invalid(error.diagnostics)
     except InternalError as error:
         start.close()
         print(
@@ -61,7 +61,7 @@ def _start(session: Session, preloaded: Preloaded | None) -> int:
             file=sys.stderr,
         )
         return 1
-    return session.failed(code) if code else 0
+    return invocation.failed(code) if code else 0
 
 
 def _keep(kept: state.StateDirectory, event: events.Event) -> None:
@@ -69,11 +69,11 @@ def _keep(kept: state.StateDirectory, event: events.Event) -> None:
         kept.append_event(event.record())
 
 
-def _say_when_well(session: Session, event: events.Event) -> None:
+def _say_when_well(invocation: Invocation, event: events.Event) -> None:
     if event.name == events.FINISHED and event.data["exit_code"] is None:
-        print(console.well(session.report), file=sys.stderr, flush=True)
+        print(console.well(invocation.report), file=sys.stderr, flush=True)
     elif event.name == events.SERVICE and event.data["status"] == "maintenance":
-        print(console.maintenance_screen(session.report), file=sys.stderr, flush=True)
+        print(console.maintenance_screen(invocation.report), file=sys.stderr, flush=True)
 
 
 def _leave(code: int) -> int:

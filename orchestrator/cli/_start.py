@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TERMINATION_LOG = "/dev/termination-log"
 
 
-class Session:
+class Invocation:
     """One command that runs the engine."""
 
     def __init__(self, options: argparse.Namespace, notes: Notes) -> None:

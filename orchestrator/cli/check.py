@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console
 from orchestrator.cli._main_job import _leave
-from orchestrator.cli._start import Session
+from orchestrator.cli._start import Invocation
 from orchestrator.engine import events
 from orchestrator.engine.outcome import Status, ok
 from orchestrator.engine.report import exit_code
@@ -49,16 +49,16 @@ def run(options: argparse.Namespace) -> int:
     notes.install()
     options.words = []
     try:
-        session = Session(options, notes)
-        start = _prepared(session, options)
+        invocation = Invocation(options, notes)
+        start = _prepared(invocation, options)
     except _spec.Usage as error:
         return _spec.usage(error)
     if start is None:
-        return session.invalid(session.loaded.diagnostics)
+        return invocation.invalid(invocation.loaded.diagnostics)
     try:
-        code = _checked(session, start, options)
+        code = _checked(invocation, start, options)
     except Invalid as error:
-        return session.invalid(error.diagnostics)
+        return invocation.invalid(error.diagnostics)
     except _spec.Usage as error:
         return _spec.usage(error)
     except Interrupted as stop:
@@ -67,16 +67,16 @@ def run(options: argparse.Namespace) -> int:
     return _leave(code)
 
 
-def _prepared(session: Session, options: argparse.Namespace) -> Start | None:
-    if session.loaded.failed:
+def _prepared(invocation: Invocation, options: argparse.Namespace) -> Start | None:
+    if invocation.loaded.failed:
         return None
-    start = Start(session.loaded, session.stream, session.notes, environ=os.environ, role=session.choice.role,
+    start = Start(invocation.loaded, invocation.stream, invocation.notes, environ=os.environ, role=invocation.choice.role,
                   network=not options.static, steps=False, only=options.only)  # fmt: skip
-    start.log_format = session.log_format
+    start.log_format = invocation.log_format
     return start
 
 
-def _checked(session: Session, start: Start, options: argparse.Namespace) -> int:
+def _checked(invocation: Invocation, start: Start, options: argparse.Namespace) -> int:
     start.prepare()
     _refuse_unknown(start, options.only)
     start.settle()
@@ -90,10 +90,10 @@ def _checked(session: Session, start: Start, options: argparse.Namespace) -> int
         work.status in (Status.DEGRADED, Status.WARNED) for work in start.works
     ):
         code = _spec.FINDINGS
-    session.stream.emit(events.SERVICE, status="failed" if start.failures else "ready", level="debug")
-    session.stream.emit(events.FINISHED, level="debug", exit_code=code)
+    invocation.stream.emit(events.SERVICE, status="failed" if start.failures else "ready", level="debug")
+    invocation.stream.emit(events.FINISHED, level="debug", exit_code=code)
     start.close()
-    _write(session, options.format, code)
+    _write(invocation, options.format, code)
     return code
 
 
@@ -126,15 +126,15 @@ def _refuse_unknown(start: Start, only: list[str]) -> None:
             )
 
 
-def _write(session: Session, form: str, code: int) -> None:
-    report = session.report
+def _write(invocation: Invocation, form: str, code: int) -> None:
+    report = invocation.report
     if form == "json":
-        print(json.dumps(session.stream.secrets.clean(report.record()), indent=2))
+        print(json.dumps(invocation.stream.secrets.clean(report.record()), indent=2))
     elif form == "junit":
         from orchestrator.cli._junit import junit
 
         print(junit(report.record()))
-    elif session.log_format == "text":
+    elif invocation.log_format == "text":
         if code and report.failed:
             print(console.last_screen(report, code, "may not start"), file=sys.stderr)
         else:
