@@ -56,20 +56,26 @@ def test_a_command_runs_where_the_service_does(tmp_path):
 
 def test_a_command_that_takes_too_long_is_ended_with_what_it_started(tmp_path):
     began = time.monotonic()
-    assert judged(command("sleep 60 & echo $! > pid; wait", timeout=0.3), tmp_path) == (
+    # Time enough for a shell to start on a busy machine, and far less than what it does.
+    assert judged(command("sleep 60 & echo $! > pid; wait", timeout=2.0), tmp_path) == (
         False,
-        "timeout: no answer within 0.3 s",
+        "timeout: no answer within 2 s",
     )
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     pid = int((tmp_path / "pid").read_text())
-    end = time.monotonic() + 5
-    while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
-        with open(f"/proc/{pid}/stat") as file:
-            if ") Z" in file.read():
-                break
+    end = time.monotonic() + 10
+    while lives(pid):
+        assert time.monotonic() < end, "what it started outlived it"
         time.sleep(0.02)
-    else:
-        assert not os.path.exists(f"/proc/{pid}")
+
+
+def lives(pid):
+    """Whether a process runs; one that only waits to be collected does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return ") Z" not in file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_command_that_is_not_there_says_so(tmp_path):
