@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # The tests wait more than they compute.
-TEST_JOBS ?= 4
+TEST_JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format services generate bench clean
