@@ -6,7 +6,7 @@ The record is data; `orchestrator.diagnostics.formats` has one renderer for each
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -146,7 +146,3 @@ def summary(diagnostics: Iterable[Diagnostic]) -> dict[str, int]:
     for each in diagnostics:
         counts[each.severity + "s"] += 1
     return counts
-
-
-def relabelled(diagnostic: Diagnostic, severity: str) -> Diagnostic:
-    return replace(diagnostic, severity=severity)

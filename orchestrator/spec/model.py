@@ -362,11 +362,6 @@ def no_number(value: object, what: str, example: str, code: str) -> PydanticCust
     return problem(code, f"expected {what}, got {_shown(value)}", f"for example `{example}`")
 
 
-def lazily(decode: Callable[[Any], Any], schema_of: str) -> Any:
-    """A field whose models are imported only when a spec uses it. `schema_of` names them for the JSON Schema."""
-    return Annotated[Any, PlainValidator(decode), LazySchema(schema_of)]
-
-
 class LazySchema:
     """Stands in a generated schema until the generator puts the models there."""
 

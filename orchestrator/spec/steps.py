@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.node import words_for
 from orchestrator.spec.item import AnyCondition, Item
 from orchestrator.spec.model import decode_each, described, problem
-from orchestrator.spec.types import Argv, Duration, PathText, VariableName, variable_name
+from orchestrator.spec.types import Argv, Duration, ItemName, PathText, VariableName, variable_name
 
 _NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 
@@ -56,9 +56,6 @@ def _outputs(value: Any) -> Any:
         decode_each(((name, name) for name in value), _output_name)
         return dict(value)
     raise problem("ORC102", "`outputs` is a list of names, or {NAME: stdout}", "for example [SECRET_KEY]")
-
-
-ItemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
 class Step(Item):

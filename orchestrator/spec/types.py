@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
@@ -226,5 +226,7 @@ Specifier = Annotated[str, AfterValidator(_specifier)]
 PathText = Annotated[str, AfterValidator(_path)]
 Argv = Annotated[tuple[str, ...], BeforeValidator(_argv)]
 """A command and its arguments."""
+# What waits and steps are called: the second half of their ids.
+ItemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Scalar = str | int | float | bool
 NonEmpty = AfterValidator(_no_empty)
