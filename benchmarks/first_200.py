@@ -3,7 +3,6 @@
 import http.client
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.sidebyside import Command, Goal, finish, pss, row
+from benchmarks.sidebyside import Command, Goal, finish, pss, row, time_to_end
 
 ROOT = Path(__file__).parent.parent
 TURNS = 12
@@ -87,10 +86,7 @@ def first_200(command: Command, folder: str) -> dict[str, float]:
         took = wait_for_200(port, process, started)
         wait_until_small(process.pid)
         memory = pss(process.pid)
-        asked = time.perf_counter()
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
-        return {"first 200": took, "pss": memory, "stop": 1000 * (time.perf_counter() - asked)}
+        return {"first 200": took, "pss": memory, "stop": time_to_end(process, PATIENCE)}
     finally:
         if process.poll() is None:
             process.kill()

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.first_200 import free_port, wait_for_200
-from benchmarks.sidebyside import Command, finish, pss, row
+from benchmarks.sidebyside import Command, finish, pss, row, time_to_end
 
 TURNS = 7
 APP = """
@@ -113,10 +113,7 @@ def once(command: Command, folder: str) -> dict[str, float]:
             1.5
         )  # supervisord counts a second before it calls a program started; ours has become small
         memory = pss(process.pid)
-        asked = time.perf_counter()
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        return {"first 200": took, "pss": memory, "stop": 1000 * (time.perf_counter() - asked)}
+        return {"first 200": took, "pss": memory, "stop": time_to_end(process, 30)}
     finally:
         if process.poll() is None:
             process.kill()

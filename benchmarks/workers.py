@@ -3,7 +3,6 @@
 import http.client
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks.first_200 import free_port
-from benchmarks.sidebyside import Command, finish, row
+from benchmarks.sidebyside import Command, finish, row, time_to_end
 
 WORKERS = 4
 TURNS = 7
@@ -96,10 +95,7 @@ def all_answered(command: Command, folder: str, count: int) -> dict[str, float]:
             seen |= answers(port, count)
         took = 1000 * (time.perf_counter() - started)
         time.sleep(0.3)
-        asked = time.perf_counter()
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
-        return {"all answered": took, "stop": 1000 * (time.perf_counter() - asked)}
+        return {"all answered": took, "stop": time_to_end(process, PATIENCE)}
     finally:
         if process.poll() is None:
             process.kill()
