@@ -99,7 +99,6 @@ def measured(folder: str, rival: Command, ours: Command):
 
 def once(command: Command, folder: str) -> dict[str, float]:
     """Milliseconds to the first 200, memory of what stays beside the server, milliseconds from TERM to the end."""
-    import signal
     import subprocess
     import time
 
