@@ -185,7 +185,7 @@ def _not_started_hint(argv: tuple[str, ...], context: Context) -> str:
 def _no_answer(reference: str, result: Result, context: Context) -> Outcome:
     """The child ended before it could say anything: killed, crashed, or the function ended the process."""
     if result.timed_out:
-        said, reason = f"{reference} did not end within {context.timeout:g} s", "timeout"
+        said, reason = f"{reference} did not end within {context.timeout:.3g} s", "timeout"
         hint = "give it a longer `timeout`, or make it faster"
     elif result.problem:
         said, reason, hint = f"{reference}: {result.ended}", "not-started", f"ls -l {sys.executable}"

@@ -61,4 +61,4 @@ class Deadline:
         return left
 
     def over(self, summary: str, hint: str = "") -> Failure:
-        return Failure("timeout", f"{summary} within {self.seconds:g} s", hint)
+        return Failure("timeout", f"{summary} within {self.seconds:.3g} s", hint)

@@ -229,7 +229,7 @@ def resolve(
         raise _unresolved(host, error, environ) from None
     if entries is None:
         raise Failure(
-            "dns", f"{summary} within {deadline.seconds:g} s", "check the name servers in /etc/resolv.conf"
+            "dns", f"{summary} within {deadline.seconds:.3g} s", "check the name servers in /etc/resolv.conf"
         )
     return list(dict.fromkeys((int(each[0]), each[4]) for each in entries))
 
