@@ -46,7 +46,7 @@ def _warn(start: Start, work: Work, action: Any) -> bool:
 
 
 def _degrade(start: Start, work: Work, action: Any) -> bool:
-    work.feature = action.degrade
+    work.feature, work.recheck = action.degrade, action.recheck
     _tell(start, work, action, f"going on without {action.degrade}", level="info")
     start.settle_as(work, Status.DEGRADED)
     return True

@@ -28,6 +28,8 @@ class Report:
         self.imports: list[dict[str, Any]] = []
         self.phases: list[dict[str, Any]] = []
         self.degraded: list[str] = []
+        self.features: dict[str, dict[str, Any]] = {}
+        """Item → the feature that is off because of it, since when, why, and how often it is tried again."""
         self.notes: list[dict[str, Any]] = []
         self.fallbacks: dict[str, list[dict[str, str]]] = {}
         self.reason = ""
@@ -77,9 +79,20 @@ class Report:
             "file": data.get("file", ""),
             "line": data.get("line", 0),
         }
-        feature = data.get("feature")
+        self._note_feature(event)
+
+    def _note_feature(self, event: events.Event) -> None:
+        feature, known = event.data.get("feature"), self.features.pop(event.item, {})
         if feature and feature not in self.degraded:
             self.degraded.append(feature)
+        if feature and event.data["status"] == Status.DEGRADED:
+            self.features[event.item] = {
+                "name": feature,
+                "item": event.item,
+                "summary": event.message,
+                "since": known.get("since", int(time.time())),
+                "recheck": event.data.get("recheck"),
+            }
 
     def _on_fallback(self, event: events.Event) -> None:
         entries = self.fallbacks.setdefault(event.item, [])

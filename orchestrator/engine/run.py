@@ -546,7 +546,7 @@ class Start:
         self.stream.emit(
             events.ITEM, message or outcome.summary, level=levels.get(status, "info"), item=work.id, status=status.value,
             reason=outcome.reason if bad else "", hint=outcome.hint if bad else "", code=outcome.code if bad else "",
-            details=outcome.details if bad else "", why=(getattr(work.item, "why", None) or "") if bad else "", feature=work.feature,
+            details=outcome.details if bad else "", why=(getattr(work.item, "why", None) or "") if bad else "", feature=work.feature, recheck=work.recheck,
             attempts=work.attempts, start_ms=work.started, duration_ms=self.stream.now() - work.started,
             file=place.file if place else "", line=place.line if place else 0,
         )  # fmt: skip

@@ -141,7 +141,7 @@ class Service:
         self.state.write_state({
             "service": start.spec.service, "environment": start.loaded.environment, "role": start.role, "pid": os.getpid(),
             "status": status, "reason": self.stream.secrets.masked(reason), "degraded": list(start.degraded),
-            "started_at": self.report.started_at,
+            "started_at": self.report.started_at, "features": list(self.report.features.values()),
         })  # fmt: skip
         self.state.write_probe(
             Probe(status, os.getpid(), self._endpoints, self.stream.secrets.masked(reason))

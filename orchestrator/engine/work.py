@@ -36,6 +36,8 @@ class Work:
     tried: int = 0
     """How many of its fallback actions were tried."""
     feature: str = ""
+    recheck: float | None = None
+    """How often what degraded it is tried again, in seconds."""
     exit_code: int | None = None
     """What a `stop` action said."""
     serve: Action | None = None

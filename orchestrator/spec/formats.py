@@ -179,6 +179,16 @@ class Rehearsals(Format):
     rehearsals: list[Rehearsal] = field("An entry for each item and reason.")
 
 
+class Feature(Format):
+    """A feature that is off, and the item that it is off for."""
+
+    name: str = field("The feature's name.")
+    item: str = field("The id of the item that failed.")
+    summary: str = field("What the item came to, without secrets.")
+    since: Count = field("Since when, in seconds since 1970.")
+    recheck: Seconds | None = field("Every how many seconds the item is tried again; null for never.")
+
+
 class StateFile(Format):
     """`state.json`: what the engine knows now. Replaced atomically at each change; `status` prints it with `schema`."""
 
@@ -191,6 +201,9 @@ class StateFile(Format):
     role: str | None = field("The role; empty for none.", None)
     pid: Count | None = field("The engine's process.", None)
     started_at: str | None = field("When the start began, in UTC.", None)
+    features: list[Feature] | None = field(
+        "Why each feature is off. One that is not among `degraded` is on again.", None
+    )
 
 
 class LogLine(Format):

@@ -114,3 +114,12 @@ def test_secrets_are_masked_in_every_event_in_all_their_spellings(told):
     text = str(report.record())
     for secret in ("pa/ss word", "pa%2Fss%20word", "hid%2Fden", "hid/den"):
         assert secret not in text
+
+
+def test_a_feature_is_told_with_the_item_it_is_off_for_until_that_holds(told):
+    _, tell, report = told
+    item(tell, "wait:a", "degraded", feature="search", recheck=30.0)
+    (found,) = report.features.values()
+    assert found == {"name": "search", "item": "wait:a", "summary": found["summary"], "since": found["since"], "recheck": 30.0}  # fmt: skip
+    item(tell, "wait:a", "healed", feature="search")
+    assert report.features == {}
