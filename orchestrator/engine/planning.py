@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 def planned(loaded: Loaded) -> Plan:
     """The plan of a spec as it is written: nothing is expanded, asked or tried."""
     assert loaded.spec is not None
-    works = _works(loaded.spec)
+    works = works_of(loaded.spec)
     return timed(ordered(works, loaded), {work.id: _worst(work, loaded.spec) for work in works})
 
 
-def _works(spec: Spec) -> list[Work]:
+def works_of(spec: Spec) -> list[Work]:
+    """Every item of a spec but its variables, as it is written."""
     index = Index(spec)
     works = []
     for path, item in spec.located_items():

@@ -526,7 +526,7 @@ class Start:
         given = getattr(work.item, "on_failure", None)
         if given is None:
             given = self.spec.on_failure or ()
-        return [each for each in flat(given, self.spec.fallbacks or {}) if _stands_on(each, work.kind)]
+        return [each for each in flat(given, self.spec.fallbacks or {}) if stands_on(each, work.kind)]
 
     def settle_as(self, work: Work, status: Status, message: str = "") -> None:
         """The item's state is told, and noted."""
@@ -642,8 +642,8 @@ def no_value(variable: str) -> Outcome:
     )
 
 
-def _stands_on(action: Action, kind: str) -> bool:
-    """Without its socket or its server there is no service that could go on."""
+def stands_on(action: Action, kind: str) -> bool:
+    """Whether an action may stand on a kind of item. Without its socket or its server there is no service that could go on."""
     if kind in ("launch", "port") and action.word in ("warn", "degrade"):
         return False
     return action.allowed is None or kind in action.allowed
