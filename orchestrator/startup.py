@@ -5,8 +5,12 @@ Works without an engine too, in tests and on a developer's machine: nothing is d
     if startup.degraded("assistant"):
         ...
 
+`degradation` says since when and why, for logs and for operators: a visitor need not know the name of the database.
+
 What a running engine says is live: a feature that came back is no longer degraded. Asking costs one `stat`;
 the state is read again only when it has changed. Where it cannot be read, what the launch said holds.
+There is no callback for a change: it would take a thread, and an app that has one while it is imported cannot be
+forked into workers.
 """
 
 from __future__ import annotations
@@ -17,10 +21,30 @@ TYPE_CHECKING = False  # importing `typing` for its constant would cost more tha
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["degraded", "degraded_features", "report", "status"]
+__all__ = ["Degradation", "degradation", "degraded", "degraded_features", "report", "status"]
 
 _seen: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
 """Path → what the file was when it was read (inode, time, size), and its content."""
+
+
+class Degradation:
+    """Since when and why a feature is off."""
+
+    __slots__ = ("causes", "name", "recheck", "since")
+
+    def __init__(
+        self, name: str, since: int | None, recheck: float | None, causes: tuple[tuple[str, str], ...]
+    ) -> None:
+        self.name = name
+        self.since = since
+        """In seconds since 1970; None where only the launch said that it is off."""
+        self.recheck = recheck
+        """Every how many seconds it is tried whether it can be on again; None for never, or not known."""
+        self.causes = causes
+        """The items that it is off for, such as `wait:db`, each with what it came to, without secrets."""
+
+    def __repr__(self) -> str:
+        return f"Degradation({self.name!r}, since={self.since}, recheck={self.recheck}, causes={self.causes})"
 
 
 def degraded(name: str) -> bool:
@@ -36,6 +60,20 @@ def degraded_features() -> tuple[str, ...]:
         return tuple(sorted(str(name) for name in state.get("degraded", ())))
     at_launch = os.environ.get("ORCHESTRATOR_DEGRADED", "")
     return tuple(sorted(name.strip() for name in at_launch.split(",") if name.strip()))
+
+
+def degradation(name: str) -> Degradation | None:
+    """Since when and why the feature is off; None while it is on."""
+    if not degraded(name):
+        return None
+    state = _content("state.json") or {}
+    told = [each for each in state.get("features") or () if each.get("name") == name]
+    return Degradation(
+        name,
+        min([int(each["since"]) for each in told], default=None),
+        min([float(each["recheck"]) for each in told if each.get("recheck")], default=None),
+        tuple([(str(each["item"]), str(each["summary"])) for each in told]),
+    )
 
 
 def status() -> str | None:

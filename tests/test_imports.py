@@ -27,6 +27,8 @@ UNWANTED = {
     "orchestrator.status.maintenance": HEAVY | {"argparse", "logging", "dataclasses", "subprocess", "urllib"},
     "orchestrator.startup": HEAVY | {"re", "dataclasses", "json", "argparse", "logging", "socket"},
     "orchestrator.status.state": HEAVY | {"json", "logging", "argparse", "socket"},
+    "orchestrator.integrations.asgi": HEAVY | {"starlette", "typing", "dataclasses", "urllib"},
+    "orchestrator.integrations.wsgi": HEAVY | {"typing", "dataclasses", "urllib", "wsgiref"},
     "orchestrator.integrations.fastapi": {"fastapi", "starlette", "pydantic", "yaml"},
 }
 ROOT = str(Path(orchestrator.__file__).parent.parent)

@@ -75,3 +75,30 @@ def test_a_broken_state_is_as_none(state, content, monkeypatch):
         file.write(content)
     assert startup.status() is None
     assert startup.degraded_features() == ("search",)
+
+
+def off(name, item, recheck=None, since=1_700_000_000):
+    return {"name": name, "item": item, "summary": f"{item} failed", "since": since, "recheck": recheck}
+
+
+def test_why_a_feature_is_off_and_since_when(state):
+    told = [
+        off("search", "wait:a", 30.0),
+        off("search", "wait:b", 10.0, 1_600_000_000),
+        off("chat", "module:c"),
+    ]
+    state.write_state({"status": "degraded", "degraded": ["search", "chat"], "features": told})
+    found = startup.degradation("search")
+    assert (found.name, found.since, found.recheck) == ("search", 1_600_000_000, 10.0)
+    assert found.causes == (("wait:a", "wait:a failed"), ("wait:b", "wait:b failed"))
+    assert startup.degradation("chat").recheck is None
+    assert "wait:a" in repr(found)
+    assert startup.degradation("cart") is None
+    state.set_status("degraded", degraded=("chat",))
+    assert startup.degradation("search") is None
+
+
+def test_of_a_feature_that_only_the_launch_knows_no_more_is_known(monkeypatch):
+    monkeypatch.setenv("ORCHESTRATOR_DEGRADED", "search")
+    found = startup.degradation("search")
+    assert (found.name, found.since, found.recheck, found.causes) == ("search", None, None, ())

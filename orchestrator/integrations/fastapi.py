@@ -1,6 +1,9 @@
-"""Health endpoints for a FastAPI app that know the start's result.
+"""For a FastAPI app: health endpoints that know the start's result, and endpoints of features that may be off.
 
 app.include_router(health_router(dependencies={"db": ping}))
+
+install_features(app)
+@app.get("/search", dependencies=[Depends(requires_feature("search"))])
 """
 
 import asyncio
@@ -11,10 +14,31 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestrator import startup
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter, Request, Response
+    from fastapi import APIRouter, FastAPI, Request, Response
+    from starlette.requests import HTTPConnection
+
+__all__ = ["Dependency", "health_router", "install_features", "requires_feature"]
 
 Dependency = Callable[[], object | Awaitable[object]]
 """Called without arguments, plain or `async`. False and an exception mean that it does not work."""
+
+
+def requires_feature(name: str, *, detail: str = "") -> "Callable[[HTTPConnection], Awaitable[None]]":
+    """A dependency that answers 503 while the feature is off, with Retry-After where it is tried again.
+
+    `detail` is what a visitor is told. A WebSocket is closed with 1013, "try again later", before it is
+    accepted. `install_features` makes the answer a problem of RFC 9457.
+    """
+    from orchestrator.integrations._fastapi_features import RequiresFeature
+
+    return RequiresFeature(name, detail)
+
+
+def install_features(app: "FastAPI") -> None:
+    """Lets the app answer `requires_feature` with `application/problem+json`, and show it in its OpenAPI document."""
+    from orchestrator.integrations._fastapi_features import install
+
+    install(app)
 
 
 class _Check(NamedTuple):
