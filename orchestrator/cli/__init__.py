@@ -13,6 +13,7 @@ COMMANDS = {
     "validate": "check the spec alone: no app, no network, no root",
     "config": "print the effective spec",
     "plan": "print the order, what runs side by side, and the worst-case time",
+    "rehearse": "make things fail on purpose, and show what each fallback does",
     "health": "ask a health endpoint: 0 is well, 1 is not",
     "status": "print what the running engine knows",
     "report": "print the last start: every item, every attempt, the timeline",

@@ -167,6 +167,8 @@ _TABLE = """
 801 E fallback failed
 802 E remedy did not help
 803 N feature is degraded
+804 E outcome is not the one that is pinned
+805 E fallback does not do what it says
 
 901 E internal error
 902 E a dependency of the engine is missing

@@ -170,6 +170,7 @@ class Rehearsal(Format):
     fallbacks: list[Fallback | str] = field("The actions that were applied, in order.")
     degraded: list[str] = field("The features that were off.")
     proved: bool | None = field("Whether a real start did the same; null when it was only simulated.")
+    note: str | None = field("What else is to be known, such as why it is not proved.", None)
 
 
 class Rehearsals(Format):
