@@ -34,8 +34,8 @@ format: $(READY)  ## let ruff format and fix what it can
 	@$(BIN)/ruff format .
 
 # Private servers are started by the tests themselves, so none is started by its package.
-SERVERS := curl mariadb-server openssl pgbouncer postgresql rabbitmq-server redis-server
-services:  ## install (as root, Debian) the servers that the tests of waits start for themselves
+SERVERS := chromium curl fonts-dejavu-core mariadb-server openssl pgbouncer postgresql rabbitmq-server redis-server
+services:  ## install (as root, Debian) the servers that the tests start for themselves, and a browser
 	@dpkg-query -W -f '' $(SERVERS) 2>/dev/null || { \
 	  printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SERVERS) > /dev/null; \

@@ -37,7 +37,7 @@ class Config:
         live: str = "",
         ready: str = "",
         retry_after: int = 30,
-        message: str = "The service is being brought up or repaired and will be back shortly.",
+        message: str = "The service is being started or repaired. There is nothing you need to do.",
     ) -> None:
         self.service = service
         self.live = live
@@ -240,7 +240,8 @@ def response(status: int, kind: str, body: str, config: Config, method: str) -> 
         "Cache-Control: no-store",
         "Vary: Accept",
         "X-Content-Type-Options: nosniff",
-        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
+        "Referrer-Policy: no-referrer",
+        f"Content-Security-Policy: {policy(kind)}",
         "Connection: close",
     ]
     if status == 503:
@@ -263,40 +264,73 @@ def document(config: Config, status: int) -> str:
     return json.dumps(problem) + "\n"
 
 
+STYLE = """
+:root {
+  color-scheme: light dark;
+  --paper: #f7f5f1; --ink: #1f2529; --quiet: #565f66; --accent: #1b5a7d; --on-accent: #ffffff;
+  --line: #dbd7ce; --sky: #c9dde6; --sun: #e6b45c;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #13171a; --ink: #e8e6e1; --quiet: #a3acb2; --accent: #8cc6e8; --on-accent: #0f1a21;
+    --line: #2e363c; --sky: #2b4656; --sun: #d9a955;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
+body {
+  margin: 0; min-height: 100vh; min-height: 100svh; display: grid; place-items: center;
+  padding: clamp(1.25rem, 6vw, 3rem);
+  background: var(--paper); color: var(--ink);
+  font: 1.0625rem/1.65 system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif;
+}
+main { width: 100%; max-width: 33rem; overflow-wrap: anywhere; }
+svg { display: block; width: 6rem; height: auto; margin: 0 0 1.75rem; }
+.sky { stroke: var(--sky); } .sun { fill: var(--sun); } .sea { stroke: var(--accent); }
+h1 {
+  font-size: clamp(1.75rem, 1.35rem + 2vw, 2.375rem); line-height: 1.2; letter-spacing: -0.015em;
+  font-weight: 650; margin: 0 0 0.875rem; text-wrap: balance;
+}
+p { margin: 0 0 1.75rem; text-wrap: pretty; }
+.service { color: var(--quiet); font-size: 0.9375rem; margin: 0 0 0.375rem; }
+a {
+  display: inline-block; padding: 0.625rem 1.375rem; border: 1px solid transparent; border-radius: 0.5rem;
+  background: var(--accent); color: var(--on-accent); font-weight: 600; text-decoration: none;
+}
+a:hover { text-decoration: underline; text-underline-offset: 0.2em; }
+a:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
+.status {
+  color: var(--quiet); font-size: 0.875rem; border-top: 1px solid var(--line); padding-top: 1rem; margin: 0;
+}
+@media (prefers-reduced-motion: no-preference) {
+  .sun { animation: rise 1.6s ease-out both; }
+  @keyframes rise { from { transform: translateY(7px); } }
+}
+"""
+"""Plain CSS; the page's policy allows this text alone, by its hash."""
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
-<title>{title}: back shortly</title>
-<style>
-:root {{ --paper: #f6f5f2; --ink: #1d2327; --quiet: #545d64; --accent: #14557b; --line: #d5d2ca; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --paper: #14181b; --ink: #e9e7e2; --quiet: #a5adb3; --accent: #86c5ec; --line: #333b41; }}
-}}
-* {{ box-sizing: border-box; }}
-body {{
-  margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem;
-  background: var(--paper); color: var(--ink); font: 1.0625rem/1.6 system-ui, sans-serif;
-}}
-main {{
-  max-width: 32rem; border-top: 0.25rem solid var(--accent); padding-top: 1.5rem; overflow-wrap: anywhere;
-}}
-h1 {{ font-size: 1.75rem; line-height: 1.25; margin: 0 0 1rem; }}
-p {{ margin: 0 0 1rem; }}
-.quiet {{ color: var(--quiet); font-size: 0.9375rem; border-top: 1px solid var(--line); padding-top: 1rem; }}
-a {{ color: var(--accent); text-underline-offset: 0.2em; }}
-a:focus-visible {{ outline: 3px solid var(--accent); outline-offset: 3px; }}
-</style>
+<title>Back shortly: {service}</title>
+<style>{style}</style>
 </head>
 <body>
 <main>
+<svg viewBox="0 0 96 52" aria-hidden="true" focusable="false" fill="none" stroke-width="3" stroke-linecap="round">
+<defs><clipPath id="horizon"><path d="M0 0h96v38H0z"></path></clipPath></defs>
+<g clip-path="url(#horizon)"><path class="sky" d="M16 38a32 32 0 0 1 64 0"></path>
+<circle class="sun" cx="48" cy="36" r="17"></circle></g>
+<path class="sea" d="M4 38h88M22 48h52"></path>
+</svg>
+<p class="service">{service}</p>
 <h1>We will be back shortly</h1>
 <p>{message}</p>
 <p><a href="">Try again</a></p>
-<p class="quiet">{title} answers with status 503. Trying again in {wait} is a good idea.</p>
+<p class="status">Your connection is fine. A good time to try again is in {wait}. Status 503, {now} UTC.</p>
 </main>
 </body>
 </html>
@@ -305,8 +339,26 @@ a:focus-visible {{ outline: 3px solid var(--accent); outline-offset: 3px; }}
 
 def page(config: Config) -> str:
     """For people: no script, nothing fetched from elsewhere, no automatic reload under a reader's eyes."""
-    title = html.escape(config.service or "The service")
-    return PAGE.format(title=title, message=html.escape(config.message), wait=spoken(config.retry_after))
+    return PAGE.format(
+        style=STYLE,
+        service=html.escape(config.service or "This service"),
+        message=html.escape(config.message),
+        wait=spoken(config.retry_after),
+        now=time.strftime("%H:%M", time.gmtime()),
+    )
+
+
+def policy(kind: str) -> str:
+    """What a browser may do with an answer: nothing, but for the page's own style."""
+    own = f"style-src 'sha256-{digest(STYLE)}'; " if kind.startswith("text/html") else ""
+    return f"default-src 'none'; {own}base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def digest(text: str) -> str:
+    import binascii
+    import hashlib
+
+    return binascii.b2a_base64(hashlib.sha256(text.encode()).digest(), newline=False).decode()
 
 
 def spoken(seconds: int) -> str:

@@ -1,6 +1,8 @@
 """The maintenance process on a real socket: what it answers, whom it bears with, and how it ends."""
 
+import base64
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -11,6 +13,8 @@ import time
 from html.parser import HTMLParser
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from orchestrator.status import maintenance
 from orchestrator.status.maintenance import Config, command
@@ -156,10 +160,19 @@ def test_the_page_is_whole_escaped_and_fetches_nothing(address):
     assert ("lang", "en") in outline.attributes
     assert not {"script", "img", "link", "iframe"} & set(outline.tags)
     assert not any(name == "src" or (name == "href" and value) for name, value in outline.attributes)
-    assert not re.search(r"url\(|@import|https?://", text)
+    assert not re.search(r"url\((?!#)|@import|https?://", text)
     assert "Back &lt;soon&gt; &amp; well." in text
     assert "prefers-color-scheme: dark" in text
-    assert "default-src 'none'" in headers["content-security-policy"]
+    policy = dict(each.strip().split(" ", 1) for each in headers["content-security-policy"].split(";"))
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{digest}'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
 
 
 def luminance(colour):
@@ -169,12 +182,17 @@ def luminance(colour):
 
 
 def test_the_page_can_be_read_in_light_and_in_dark():
-    schemes = re.findall(r":root \{\{ (.*?) \}\}", maintenance.PAGE)
+    schemes = re.findall(r":root \{(.*?)\}", maintenance.STYLE, re.DOTALL)
     assert len(schemes) == 2
     for scheme in schemes:
-        colours = dict(re.findall(r"--(\w+): (#\w{6})", scheme))
-        for name in ("ink", "quiet", "accent"):
-            light, dark = sorted((luminance(colours["paper"]), luminance(colours[name])), reverse=True)
+        colours = dict(re.findall(r"--([\w-]+): (#\w{6})", scheme))
+        for name, ground in [
+            ("ink", "paper"),
+            ("quiet", "paper"),
+            ("accent", "paper"),
+            ("on-accent", "accent"),
+        ]:
+            light, dark = sorted((luminance(colours[ground]), luminance(colours[name])), reverse=True)
             assert (light + 0.05) / (dark + 0.05) >= 4.5, name
 
 
@@ -198,6 +216,40 @@ def test_a_large_body_is_taken_so_that_its_sender_reads_the_answer(address):
         connection.sendall(get("/upload", "Content-Length: 4000000", method="POST"))
         connection.sendall(b"x" * 4_000_000)
         assert taken(connection)[0] == 503
+
+
+def test_who_asks_whether_to_send_a_body_is_told_at_once(address):
+    with socket.create_connection(address, 10) as connection:
+        connection.sendall(get("/upload", "Content-Length: 4000000", "Expect: 100-continue", method="PUT"))
+        assert taken(connection)[0] == 503
+
+
+def test_a_kept_connection_is_closed_after_its_answer_and_whoever_sent_more_asks_again(address):
+    with socket.create_connection(address, 10) as connection:
+        connection.sendall(get("/a", "Connection: keep-alive") + get("/b"))
+        status, headers, body = taken(connection)
+    assert (status, headers["connection"]) == (503, "close")
+    assert len(body) == int(headers["content-length"])
+
+
+def test_a_websocket_is_refused_with_503_and_when_to_try_again(address):
+    with pytest.raises(InvalidStatus) as refused:
+        connect("ws://{}:{}/talk".format(*address))
+    answer = refused.value.response
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "17")
+
+
+def test_a_client_that_reads_slowly_has_the_whole_answer(address):
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        connection.settimeout(10)
+        connection.connect(address)
+        connection.sendall(get("/", "Accept: text/html"))
+        received = b""
+        while chunk := connection.recv(256):
+            received += chunk
+            time.sleep(0.005)
+    assert received.endswith(b"</html>\n")
 
 
 def test_a_request_that_comes_byte_by_byte_is_answered(address):
