@@ -71,9 +71,9 @@ def _keep(kept: state.StateDirectory, event: events.Event) -> None:
 
 def _say_when_well(invocation: Invocation, event: events.Event) -> None:
     if event.name == events.FINISHED and event.data["exit_code"] is None:
-        print(console.well(invocation.report), file=sys.stderr, flush=True)
+        console.say(console.well(invocation.report))
     elif event.name == events.SERVICE and event.data["status"] == "maintenance":
-        print(console.maintenance_screen(invocation.report), file=sys.stderr, flush=True)
+        console.say(console.maintenance_screen(invocation.report))
 
 
 def _leave(code: int) -> int:

@@ -12,14 +12,13 @@ from orchestrator.cli._role import Choice, choose
 from orchestrator.diagnostics import terminal
 from orchestrator.engine import events
 from orchestrator.engine.report import Report
+from orchestrator.status import files
 
 if TYPE_CHECKING:
     import argparse
 
     from orchestrator.launch.signals import Notes
     from orchestrator.spec.loading import Loaded
-
-TERMINATION_LOG = "/dev/termination-log"
 
 
 class Invocation:
@@ -67,9 +66,7 @@ class Invocation:
         )
         if self.log_format == "json":
             self.stream.emit("last_words", text, level="error", exit_code=code, cause=cause, hint=hint)
-        if os.path.exists(TERMINATION_LOG) and os.access(TERMINATION_LOG, os.W_OK):
-            with open(TERMINATION_LOG, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
+        files.write_last_words(text)
 
     def failed(self, code: int) -> int:
         """The last screen of a start that came to nothing."""
@@ -80,6 +77,6 @@ class Invocation:
             else self.report.reason or self.report.status
         )
         if self.log_format == "text":
-            print(console.last_screen(self.report, code), file=sys.stderr, flush=True)
+            console.say(console.last_screen(self.report, code))
         self.last_words(code, cause, first["hint"] if first is not None else "")
         return code

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console
@@ -136,7 +135,7 @@ def _write(invocation: Invocation, form: str, code: int) -> None:
         print(junit(report.record()))
     elif invocation.log_format == "text":
         if code and report.failed:
-            print(console.last_screen(report, code, "may not start"), file=sys.stderr)
+            console.say(console.last_screen(report, code, "may not start"))
         else:
             counts = console.counts(report)
-            print(f"orchestrator: {report.service} may start: {counts}", file=sys.stderr)
+            console.say(f"orchestrator: {report.service} may start: {counts}")

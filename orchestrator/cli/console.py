@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.diagnostics.printable import printable, printable_lines
 from orchestrator.diagnostics.terminal import paint, tolerate
 from orchestrator.engine import events
+from orchestrator.launch import saying
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ class JsonLines:
 
     def __call__(self, event: events.Event) -> None:
         if events.LEVELS.index(event.level) >= self.least:
-            _write(json.dumps(event.record(), default=str))
+            say(json.dumps(event.record(), default=str))
 
 
 class Lines:
@@ -60,7 +61,7 @@ class Lines:
             f"role {data['role']}" if data["role"] else "",
         ]
         more = ", ".join(each for each in words if each)
-        _write(f"orchestrator: starting {data['service']}" + (f" ({more})" if more else ""))
+        say(f"orchestrator: starting {data['service']}" + (f" ({more})" if more else ""))
 
     def _on_item(self, event: events.Event) -> None:
         """What goes on says all here; of what ends the start, the last screen says the rest."""
@@ -93,17 +94,17 @@ class Lines:
             self._below(f"hint: {event.data['hint']}")
 
     def _on_output(self, event: events.Event) -> None:
-        _write(f"{event.item} | {printable(event.message)}")
+        say(f"{event.item} | {printable(event.message)}")
 
     def _line(self, status: str, item: str, message: str) -> None:
         shown = paint(self.color, STYLES.get(status, "warning"), status.ljust(STATUS_WIDTH))
         lines = printable_lines(message) or [""]
-        _write(f"  {shown} {item.ljust(ITEM_WIDTH)} {lines[0]}".rstrip())
+        say(f"  {shown} {item.ljust(ITEM_WIDTH)} {lines[0]}".rstrip())
         for each in lines[1:]:
             self._below(each)
 
     def _below(self, text: str) -> None:
-        _write(" " * (STATUS_WIDTH + ITEM_WIDTH + 4) + printable(text))
+        say(" " * (STATUS_WIDTH + ITEM_WIDTH + 4) + printable(text))
 
 
 def listener(form: str, level: str, *, color: bool) -> Lines | JsonLines:
@@ -113,14 +114,25 @@ def listener(form: str, level: str, *, color: bool) -> Lines | JsonLines:
 _LOCK = threading.Lock()
 
 
-def _write(line: str) -> None:
-    """Whole lines; who has closed our stderr does not end a service."""
+def say(text: str) -> None:
+    """Whole lines; who has closed our stderr, or does not read it, neither ends a service nor holds it up."""
     with _LOCK:
         try:
-            sys.stderr.write(line + "\n")
             sys.stderr.flush()
-        except (BrokenPipeError, ValueError):
-            return
+            descriptor = sys.stderr.fileno()
+        except (OSError, ValueError):
+            _write_to_object(text)
+        else:
+            saying.send(descriptor, text.encode(sys.stderr.encoding or "utf-8", "backslashreplace"))
+
+
+def _write_to_object(text: str) -> None:
+    """A stderr that is no file: closed, or somebody else's in this process."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (BrokenPipeError, ValueError):
+        return
 
 
 def well(report: Report) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 
 from orchestrator.status.files import quoted
@@ -25,8 +26,59 @@ def _value(value: object) -> str:
     return str(value) if isinstance(value, int | float) else quoted(str(value))
 
 
+PATIENCE = 0.1
+"""Seconds in which somebody must take a line. One that nobody takes is lost: a log that stands still, because its driver
+does, must keep neither a service from its work nor a container from its end. `events.jsonl` has it all."""
+
+_lost = 0
+"""Lines in a row that nobody took."""
+
+
 def write(descriptor: int, text: str) -> None:
+    """A text, line by line; nobody is waited for."""
+    send(descriptor, text.encode("utf-8", "replace"))
+
+
+def send(descriptor: int, text: bytes) -> None:
+    """The same, encoded already."""
+    global _lost
+    for line in text.split(b"\n"):
+        try:
+            if _lost and _taken(descriptor, _about_lost(line)):
+                _lost = 0
+            if _lost or not _taken(descriptor, line + b"\n"):
+                _lost += 1
+        except OSError:
+            return  # nobody reads what a service says: no reason to end it
+
+
+def _about_lost(line: bytes) -> bytes:
+    told = f"{_lost} lines were lost: nobody took what was written here"
+    said = record("log", "warning", told) if line.startswith(b"{") else f"orchestrator: {told}"
+    return said.encode() + b"\n"
+
+
+def _taken(descriptor: int, line: bytes) -> bool:
+    """Whether a line was written. Those that follow a lost one wait for nobody, until there is room again."""
+    until = time.monotonic() + (0 if _lost else PATIENCE)
+    while line:
+        try:
+            line = line[_at_once(descriptor, line) :]
+        except BlockingIOError:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            poll = select.poll()
+            poll.register(descriptor, select.POLLOUT)
+            poll.poll(left * 1000)
+    return True
+
+
+def _at_once(descriptor: int, data: bytes) -> int:
+    """Writes what there is room for; the descriptor may be others' too, so it cannot be made non-blocking itself."""
     try:
-        os.write(descriptor, text.encode("utf-8", "replace") + b"\n")
-    except OSError:
-        return  # nobody reads what a service says: no reason to end it
+        return os.pwritev(descriptor, [data], -1, os.RWF_NOWAIT)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file or a terminal knows no such thing, and needs none
+        return os.write(descriptor, data)
