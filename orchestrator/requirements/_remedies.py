@@ -39,6 +39,30 @@ def for_user(path: str, user: User, mode: int | None = None) -> str:
     )
 
 
+def run_line(command: str, path: str) -> str:
+    """Where a command is run that mends a path: at the source of its mount, else in the image."""
+    point = volume(path)
+    if point:
+        return f"{command} at the source of the mount {point}, on the host"
+    return f"RUN {command}, before USER in the Dockerfile"
+
+
+def readable_by(path: str, user: User) -> str:
+    """What lets a user read a file."""
+    closed = _users.closed_to(path, user)
+    if closed:
+        return run_line(f"chmod a+x {closed}", closed)
+    point = volume(path)
+    if not point:
+        return (
+            f"COPY --chown={user.uid}:{user.gid} in the Dockerfile, or {run_line(f'chmod a+r {path}', path)}"
+        )
+    return (
+        f"{run_line(f'chown {user.uid} {path}', path)}, or chmod a+r there; "
+        f"in Kubernetes fsGroup: {user.gid} and defaultMode: 0440"
+    )
+
+
 def refusal(error: OSError, path: str, user: User, doing: str, code: str) -> Outcome:
     """The outcome of a system call that was refused. `doing` is what failed, such as `cannot create`."""
     where = str(error.filename or path)
@@ -109,6 +133,14 @@ def _hint(number: int, path: str, where: str, user: User) -> str:
     if number == errno.ENOTDIR:
         return f"move {where} away, or choose another path"
     if number in (errno.EACCES, errno.EPERM):
-        closed = _users.closed_to(where, user)
-        return f"chmod a+x {closed}, or {install_line(path, user)}" if closed else for_user(path, user)
+        return _let_in(path, where, user)
     return "choose another path"
+
+
+def _let_in(path: str, where: str, user: User) -> str:
+    """What gives a user a directory: entered on the way, and his own at its end."""
+    closed = _users.closed_to(where, user)
+    if not closed or volume(path):
+        return for_user(path, user)
+    made = install_line(path, user).removeprefix("RUN ")
+    return f"RUN chmod a+x {closed} && {made}"

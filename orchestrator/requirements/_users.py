@@ -24,10 +24,17 @@ class NoSuchUser(LookupError):
         self.kind = kind
         self.name = name
         self.hint = (
-            f"RUN useradd --system {name} (adduser -S {name} on Alpine), or write the number"
+            f"owner and group are apart: {_apart(name)}"
+            if ":" in name
+            else f"RUN useradd --system {name} (adduser -S {name} on Alpine), or write the number"
             if kind == "user"
             else f"RUN groupadd --system {name} (addgroup -S {name} on Alpine), or write the number"
         )
+
+
+def _apart(both: str) -> str:
+    owner, _, group = both.partition(":")
+    return f'`owner: "{owner}"` and `group: "{group}"`'
 
 
 def uid_of(owner: str | int) -> int:

@@ -13,7 +13,7 @@ from orchestrator.requirements import _users
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
-from orchestrator.requirements._remedies import for_user, install_line, refusal, volume
+from orchestrator.requirements._remedies import for_user, install_line, refusal, run_line, volume
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Mode, PathText, Size
 
@@ -115,6 +115,10 @@ class Directory(Requirement):
     def _absent(self, path: str, culprit: str, context: Context) -> Outcome:
         if self.mount is True:
             return self._no_mount(path)
+        if self.create:
+            above = os.path.dirname(culprit)
+            said = f"cannot create {path}: nothing can be made in {above}, which is the kernel's own"
+            return failed("ORC431", "missing", said, "choose another path", final=True)
         return failed(
             "ORC431",
             "missing",
@@ -159,7 +163,7 @@ class Directory(Requirement):
             yield from self._mend(path, directory, wanted, context)
         if self.fix == "tree":
             yield from self._mend_tree(path, directory, owner, context)
-        yield from self._differs(path, directory, wanted, context)
+        yield from self._differs(path, directory, wanted)
 
     def _named(self, owner: Owner) -> Owner:
         """The part of it that the spec names."""
@@ -190,7 +194,7 @@ class Directory(Requirement):
                 details="\n".join(kept[:_MOST]),
             )
 
-    def _differs(self, path: str, directory: int, owner: Owner, context: Context) -> Iterator[Outcome]:
+    def _differs(self, path: str, directory: int, owner: Owner) -> Iterator[Outcome]:
         status = os.fstat(directory)
         if owner.differs(status):
             wanted = _written(owner)
@@ -198,9 +202,7 @@ class Directory(Requirement):
                 "ORC433",
                 "owner",
                 f"{path} belongs to {status.st_uid}:{status.st_gid}, expected {wanted}",
-                f"RUN chown {wanted} {path}, before USER in the Dockerfile"
-                if not volume(path)
-                else for_user(path, context.user),
+                run_line(f"chown {wanted} {path}", path),
                 found=f"{status.st_uid}:{status.st_gid}",
             )
         if self.mode is not None and self.mode != status.st_mode & 0o7777:
@@ -208,7 +210,7 @@ class Directory(Requirement):
                 "ORC433",
                 "mode",
                 f"{path} has mode {_users.octal(status.st_mode)}, expected {self.mode:04o}",
-                f"RUN chmod {self.mode:04o} {path}, before USER in the Dockerfile",
+                run_line(f"chmod {self.mode:04o} {path}", path),
                 found=_users.octal(status.st_mode),
             )
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from orchestrator.engine.context import current_user
 from orchestrator.engine.outcome import failed
 from orchestrator.requirements import _users
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._places import Owner, SymlinkError, guarded, link_target, reach
-from orchestrator.requirements._remedies import refusal, volume
+from orchestrator.requirements._remedies import readable_by, refusal, run_line
 from orchestrator.requirements.directories import in_words
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import (
@@ -134,13 +135,14 @@ class File(Requirement):
             if done is not None and not isinstance(done, str):
                 return done
             status = os.lstat(path) if self.type == "symlink" else os.stat(path)
+            wrong = list(self._wrong(path, status, context))
         except _users.NoSuchUser as error:
             return failed("ORC442", "owner", str(error), error.hint, final=True)
         except (FileNotFoundError, NotADirectoryError):
             return self._absent(path, context)
         except OSError as error:
-            return refusal(error, path, context.user, "cannot use", "ORC442")
-        return judged(list(self._wrong(path, status, context)), f"{path}{done or ''}", path=path)
+            return _unreachable(error, path, context)
+        return judged(wrong, f"{path}{done or ''}", path=path)
 
     def _brought(self, path: str, context: Context) -> Outcome | str | None:
         """Copies or renders it where asked: what was done in words, or what prevented it."""
@@ -155,7 +157,7 @@ class File(Requirement):
             with open(context.path(source), "rb") as file:
                 content, mode = file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         except OSError as error:
-            return _no_source(source, error)
+            return _no_source(source, error, context)
         return self._put(path, content, 0o600 if self.private else mode, context, "copied", replace=False)
 
     def _rendered(self, path: str, source: str, context: Context) -> Outcome | str:
@@ -166,7 +168,7 @@ class File(Requirement):
                 text = file.read()
             content = render(text, context).encode()
         except OSError as error:
-            return _no_source(source, error)
+            return _no_source(source, error, context)
         except UnicodeDecodeError as error:
             return failed(
                 "ORC443",
@@ -274,20 +276,17 @@ class File(Requirement):
         return owner.differs(status) or self.mode not in (None, stat.S_IMODE(status.st_mode))
 
     def _rights_wrong(self, path: str, status: os.stat_result, owner: Owner) -> Iterator[Outcome]:
-        where = (
-            f"on the source of the mount {volume(path)}" if volume(path) else "in the Dockerfile, before USER"
-        )
         mode = stat.S_IMODE(status.st_mode)
         if owner.differs(status):
             wanted = ":".join("" if each is None else str(each) for each in owner).rstrip(":")
             said = f"{path} belongs to {status.st_uid}:{status.st_gid}, expected {wanted}"
-            yield failed("ORC442", "owner", said, f"chown {wanted} {path} {where}")
+            yield failed("ORC442", "owner", said, run_line(f"chown {wanted} {path}", path))
         if self.mode is not None and self.mode != mode and self.type != "symlink":
             said = f"{path} has mode {mode:04o}, expected {self.mode:04o}"
-            yield failed("ORC442", "mode", said, f"chmod {self.mode:04o} {path} {where}")
+            yield failed("ORC442", "mode", said, run_line(f"chmod {self.mode:04o} {path}", path))
         if self.private and mode & 0o077:
             said = f"{path} has mode {mode:04o}: others than its owner may use it"
-            yield failed("ORC442", "private", said, f"chmod {mode & 0o700:04o} {path} {where}")
+            yield failed("ORC442", "private", said, run_line(f"chmod {mode & 0o700:04o} {path}", path))
 
     def _age_and_size(self, path: str, status: os.stat_result) -> Iterator[Outcome]:
         age = time.time() - status.st_mtime
@@ -308,11 +307,7 @@ class File(Requirement):
         if number:
             error = OSError(number, os.strerror(number), path)
             found = refusal(error, path, context.user, "cannot read", "ORC442")
-            closed = _users.closed_to(path, context.user)
-            hint = (
-                f"chmod a+x {closed}" if closed else f"chown {context.user.uid} {path}, or chmod a+r {path}"
-            )
-            yield failed(found.code, "unreadable", found.summary, hint)
+            yield failed(found.code, "unreadable", found.summary, readable_by(path, context.user))
 
     def _content(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
         if self.sha256 is None and self.contains is None and self.format is None and self.schema_ is None:
@@ -397,7 +392,7 @@ class File(Requirement):
                 text = file.read()
             problems = schema_problems(data, parse(text, _format_of(schema)))
         except OSError as error:
-            yield _no_source(schema, error)
+            yield _no_source(schema, error, context)
             return
         except (FormatError, UnicodeDecodeError) as error:
             yield failed("ORC443", "schema", f"{schema}: {error}", "mend the schema", final=True)
@@ -442,15 +437,23 @@ def _refuse_link(name: str, path: str, directory: int) -> None:
         raise SymlinkError(path, target)
 
 
-def _no_source(source: str, error: OSError) -> Outcome:
-    missing = isinstance(error, FileNotFoundError)
-    said = f"{source} does not exist" if missing else f"{source} cannot be read: {error.strerror}"
-    hint = (
-        f"COPY {source} in the Dockerfile, and no line of .dockerignore against it"
-        if missing
-        else f"ls -l {source}"
-    )
-    return failed("ORC441", "missing" if missing else "unreadable", said, hint)
+def _unreachable(error: OSError, path: str, context: Context) -> Outcome:
+    """The file itself, or a directory above it, may not be looked at."""
+    found = refusal(error, path, context.user, "cannot use", "ORC442")
+    if not isinstance(error, PermissionError):
+        return found
+    return failed(found.code, found.reason, found.summary, readable_by(path, context.user))
+
+
+def _no_source(source: str, error: OSError, context: Context) -> Outcome:
+    if isinstance(error, FileNotFoundError):
+        hint = f"COPY {source} in the Dockerfile, and no line of .dockerignore against it"
+        return failed("ORC441", "missing", f"{source} does not exist", hint)
+    path = context.path(source)
+    me = current_user()
+    found = refusal(error, path, me, "cannot read", "ORC441")
+    hint = readable_by(path, me) if isinstance(error, PermissionError) else found.hint
+    return failed("ORC441", "unreadable", found.summary, hint)
 
 
 def _format_of(path: str) -> str:

@@ -112,7 +112,7 @@ class Memory(HostItem):
             "ORC451",
             "memory",
             f"memory must be {self.is_}, found {_mega(found)}: {what}",
-            f"docker run --memory {mega}m (Compose: mem_limit: {mega}m; Kubernetes: resources.limits.memory: {mega}Mi)",
+            more_memory(mega, what),
             final=True,
             found=found,
         )
@@ -137,7 +137,7 @@ class Cpus(HostItem):
             "ORC451",
             "cpus",
             f"cpus must be {self.is_}, found {found:g}: {what}",
-            f"docker run --cpus {wanted:g} (Compose: cpus: {wanted:g}; Kubernetes: resources.limits.cpu: {wanted:g})",
+            more_cpus(wanted, what),
             final=True,
             found=found,
         )
@@ -379,6 +379,20 @@ class Host(Model):
             item = getattr(self, name)
             if item is not None:
                 yield name, item
+
+
+def more_memory(mega: int, limiting: str) -> str:
+    """The remedy: a higher limit, where there is one; else no flag helps."""
+    if "container" not in limiting:
+        return f"no limit of a container is in the way: it takes a machine with {mega} MiB"
+    return f"docker run --memory {mega}m (Compose: mem_limit: {mega}m; Kubernetes: resources.limits.memory: {mega}Mi)"
+
+
+def more_cpus(wanted: float, limiting: str) -> str:
+    """The same for processors."""
+    if "container" not in limiting:
+        return f"no quota is in the way: it takes a machine with {wanted:g} CPUs, or another --cpuset-cpus"
+    return f"docker run --cpus {wanted:g} (Compose: cpus: {wanted:g}; Kubernetes: resources.limits.cpu: {wanted:g})"
 
 
 def _mega(size: float) -> str:

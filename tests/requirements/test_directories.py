@@ -347,3 +347,19 @@ def test_no_descriptor_is_left_open(project, as_root, somebody):
     for path in ("made/inner", "file", "link", "file/inner", "closed/data", {"path": "made", "fix": "tree"}):
         check(project, path, user=somebody)
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_where_the_kernel_lets_nobody_make_anything_no_line_is_suggested(project):
+    outcome = check(project, {"path": "/proc/logs"})
+    assert (outcome.code, outcome.reason) == ("ORC431", "missing")
+    assert (
+        outcome.summary == "cannot create /proc/logs: nothing can be made in /proc, which is the kernel's own"
+    )
+    assert outcome.hint == "choose another path"
+
+
+def test_a_directory_to_be_made_behind_a_closed_one_needs_both(project, as_root, somebody, in_child):
+    closed = project.directory("closed", 0o700)
+    outcome = in_child(somebody, lambda: check(project, "closed/x"))
+    made = f"install -d -o 10001 -g 10001 {closed}/x, before USER in the Dockerfile"
+    assert outcome.hint == f"RUN chmod a+x {closed} && {made}"

@@ -305,7 +305,27 @@ def test_the_user_must_be_able_to_read_it(project, as_root, somebody):
     outcome = check(project, "key", user=somebody)
     assert (outcome.code, outcome.reason) == ("ORC442", "unreadable")
     assert f"{path} belongs to 0:0, mode 0600" in outcome.summary
-    assert "chown 10001" in outcome.hint
+    assert outcome.hint == (
+        f"COPY --chown=10001:10001 in the Dockerfile, or RUN chmod a+r {path}, before USER in the Dockerfile"
+    )
+
+
+@pytest.mark.parametrize("how", ["copy_from", "template"])
+def test_a_source_that_may_not_be_read_names_owner_mode_and_the_line(
+    project, as_root, somebody, in_child, how
+):
+    path = project.write("pristine", mode=0o600)
+    outcome = in_child(somebody, lambda: check(project, {"path": "made", how: "pristine"}))
+    assert (outcome.code, outcome.reason) == ("ORC441", "unreadable")
+    assert outcome.summary.startswith(f"cannot read {path}: permission denied at {path} for uid 10001")
+    assert "belongs to 0:0, mode 0600" in outcome.summary
+    assert f"RUN chmod a+r {path}" in outcome.hint
+
+
+@pytest.mark.parametrize("kind", ["owner", "group"])
+def test_owner_and_group_in_one_word_are_told_apart(project, kind):
+    outcome = check(project, {"path": project.write("f"), kind: "5:6"})
+    assert outcome.hint == 'owner and group are apart: `owner: "5"` and `group: "6"`'
 
 
 # --- template -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from orchestrator.engine.context import User
 from orchestrator.requirements import _host
 from orchestrator.requirements.host import KIND as Host
+from orchestrator.requirements.host import more_cpus, more_memory
 
 
 def item(spec):
@@ -69,7 +70,14 @@ def test_too_little_memory_says_what_there_is_and_which_flag_gives_more(project)
     outcome = check(project, {"memory": ">=900TB"})
     assert (outcome.code, outcome.reason) == ("ORC451", "memory")
     assert "found" in outcome.summary
-    assert "docker run --memory" in outcome.hint
+    assert "858306885 MiB" in outcome.hint
+
+
+def test_a_flag_is_only_a_remedy_where_a_flag_is_the_limit():
+    assert more_memory(256, "the container's limit (cgroup v2)").startswith("docker run --memory 256m")
+    assert "docker run" not in more_memory(256, "the machine's memory")
+    assert more_cpus(0.5, "the container's quota").startswith("docker run --cpus 0.5")
+    assert "docker run" not in more_cpus(64, "the processors this process may use")
 
 
 def test_the_container_limit_counts_and_not_the_machine(project):
@@ -86,7 +94,7 @@ def test_cpus_are_the_quota_or_what_may_be_run_on(project):
     assert check(project, {"cpus": ">=0.1"}).ok
     outcome = check(project, {"cpus": ">=4096"})
     assert outcome.code == "ORC451"
-    assert "--cpus 4096" in outcome.hint
+    assert "4096 CPUs" in outcome.hint
     project.write("proc/self/cgroup", "0::/\n")
     project.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n")
     project.write("sys/fs/cgroup/cpu.max", "10000 100000\n")
