@@ -4,40 +4,70 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import _spec, console
 from orchestrator.cli._start import Invocation
-from orchestrator.engine import events
+from orchestrator.engine import events, memory, rechecking
 from orchestrator.engine.run import InternalError, Invalid, Start
 from orchestrator.engine.service import Service
+from orchestrator.launch import beside, spawn
 from orchestrator.status import state
 
 if TYPE_CHECKING:
     import argparse
 
+    from orchestrator.launch.again import Orders
     from orchestrator.launch.preload import Preloaded
     from orchestrator.launch.signals import Notes
 
 
-def run(options: argparse.Namespace, notes: Notes, preloaded: Preloaded | None) -> int:
+def run(
+    options: argparse.Namespace, notes: Notes, preloaded: Preloaded | None, orders: Orders | None = None
+) -> int:
+    """`orders` are those of the supervisor, where that has started the engine again."""
     try:
         invocation = Invocation(options, notes)
     except _spec.Usage as error:
         return _spec.usage(error)
     if invocation.loaded.failed:
         return invocation.invalid(invocation.loaded.diagnostics)
-    _spec.show(invocation.loaded.diagnostics, invocation.loaded.sources, options)
-    return _leave(_start(invocation, preloaded))
+    if orders is not None and orders["kind"] != beside.BACK:
+        return _leave(_beside(invocation, orders))
+    if orders is None:
+        _spec.show(invocation.loaded.diagnostics, invocation.loaded.sources, options)
+    return _leave(_start(invocation, preloaded, orders))
 
 
-def _start(invocation: Invocation, preloaded: Preloaded | None) -> int:
-    directory, why = state.locate(os.environ)
+def _beside(invocation: Invocation, orders: Orders) -> int:
+    """An engine beside the server: for one item, or just to see whether there can be one. Its answer is for the supervisor."""
+    answer: dict[str, Any] = {"word": "well"}
+    if orders["kind"] == beside.ALONE:
+        known = orders["memory"]["plan"]["state_dir"]
+        start = _new_start(invocation, orders)
+        start.state_directory = known
+        kept = state.StateDirectory(known) if known else None
+        try:
+            answer = rechecking.alone(start, invocation.report, kept, orders)
+        finally:
+            start.close()
+    spawn.put(orders["answer"], answer)
+    return 0
+
+
+def _new_start(invocation: Invocation, orders: Orders | None) -> Start:
     choice = invocation.choice
-    start = Start(
+    remembered = memory.with_settled(orders["memory"], orders["settled"]) if orders is not None else None
+    return Start(
         invocation.loaded, invocation.stream, invocation.notes, environ=os.environ, role=choice.role,
-        words=choice.words, instead=choice.instead, steps=not choice.instead,
+        words=choice.words, instead=choice.instead, steps=not choice.instead, remembered=remembered,
+        alone=orders.get("item", "") if orders is not None else "",
     )  # fmt: skip
+
+
+def _start(invocation: Invocation, preloaded: Preloaded | None, orders: Orders | None) -> int:
+    directory, why = state.locate(os.environ)
+    start = _new_start(invocation, orders)
     start.importing.preloaded = preloaded
     start.state_directory, start.log_format = directory or "", invocation.log_format
     kept = state.StateDirectory(directory) if directory else None
@@ -48,7 +78,7 @@ def _start(invocation: Invocation, preloaded: Preloaded | None) -> int:
                             hint="mount a writable directory and set ORCHESTRATOR_STATE_DIR")  # fmt: skip
     if invocation.log_format == "text":
         invocation.stream.listeners.append(lambda event: _say_when_well(invocation, event))
-    service = Service(start, invocation.report, kept)
+    service = Service(start, invocation.report, kept, orders)
     try:
         code = service.run()
     except Invalid as error:

@@ -16,13 +16,20 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Light on purpose: the framework is imported by another process while this one imports the engine."""
-    from orchestrator.launch import preload
+    from orchestrator.launch import again, preload, signals
     from orchestrator.launch.signals import Notes
 
     # First of all: a PID 1 without handlers ignores TERM, and a request to stop may come at any time.
     notes = Notes()
     notes.install()
-    preloaded = preload.begin(options.file or ["startup.yaml"])
+    orders = again.taken()
+    if orders is None:
+        preloaded = preload.begin(options.file or ["startup.yaml"])
+    else:
+        # What was held back while the supervisor became this process arrives now.
+        signals.release()
+        notes.recall(signals.arrived(orders["noted"], orders["wakeup"]) if "wakeup" in orders else [])
+        preloaded = None
     from orchestrator.cli import _main_job
 
-    return _main_job.run(options, notes, preloaded)
+    return _main_job.run(options, notes, preloaded, orders)

@@ -29,6 +29,8 @@ NOTE = "note"
 """Something worth knowing that is no item's state: code, hint."""
 SERVICE = "service"
 """The service's state changed: status, reason."""
+FEATURE = "feature"
+"""A feature went off or came back: item, feature, on, and how many seconds it was off."""
 FINISHED = "finished"
 """The start came to its end or its verdict: exit_code."""
 
@@ -114,13 +116,14 @@ class Stream:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._began = clock()
+        self.began = clock()
+        """The clock at the start. One who goes on with an earlier start sets it back."""
         self.secrets = Secrets()
         self.listeners: list[Callable[[Event], None]] = []
 
     def now(self) -> float:
         """Milliseconds since the start."""
-        return (self._clock() - self._began) * 1000
+        return (self._clock() - self.began) * 1000
 
     def emit(self, name: str, message: str = "", *, level: str = "info", item: str = "", **data: Any) -> None:
         event = Event(name, self.now(), level, item, message, data)

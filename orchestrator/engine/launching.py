@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from orchestrator.launch.importer import Importer
     from orchestrator.launch.plan import LaunchPlan
     from orchestrator.spec.health import Endpoint
-    from orchestrator.spec.item import Action
     from orchestrator.spec.launch import Launch
     from orchestrator.spec.spec import Spec
 
@@ -283,6 +282,11 @@ def instead(spec: Spec, command: Sequence[str]) -> Spec:
     return spec.model_copy(update={"launch": launch, "health": None})
 
 
+def without(spec: Spec) -> Spec:
+    """The spec of an item alone: what is launched runs already."""
+    return spec.model_copy(update={"launch": None, "health": None})
+
+
 def _watch(plan: LaunchPlan, start: Start) -> dict[str, Any]:
     health = start.spec.health
     if health is None:
@@ -337,28 +341,37 @@ def _statuses(one: Endpoint) -> tuple[tuple[int, int], ...]:
 
 
 def _after_launch(start: Start) -> list[dict[str, Any]]:
-    """What the supervisor can do by itself: the other actions need the engine, and are over by then."""
-    from orchestrator.engine.listing import flat
-
+    """The actions of what is blamed for a server that fails, each as the supervisor knows it, in their places."""
     health = start.spec.health
-    given = (
-        health.on_failure if health is not None and health.on_failure is not None else start.spec.on_failure
-    )
-    made: list[dict[str, Any]] = []
-    for action in flat(given or (), start.spec.fallbacks or {}):
-        made.extend(_for_supervisor(action))
-    return made
+    measured = health is not None and any(health.named())
+    item = Synthetic("health" if measured else "launch", on_failure=given_after_launch(start))
+    work = Work(item.kind, item, (item.kind,), None, HEALTH)
+    return [_for_supervisor(action) for action in start.actions(work)]
 
 
-def _for_supervisor(action: Action) -> list[dict[str, Any]]:
-    word, each = action.word, action
+def given_after_launch(start: Start) -> Any:
+    """What is said for a server that fails after it was ready: health's, else the launch's, else the spec's."""
+    sections = (start.spec.health, start.spec.launch)
+    said = (each.on_failure for each in sections if each is not None and each.on_failure is not None)
+    return next(said, None)
+
+
+def _for_supervisor(action: Any) -> dict[str, Any]:
+    """`restart` and `stop` it does by itself; `keep` and `run` are done beside a server, by an engine for the item."""
+    word = action.word
     if word == "restart":
-        return [{"restart": getattr(each, "times", 1)}]
-    if word == "serve" and getattr(each, "serve", "") == "maintenance":
-        return [{"serve": "maintenance", "for": getattr(each, "for_", None)}]
+        return {"restart": action.times}
+    if word == "serve":
+        return {"serve": action.serve, "for": action.for_}
     if word == "stop":
-        return [{"stop": getattr(each, "exit_code", None)}]
-    return []
+        return {"stop": action.exit_code}
+    if word in ("warn", "degrade"):
+        return {"keep": word, "limit": HEALTH_DEADLINE}
+    if word in ("set", "use"):
+        return {"engine": word}
+    from orchestrator.engine.remedies import longest
+
+    return {"run": word, "limit": HEALTH_DEADLINE + longest(action)}
 
 
 # Health after the launch

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import events, launching, switching
 from orchestrator.engine.backoff import Policy, delay
+from orchestrator.engine.memory import can_be_repeated
 from orchestrator.engine.outcome import Status
-from orchestrator.engine.work import HEALTH, IMPORT, LAUNCH, STEP
+from orchestrator.engine.work import HEALTH, IMPORT, LAUNCH
 
 if TYPE_CHECKING:
     import socket
     import subprocess
+    from collections.abc import Sequence
 
     from orchestrator.engine.service import Service
-    from orchestrator.engine.work import Work
     from orchestrator.launch.importer import Importer
     from orchestrator.spec.item import Action
     from orchestrator.status.maintenance import Config
@@ -33,11 +34,11 @@ class Maintaining:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.start = service.start
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Adopted | None = None
         self._lifeline = -1
         self._other: Importer | None = None
         self._own_listener: socket.socket | None = None
-        self._rounds = 0
+        self._rounds: int = service.budget.get("rounds", 0)
         self._since: dict[int, float] = {}
 
     @property
@@ -82,7 +83,7 @@ class Maintaining:
         again = [
             work
             for work in start.works
-            if work.status in (Status.FAILED, Status.BLOCKED) and _can_be_repeated(work)
+            if work.status in (Status.FAILED, Status.BLOCKED) and can_be_repeated(work)
         ]
         for work in again:
             work.check_again()
@@ -103,10 +104,28 @@ class Maintaining:
 
     # What is served
 
+    def adopt(self, pid: int, lifeline: Sequence[int]) -> None:
+        """Maintenance that is served already, by the process that this one was before."""
+        for descriptor in lifeline:
+            os.set_inheritable(descriptor, False)
+        if lifeline:
+            os.close(lifeline[0])
+        if pid:
+            self._process, self._lifeline, self.start.maintenance_pid = Adopted(pid), lifeline[1], pid
+        elif lifeline:
+            os.close(lifeline[1])
+
+    @property
+    def rounds(self) -> int:
+        """How often was checked again, since the service was last stable."""
+        return self._rounds
+
     def begin(self, action: Any) -> None:
         """On the service's own socket, in a process of its own. What ended by itself is begun again."""
         if self._other is not None and self._other.code is None:
             self._other.read_events()
+        if isinstance(self._process, Adopted) and action.serve != "maintenance":
+            self._end_process()
         if (self._process is not None and self._process.poll() is None) or (
             self._other is not None and self._other.code is None
         ):
@@ -172,10 +191,7 @@ class Maintaining:
 
     def end(self) -> None:
         """Lets go of the socket after the last answer: what waits in its queue is the service's."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-            self._process.wait()
+        self._end_process()
         if self._other is not None:
             launching.end_gently(self._other, signal.SIGTERM, time.monotonic() + FAREWELL)
         self._forget()
@@ -183,13 +199,41 @@ class Maintaining:
             self._own_listener.close()
             self._own_listener = None
 
+    def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            process.wait()
+
     def _forget(self) -> None:
         if self._lifeline >= 0:
             os.close(self._lifeline)
         self._process, self._other, self._lifeline, self.start.maintenance_pid = None, None, -1, 0
 
 
-def _can_be_repeated(work: Work) -> bool:
-    if work.phase != STEP or not work.attempts:
-        return True
-    return work.item.unless is not None or work.item.creates is not None
+class Adopted:
+    """A child that another program of this process has started."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        return self._collected(os.WNOHANG)
+
+    def wait(self) -> int | None:
+        return self._collected(0)
+
+    def terminate(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGTERM)
+
+    def _collected(self, how: int) -> int | None:
+        if self._code is None:
+            try:
+                pid, status = os.waitpid(self.pid, how)
+            except ChildProcessError:  # it was collected before it was handed over
+                pid, status = self.pid, 0
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code

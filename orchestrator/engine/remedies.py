@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 RUN_DEADLINE = 60.0
 INSTALL_DEADLINE = 300.0
+ABOUT_THE_SERVER = ("restart", "serve", "set", "use", "stop")
+"""Actions that change the server or end it: beside a running one they are the supervisor's to decide."""
 RESTART_DELAY = Policy(initial=0.5, factor=2.0, max=30.0, jitter="none")
 
 
@@ -38,6 +40,13 @@ def _tell(start: Start, work: Work, action: Any, result: str, *, level: str = "w
     start.stream.emit(events.FALLBACK, result, level=level, item=work.id, action=action.word, **data)
 
 
+def longest(action: Any) -> float:
+    """Seconds that a remedy may take."""
+    if action.word == "run":
+        return float(action.deadline if action.deadline is not None else RUN_DEADLINE)
+    return INSTALL_DEADLINE if action.word == "install" else RUN_DEADLINE if action.remedy else 0.0
+
+
 def _warn(start: Start, work: Work, action: Any) -> bool:
     _tell(start, work, action, "going on", level="info")
     said = f"{_summary(work)} ({action.warn})" if action.warn else ""
@@ -47,6 +56,9 @@ def _warn(start: Start, work: Work, action: Any) -> bool:
 
 def _degrade(start: Start, work: Work, action: Any) -> bool:
     work.feature, work.recheck = action.degrade, action.recheck
+    work.longest, work.restart_app = action.max_degraded, action.restart_app
+    work.let_go_at = time.monotonic()
+    work.off_since = work.off_since or work.let_go_at
     _tell(start, work, action, f"going on without {action.degrade}", level="info")
     start.settle_as(work, Status.DEGRADED)
     return True
@@ -79,7 +91,7 @@ def _use(start: Start, work: Work, action: Any) -> bool:
     if changed is None:
         _tell(start, work, action, f"`{what}` cannot stand in for anything here")
         return False
-    work.item = changed
+    work.item, work.used = changed, (what, value)
     if action.use.export:
         start.changed({action.use.export: value})
         work.item = changed  # what was resolved again is the item as written

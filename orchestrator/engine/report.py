@@ -101,6 +101,13 @@ class Report:
         else:
             entries.append({"action": event.data["action"], "result": event.message})
 
+    def _on_feature(self, event: events.Event) -> None:
+        name = event.data["feature"]
+        if event.data["on"] and name in self.degraded:
+            self.degraded.remove(name)
+        elif not event.data["on"] and name not in self.degraded:
+            self.degraded.append(name)
+
     def _on_imported(self, event: events.Event) -> None:
         ms = round(event.data["total_ms"], 1)
         self.imports.append(

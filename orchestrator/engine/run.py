@@ -12,13 +12,14 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.engine import backoff, environment, events, launching, remedies, switching, workers
+from orchestrator.engine import backoff, environment, events, launching, memory, remedies, switching, workers
 from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.context import Context, SystemClock, User, current_user
 from orchestrator.engine.importing import Importing
 from orchestrator.engine.lanes import Lanes
 from orchestrator.engine.listing import beside, expanded, flat, list_works, names_in, with_schemas_of_health
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
+from orchestrator.engine.rechecking import Rechecking
 from orchestrator.engine.stepping import Stepping
 from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
 from orchestrator.launch.reaper import Reaper
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 2.0
 WAIT_DEADLINE = 60.0
+LETS_GO = ("warn", "degrade")
+"""Verdicts that go on without the item."""
 PATIENCE = 1.0
 """Seconds after which an ended child that nobody has collected is nobody's."""
 
@@ -86,6 +89,8 @@ class Start:
         role: str = "",
         words: Sequence[str] = (),
         instead: Sequence[str] = (),
+        alone: str = "",
+        remembered: Mapping[str, Any] | None = None,
         network: bool = True,
         steps: bool = True,
         only: Sequence[str] = (),
@@ -101,7 +106,17 @@ class Start:
         self.network = network
         self.steps = steps
         self.only = tuple(only)
-        self.given = dict(environ)
+        self.handed = dict(environ)
+        """What the engine was started with."""
+        self.alone = alone
+        """The one item that this start is about, where it runs beside the server: tried once, by itself."""
+        self.only_looks = False
+        """Whether nothing is done about what fails."""
+        self.memory: Mapping[str, Any] = remembered or {}
+        """What an earlier engine of this process knew, where there was one: see `engine.memory`."""
+        self.changes: dict[str, str | None] = dict(self.memory.get("changes", {}))
+        """Variables that the run itself set, or took out."""
+        self.given = _changed(self.handed, self.changes)
         """The environment before the contracts: what was handed in, and what the run itself set."""
         self.environ = dict(environ)
         self.hidden: frozenset[str] = frozenset()
@@ -128,6 +143,7 @@ class Start:
         self.lanes = Lanes()
         self.importing = Importing(self)
         self.stepping = Stepping(self)
+        self.rechecking = Rechecking(self)
         self.reaper = Reaper(self._is_ours, PATIENCE)
         self.maintenance_pid = 0
         self.server: Importer | None = None
@@ -181,6 +197,7 @@ class Start:
         return applied
 
     def add(self, work: Work) -> None:
+        memory.restore(self, work)
         self.works.append(work)
         self.by_id[work.id] = work
 
@@ -229,7 +246,8 @@ class Start:
             raise Invalid(resolved.diagnostics)
         assert resolved.spec is not None
         self.resolved = resolved
-        self.spec = launching.instead(with_schemas_of_health(resolved, resolved.spec), self.instead)
+        spec = launching.instead(with_schemas_of_health(resolved, resolved.spec), self.instead)
+        self.spec = launching.without(spec) if self.alone and not self.alone.startswith("health:") else spec
         for work in self.works:
             if not work.settled:
                 self._refresh(work)
@@ -251,10 +269,13 @@ class Start:
             if outcome.reason == "missing" and name in self._set_by_steps:
                 continue  # told when the step has set it
             work = self._variable(name)
-            work.attempts = 1
-            self.conclude(work, outcome)
+            if not work.settled:
+                work.attempts = 1
+                self.conclude(work, outcome)
         for name, why in applied.skipped.items():
-            self._skip(self._variable(name), why)
+            work = self._variable(name)
+            if not work.settled:
+                self._skip(work, why)
         for name, message, hint in applied.warnings:
             self.stream.emit(
                 events.NOTE, message, level="warning", item=f"variable:{name}", hint=hint, code="ORC403"
@@ -413,14 +434,16 @@ class Start:
         work.status = Status.WAITING
         defaults = self.spec.defaults
         policy = backoff.policy(work.item.retry, defaults.retry if defaults else None)
-        deadline = work.item.deadline
-        if deadline is None and work.kind == "wait":
+        deadline = None if self.alone else work.item.deadline
+        if deadline is None and work.kind == "wait" and not self.alone:
             deadline = defaults.deadline if defaults and defaults.deadline is not None else WAIT_DEADLINE
         self.lanes.start(work, self.context(timeout=self._timeout(work)), policy, deadline)
 
     def _timeout(self, work: Work) -> float:
-        if work.item.timeout is not None:
-            return float(work.item.timeout)
+        return float(work.item.timeout) if work.item.timeout is not None else self.default_timeout
+
+    @property
+    def default_timeout(self) -> float:
         defaults = self.spec.defaults
         return defaults.timeout if defaults and defaults.timeout is not None else TIMEOUT
 
@@ -431,13 +454,15 @@ class Start:
         for source in sources:
             poll.register(source.fileno(), select.POLLIN)
         later = time.monotonic() + PATIENCE / 2 if self.reaper.waiting else None
-        dues = [due for due in (until, later, self.importing.due(), self.stepping.due()) if due is not None]
+        sooner = (until, later, self.importing.due(), self.stepping.due(), self.rechecking.due())
+        dues = [due for due in sooner if due is not None]
         poll.poll(max(0, int((min(dues) - time.monotonic()) * 1000) + 1) if dues else None)
         self.take_notes()
         for attempt in self.lanes.take():
             self._heard(attempt)
         self.importing.hear()
         self.stepping.hear()
+        self.rechecking.begin()
 
     def pause(self, until: float) -> None:
         """Lets the time pass (to a `time.monotonic`) while everything is heard."""
@@ -471,6 +496,8 @@ class Start:
         work.attempts += 1
         if attempt.bug:
             raise InternalError(attempt.bug)
+        if self.rechecking.takes(attempt):
+            return
         if attempt.last:
             if attempt.work.status is Status.WAITING:
                 self.conclude(work, attempt.outcome)
@@ -488,8 +515,7 @@ class Start:
         """An attempt's outcome: a state, or the next fallback action."""
         before, work.outcome = work.outcome, outcome
         if outcome.ok:
-            work.serve = None
-            self.settle_as(work, Status.HEALED if work.tried or work.attempts_of_actions else Status.OK)
+            self._holds(work)
             return
         if work.serve is not None:
             self._still_failed(work, before)
@@ -498,10 +524,44 @@ class Start:
         actions = self.actions(work)
         while work.tried < len(actions):
             action = actions[work.tried]
+            if self.alone and action.word in remedies.ABOUT_THE_SERVER:
+                break  # that is the supervisor's business
             work.tried += 1
             if remedies.act(self, work, action):
                 return
         self.settle_as(work, Status.FAILED)
+
+    def _holds(self, work: Work) -> None:
+        """It is well, and with it what was off for its sake alone."""
+        work.serve = None
+        back, work.features, work.feature = work.features, [], ""
+        for name in back:
+            self._switch_on(work, name)
+        self.settle_as(work, Status.HEALED if work.tried or work.attempts_of_actions else Status.OK)
+
+    def _switch_on(self, work: Work, name: str) -> None:
+        if name not in self.degraded or any(name in other.features for other in self.works):
+            return
+        self.degraded.remove(name)
+        seconds = round(time.monotonic() - work.off_since, 1)
+        self.stream.emit(
+            events.FEATURE, f"{name} is on again after {seconds:g} s", item=work.id, feature=name, on=True, seconds=seconds,
+        )  # fmt: skip
+
+    def _switch_off(self, work: Work, name: str) -> None:
+        if name not in work.features:
+            work.features.append(name)
+        if name not in self.degraded:
+            self.degraded.append(name)
+            self.stream.emit(
+                events.FEATURE,
+                f"{name} is off",
+                level="debug",
+                item=work.id,
+                feature=name,
+                on=False,
+                seconds=0.0,
+            )
 
     def _still_failed(self, work: Work, before: Outcome | None) -> None:
         """Something else is served, and this was checked again: said once, and again when it fails differently."""
@@ -523,18 +583,23 @@ class Start:
 
     def actions(self, work: Work) -> list[Action]:
         """What is to be done for an item, named lists put in; actions that cannot stand on its kind are left out."""
-        given = getattr(work.item, "on_failure", None)
+        given = () if self.only_looks else getattr(work.item, "on_failure", None)
         if given is None:
             given = self.spec.on_failure or ()
-        return [each for each in flat(given, self.spec.fallbacks or {}) if stands_on(each, work.kind)]
+        actions = [each for each in flat(given, self.spec.fallbacks or {}) if stands_on(each, work.kind)]
+        # Those that were applied keep their places, for they are counted.
+        done = actions[: work.tried]
+        return done + [
+            each for each in actions[work.tried :] if not (work.essential and each.word in LETS_GO)
+        ]
 
     def settle_as(self, work: Work, status: Status, message: str = "") -> None:
         """The item's state is told, and noted."""
         work.status, work.remedy = status, ""
         outcome = work.outcome
         assert outcome is not None
-        if work.feature and work.feature not in self.degraded:
-            self.degraded.append(work.feature)
+        if work.feature and status in (Status.DEGRADED, Status.WARNED):
+            self._switch_off(work, work.feature)
         levels = {
             Status.FAILED: "error",
             Status.BLOCKED: "error",
@@ -564,11 +629,8 @@ class Start:
 
     def changed(self, names: Mapping[str, str | None]) -> None:
         """Variables changed while the start runs: what is not settled yet sees the new values."""
-        for name, value in names.items():
-            if value is None:
-                self.given.pop(name, None)
-            else:
-                self.given[name] = value
+        self.changes.update(names)
+        self.given = _changed(self.given, names)
         applied = self._apply()
         self.resolve()
         self.importing.outdated("variables changed: " + ", ".join(sorted(names)))
@@ -582,6 +644,8 @@ class Start:
         work.remedy, work.status = remedy, Status.WAITING
         if work.phase == STEP:
             self.stepping.begin(work)
+        elif work.phase == HEALTH and self.alone:
+            self._in_a_lane(work)
         elif work.phase == HEALTH and remedy == "run":
             return  # asked again while the server lives
         elif work.phase in (LAUNCH, HEALTH):
@@ -629,6 +693,11 @@ class Start:
         self.stepping.kill()
         if self.server is not None:
             self.server.end()
+
+
+def _changed(environ: Mapping[str, str], names: Mapping[str, str | None]) -> dict[str, str]:
+    """The environment with changes; None takes a variable out."""
+    return {name: value for name, value in {**environ, **names}.items() if value is not None}
 
 
 def no_value(variable: str) -> Outcome:

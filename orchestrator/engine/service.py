@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import events, launching
+from orchestrator.engine import comeback, events, launching
 from orchestrator.engine.backoff import Policy
 from orchestrator.engine.maintaining import Maintaining
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
@@ -19,6 +19,8 @@ from orchestrator.launch.decide import ending
 from orchestrator.status.state import Probe, StateDirectory
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.engine.work import Work
     from orchestrator.launch.importer import Importer
     from orchestrator.launch.plan import LaunchPlan
@@ -31,7 +33,16 @@ FOREVER = 4102444800.0
 class Service:
     """One run of one service, up to the hand-over."""
 
-    def __init__(self, start: Start, report: Report, state: StateDirectory | None) -> None:
+    def __init__(
+        self,
+        start: Start,
+        report: Report,
+        state: StateDirectory | None,
+        orders: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.orders: Mapping[str, Any] = orders or {}
+        """What the supervisor that this process was said, where there was one: the service has been ready before."""
+        self.budget: Mapping[str, Any] = self.orders.get("budget", {})
         self.start = start
         self.report = report
         self.state = state
@@ -48,13 +59,22 @@ class Service:
     def run(self) -> int:
         """Returns the exit code, unless the supervisor or the server takes this process's place."""
         try:
-            self.start.prepare()
-            self._warn_of_loopback()
-            self.tell("starting")
+            if self.orders:
+                comeback.take_up(self, self.orders)
+            else:
+                self.start.prepare()
+                self._warn_of_loopback()
+                self.tell("starting")
             return self._until_the_end()
         except Interrupted as stop:
-            code = 128 + stop.number if self._end_children() else FORCED
-            return self._ended("stopped", code, interrupted=stop.number)
+            gently = self._end_children()
+            return self._ended("stopped", self._code_of(stop, gently=gently), interrupted=stop.number)
+
+    def _code_of(self, stop: Interrupted, *, gently: bool) -> int:
+        """A service that was ready once has been stopped as asked; a start has been interrupted."""
+        if not gently:
+            return FORCED
+        return 0 if self.orders else 128 + stop.number
 
     def _until_the_end(self) -> int:
         start = self.start
@@ -94,11 +114,19 @@ class Service:
         if launch is not None and not launch.settled:
             self.start.block(launch, works[0].id)
         said = next((work.exit_code for work in works if work.exit_code is not None), None)
+        if said is None:  # what the server itself said weighs more than that it has ended
+            said = next(
+                (code for work in works if work.outcome and (code := work.outcome.data.get("server_code"))),
+                None,
+            )
         code = exit_code([(work.kind, work.outcome.reason if work.outcome else "") for work in works])
         return self._ended("failed", code if said is None else said)
 
     def _ended(self, status: str, code: int, *, interrupted: int = 0) -> int:
-        message = f"stopped by signal {interrupted} before it was ready" if interrupted else ""
+        again = "again" if self.orders else ""
+        message = (
+            f"stopped by signal {interrupted} before it was ready {again}".rstrip() if interrupted else ""
+        )
         self.tell(status, reason=message)
         self.stream.emit(events.FINISHED, message, level="error" if code else "info", exit_code=code)
         self.write_report()
@@ -316,6 +344,7 @@ class Service:
             notes=start.notes,
             maintenance=self.maintaining.config(),
             status=status,
+            returning=comeback.left_behind(self, plan),
         )
 
     def _tell_verdicts(self) -> None:

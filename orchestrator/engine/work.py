@@ -36,8 +36,23 @@ class Work:
     tried: int = 0
     """How many of its fallback actions were tried."""
     feature: str = ""
+    """What is off because of it, by its last `degrade`."""
+    features: list[str] = field(default_factory=list)
+    """All that is off because of it: one `degrade` may have followed another."""
     recheck: float | None = None
     """How often what degraded it is tried again, in seconds."""
+    longest: float | None = None
+    """How long it may be off, in seconds; then its next action follows."""
+    restart_app: bool = False
+    """Whether the server has to start again when it comes back."""
+    off_since: float = 0.0
+    """When (`time.monotonic`) it was degraded first."""
+    let_go_at: float = 0.0
+    """When it was by its last `degrade`, from which the time it may be off counts."""
+    used: tuple[str, str] | None = None
+    """What `use` has put in its place: which, and its text."""
+    essential: bool = False
+    """Whether the app cannot be imported without it: then nothing lets it go."""
     exit_code: int | None = None
     """What a `stop` action said."""
     serve: Action | None = None

@@ -8,10 +8,15 @@ Events                                   Decisions
   ("empty",)         nothing is left       ("send", number)  a signal to the server
   ("maintenance_ended", code)              ("sweep", number) a signal to whatever is left
   ("tick",)          the deadline passed   ("probe", name) ("spawn",) ("maintain",) ("exit", code)
-                                           ("verdict", name, ok, why, seconds) for what takes more than a status
+  ("answered", item, answer)               ("verdict", name, ok, why, seconds) for what takes more than a status
+  ("scouted", ok, why)                     ("recheck", item, tried, last, limit)  an engine for one item, beside the server
+                                           ("feature", name, on, item, seconds)   ("environ", variables)  of the next server
+                                           ("scout",)  whether the engine can be started; ("come_back", tried, failed)
 """
 
 from __future__ import annotations
+
+from orchestrator.launch.features import Features
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ FORCED, NOT_WELL = 137, 5
 
 SERVING, BOOTING, BACKOFF, MAINTENANCE = "serving", "booting", "backoff", "maintenance"
 DRAINING, STOPPING, DUMPING = "draining", "stopping", "dumping"
+RETURNING = "returning"
 SWEEPING, KILLING, ENDED = "sweeping", "killing", "ended"
 HAS_SERVER = (SERVING, BOOTING, DRAINING, STOPPING, DUMPING)
 
@@ -53,24 +59,30 @@ class Supervision:
         "actions",
         "alive",
         "asked",
-        "base",
+        "blamed",
         "boot_deadline",
         "code",
         "drain",
         "due",
         "dumps",
         "ended",
+        "engine",
+        "failed",
         "failures",
+        "features",
         "forced",
         "grace",
         "health",
+        "let_go",
         "next_probe",
         "out",
+        "outdated",
         "purpose",
         "requested",
         "restart",
         "restarts",
         "round",
+        "rounds",
         "served_since",
         "shown",
         "state",
@@ -82,6 +94,7 @@ class Supervision:
     )
 
     def __init__(self, plan: dict[str, Any], now: float, status: str = "ready") -> None:
+        budget = plan.get("budget") or {}
         self.restart = plan["restart"]
         self.actions = plan["on_failure"]
         self.health = plan["health"]
@@ -89,7 +102,18 @@ class Supervision:
         self.grace = plan["grace"]
         self.stop_signal = plan["stop_signal"]
         self.dumps = not plan.get("command") and plan.get("server") in DUMPS
-        self.base = self.shown = status
+        self.shown = status
+        self.engine: bool = plan.get("engine", False)
+        """Whether the engine can be started again: for one item, or in this process's place."""
+        self.features = Features(plan.get("features") or [])
+        self.blamed: str = plan.get("blamed", "launch")
+        """The item that has failed when the server ends."""
+        self.failed: dict[str, Any] = {}
+        """What the engine has to know of the item that it comes back for."""
+        self.let_go: list[str] = []
+        """Endpoints whose failure was settled by going on, until they are well again."""
+        self.outdated = False
+        """Whether the server that boots was started before a feature came back that it has to start for."""
         self.state = SERVING
         self.alive = True
         self.due: float | None = None
@@ -103,14 +127,19 @@ class Supervision:
         self.purpose: Purpose | None = None
         self.requested = self.forced = False
         self.code = 0
-        self.restarts: list[float] = []
-        self.streak = self.action = self.used = 0
+        self.restarts: list[float] = list(budget.get("restarts", ()))
+        self.streak: int = budget.get("streak", 0)
+        self.action: int = budget.get("action", 0)
+        self.used: int = budget.get("used", 0)
+        self.rounds: int = budget.get("rounds", 0)
+        """How often the engine has checked again since the service was last stable."""
         self.out: list[Decision] = []
         self._plan_round(now)
 
     def deadline(self) -> float | None:
         """When to say `tick` at the latest."""
-        dues = [each for each in (self.due, self.next_probe) if each is not None]
+        features = self.features.deadline() if self._may_recheck() else None
+        dues = [each for each in (self.due, self.next_probe, features) if each is not None]
         return min(dues) if dues else None
 
     def on(self, event: Event, now: float) -> list[Decision]:
@@ -138,18 +167,12 @@ class Supervision:
         self.ended = now
         self._end_drain(now)
         booted = self.state != BOOTING
-        if (
-            booted
-            and self.served_since is not None
-            and now - self.served_since >= self.restart.get("within", STABLE)
-        ):
-            self.streak = self.action = self.used = 0
         if self.purpose is None:
-            self._say(
-                "error" if code else "info",
-                f"the server {ending(code)}" + ("" if booted else " before it served"),
-            )
+            how = f"the server {ending(code)}" + ("" if booted else " before it served")
+            self._say("error" if code else "info", how)
+            self._forgive(now)
             self.code = exit_code(code) if booted else NOT_WELL
+            self.failed = {"item": self.blamed, "summary": how, "code": self.code}
             self.purpose = self._after_exit(now, code if booted else NOT_WELL)
             self._show_outage(f"the server {ending(code)}")
         if not self.requested:
@@ -179,6 +202,8 @@ class Supervision:
         if self.state == MAINTENANCE:
             self._say("error", f"maintenance {ending(code)}")
             self._leave_maintenance(now)
+        elif self.state == RETURNING:
+            self.failed["serve"] = False  # the engine begins it again, or the next action follows
 
     def _tick(self, now: float) -> None:
         if self.due is not None and now >= self.due:
@@ -186,6 +211,8 @@ class Supervision:
             getattr(self, "_due_" + self.state)(now)
         if self.next_probe is not None and now >= self.next_probe and self.state in {SERVING, BOOTING}:
             self._start_probe()
+        if self._may_recheck() and (entry := self.features.next(now)) is not None:
+            self.out.append(("recheck", entry["item"], entry["tried"], entry["last"], entry["limit"]))
 
     # Deadlines, one for each state that has one
 
@@ -217,13 +244,13 @@ class Supervision:
         self.alive = True
         self.served_since = None
         self.boot_deadline = self.due = now + self.health.get("deadline", STABLE)
+        self.outdated = False
         self._show("starting", "restarted")
         self.out.append(("spawn",))
 
     def _due_booting(self, now: float) -> None:
-        self._unwell(
-            now, f"the restarted server was not ready within {self.health.get('deadline', STABLE):g} s"
-        )
+        within = self.health.get("deadline", STABLE)
+        self._unwell(now, "ready", f"the restarted server was not ready within {within:g} s")
 
     def _due_maintenance(self, now: float) -> None:
         self._leave_maintenance(now)
@@ -239,7 +266,7 @@ class Supervision:
         self.purpose = ("exit", 0)
         if self.state in {SERVING, BOOTING}:
             self._begin_stop(now, self.drain if self.state == SERVING else 0.0)
-        elif self.state in {BACKOFF, MAINTENANCE}:
+        elif self.state in {BACKOFF, MAINTENANCE, RETURNING}:
             self._sweep(now)
 
     def _begin_stop(self, now: float, drain: float) -> None:
@@ -277,11 +304,36 @@ class Supervision:
         if what == "spawn":
             self.state, self.due = BACKOFF, now + more[0]
         elif what == "maintain":
-            self.state, self.due = MAINTENANCE, now + more[0] if more[0] else None
-            self._show("maintenance", "the server failed")
-            self.out.append(("maintain",))
+            self._maintain(now, *more)
+        elif what == "engine":
+            self._call_the_engine(now, *more)
         else:
             self._leave(now, FORCED if self.forced and self.requested else more[0])
+
+    def _maintain(self, now: float, limit: float | None) -> None:
+        self.state, self.due = MAINTENANCE, now + limit if limit else None
+        self._show("maintenance", self.failed.get("summary") or "the server failed")
+        self.out.append(("maintain",))
+
+    def _call_the_engine(self, now: float, tried: int, serve: bool, limit: float | None) -> None:
+        """Maintenance is served at once, by what needs no engine: it stays where the engine cannot come back."""
+        if serve:
+            self._maintain(now, limit)
+        self.failed = self.failed | {"tried": tried, "serve": serve, "since": now, "over": self.due}
+        self.state, self.due = RETURNING, None
+        self.out.append(("scout",))
+
+    def _scouted(self, now: float, ok: bool, why: str) -> None:
+        if self.state != RETURNING:
+            return
+        if ok:
+            self.out.append(("come_back", self.failed))
+            return
+        self._say("error", f"the engine cannot come back: {why}")
+        if self.failed["serve"]:  # on, but nothing is checked any more
+            self.state, self.due = MAINTENANCE, self.failed["over"]
+        else:
+            self._leave_maintenance(now)
 
     def _leave(self, now: float, code: int) -> None:
         self.state = ENDED
@@ -306,6 +358,12 @@ class Supervision:
         self._say("info", f"stopped after {now - self.asked:.1f} s: {shown}", facts | {"forced": self.forced})
 
     # Failures
+
+    def _forgive(self, now: float) -> None:
+        """Who has served for long failed of something new: what was spent counts no more."""
+        since = self.served_since
+        if since is not None and now - since >= self.restart.get("within", STABLE):
+            self.streak = self.action = self.used = self.rounds = 0
 
     def _after_exit(self, now: float, code: int) -> Purpose:
         policy = self.restart.get("policy", "never")
@@ -339,38 +397,171 @@ class Supervision:
             if "restart" in action and self.used < action["restart"]:
                 self.used += 1
                 return self._spawn()
-            self.action, self.used = self.action + 1, 0
-            if "serve" in action:
-                return ("maintain", action.get("for"))
-            if "stop" in action:
-                code = action["stop"]
-                return ("exit", self.code if code is None else code)
+            at = self.action
+            self.action, self.used = at + 1, 0
+            purpose = self._purpose_of(action, at)
+            if purpose is not None:
+                return purpose
         return ("exit", self.code)
+
+    def _purpose_of(self, action: dict[str, Any], at: int) -> Purpose | None:
+        """What an action means once there is no server; None where it means nothing."""
+        if "stop" in action:
+            code = action["stop"]
+            return ("exit", self.code if code is None else code)
+        if "serve" in action and self.engine:
+            return ("engine", at, True, action.get("for"))
+        if action.get("serve") == "maintenance":
+            return ("maintain", action.get("for"))
+        if self.engine and ("run" in action or "engine" in action):
+            return ("engine", at, False, None)
+        return None
 
     def _leave_maintenance(self, now: float) -> None:
         self.purpose = self._next_action()
         self.out.append(("refuse",))
         self._sweep(now)
 
-    def _unwell(self, now: float, why: str) -> None:
-        """The server lives and is not well: it is ended, for what the actions say."""
+    def _unwell(self, now: float, kind: str, why: str) -> None:
+        """The server lives and is not well: what can be done beside it is tried, or it is ended for the next action."""
         self._say("error", why)
         self.code = NOT_WELL
+        self.failed = {"item": f"health:{kind}", "summary": why, "code": NOT_WELL}
         if self.state == BOOTING:
             self.purpose = self._after_exit(now, NOT_WELL)
+        elif self._goes_on_beside(now, kind):
+            return
         else:
+            self._forgive(now)
             self.purpose = self._next_action()
         self._show_outage(why)
         self._begin_stop(now, 0.0)
+
+    def _goes_on_beside(self, now: float, kind: str) -> bool:
+        """Whether the next action keeps the server: an engine beside it does that, and asks the endpoint again."""
+        self._forgive(now)
+        if not self.engine or self.action >= len(self.actions):
+            return False
+        action = self.actions[self.action]
+        if "keep" not in action and "run" not in action:
+            return False
+        self.failures[kind] = 0
+        if not self.features.running:
+            self.features.running = f"health:{kind}"
+            self.let_go.append(kind)  # until there is an answer
+            self.out.append(("recheck", f"health:{kind}", self.action, True, action.get("limit")))
+        return True
+
+    # Features
+
+    def _may_recheck(self) -> bool:
+        """While the service runs or comes up again; not while it ends."""
+        return self.engine and not self.requested and self.state in {SERVING, BOOTING, BACKOFF}
+
+    def _answered(self, now: float, item: str, answer: dict[str, Any]) -> None:
+        """What became of an item that an engine beside the server tried again."""
+        self.features.running = ""
+        if not self._may_recheck():
+            return  # it will be tried again, if anything is
+        getattr(self, "_item_" + answer["word"])(now, item, answer)
+
+    def _item_off(self, now: float, item: str, answer: dict[str, Any]) -> None:
+        if self.features.put_off(item, now, answer):
+            self._say("warning", f"{item} still fails: {answer['summary']}")
+
+    def _item_unknown(self, now: float, item: str, answer: dict[str, Any]) -> None:
+        """Nothing came of the try itself: a bug, a spec that was changed, no memory."""
+        if item.startswith("health:"):
+            self._item_next(
+                now, item, answer | {"what": "another action", "tried": self.action + 1, "code": NOT_WELL}
+            )
+        elif self.features.put_off(item, now, answer):
+            self._say("error", f"cannot try {item} again: {answer['summary']}")
+
+    def _item_well(self, now: float, item: str, answer: dict[str, Any]) -> None:
+        self._judge_again(item)
+        if item.startswith("health:"):
+            self.action = max(self.action, answer["tried"])
+        back, restart = self.features.came_back(item, now)
+        self._say("info", f"{item} holds: {answer['summary']}")
+        self._tell_back(item, back)
+        if restart:
+            self.out.append(("environ", answer.get("environ") or {}))
+            self._restart_for(now, ", ".join([name for name, _ in back]) or item)
+
+    def _tell_back(self, item: str, back: list[tuple[str, float]]) -> None:
+        for name, seconds in back:
+            self.out.append(("feature", name, True, item, seconds))
+        if back:
+            self._show_features()
+
+    def _item_settled(self, _now: float, item: str, answer: dict[str, Any]) -> None:
+        if item.startswith("health:"):
+            self.action = max(self.action, answer["tried"])
+        gone = self.features.settled(item, answer)
+        self._say("warning", f"{item}: going on all the same: {answer['summary']}")
+        for name in gone:
+            self.out.append(("feature", name, False, item, 0.0))
+        if gone:
+            self._show_features()
+
+    def _item_next(self, now: float, item: str, answer: dict[str, Any]) -> None:
+        """An action that is more than can be done beside the server: it is ended for it."""
+        what, tried = answer["what"], answer["tried"]
+        self._say("error", f"{item} fails for too long: {answer['summary']}; next: {what}")
+        self.code = answer["code"]
+        self.failed = {"item": item, "summary": answer["summary"], "code": self.code}
+        if item.startswith("health:"):
+            self.action = tried
+            self.purpose = self._next_action()
+        elif what == "stop":
+            self.purpose = ("exit", self.code)
+        else:
+            self.purpose = ("engine", tried, what == "serve", None)
+        self._show_outage(answer["summary"])
+        if self.state in {SERVING, BOOTING}:
+            self._begin_stop(now, self.drain if self.state == SERVING else 0.0)
+        else:
+            self._sweep(now)
+
+    def _judge_again(self, item: str) -> None:
+        kind = item.partition(":")[2]
+        if item.startswith("health:") and kind in self.let_go:
+            self.let_go.remove(kind)
+
+    def _restart_for(self, now: float, what: str) -> None:
+        """The server learns of its features at its start alone."""
+        if self.state == BOOTING:
+            self.outdated = True
+        elif self.state == SERVING:
+            self._say("info", f"restarting the server for {what}")
+            self.purpose = ("spawn", 0.0)
+            self._show("starting", f"restarting for {what}")
+            self._begin_stop(now, self.drain)
+
+    @property
+    def base(self) -> str:
+        """What a service is that serves."""
+        return "degraded" if self.features.names() else "ready"
+
+    def _show_features(self) -> None:
+        """The list has changed, and with it perhaps the state: not one that has other reasons."""
+        usual = self.shown in {"ready", "degraded"} and self.failures.get("ready", 0) < self.health.get(
+            "failures", 3
+        )
+        self.shown = self.base if usual else self.shown
+        self.out.append(("status", self.shown, ", ".join(self.features.names())))
 
     # Health
 
     def _well(self, now: float) -> None:
         self.state, self.due = SERVING, None
         self._say("info", "the server is ready again")
-        self._show(self.base, "")
+        self._show(self.base, ", ".join(self.features.names()))
         self.failures, self.successes = {}, {}
         self._plan_round(now)
+        if self.outdated:
+            self._restart_for(now, "features that came back")
 
     def _first_answer(self, now: float, *, ok: bool) -> None:
         if ok:
@@ -408,9 +599,13 @@ class Supervision:
         self.successes[kind] = self.successes.get(kind, 0) + 1 if ok else 0
         interval = self.health.get("interval", 0)
         self._note_verdict(kind, ok, why)
-        if interval and kind == "live" and self.failures[kind] >= self.health.get("failures", 3):
-            self._unwell(now, f"live failed {self.failures[kind]} times: {why}")
-            return
+        if ok and kind in self.let_go and f"health:{kind}" != self.features.running:
+            self.let_go.remove(kind)
+        limit = self.health.get("failures", 3)
+        if interval and kind == "live" and self.failures[kind] >= limit and kind not in self.let_go:
+            self._unwell(now, kind, f"live failed {self.failures[kind]} times: {why}")
+            if self.state != SERVING:
+                return
         if interval:
             self._judge_ready(kind, why)
         if self.round:
@@ -432,7 +627,7 @@ class Supervision:
         if self.failures[kind] >= self.health.get("failures", 3):
             self._show("degraded", f"ready fails: {why}")
         elif self.shown != self.base and self.successes[kind] >= self.health.get("successes", 1):
-            self._show(self.base, "")
+            self._show(self.base, ", ".join(self.features.names()))
 
     # Words
 

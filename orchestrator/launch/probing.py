@@ -14,6 +14,7 @@ from orchestrator.launch import signals, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     Endpoint = dict[str, Any]
@@ -25,19 +26,15 @@ MARGIN = 1.0
 KEPT = 4096
 
 
-class Prober:
-    """A probe that runs."""
+class Heard:
+    """A child that runs beside the server, and the end of what it says."""
 
-    __slots__ = ("due", "kind", "late", "pid", "reader", "said", "timeout")
+    __slots__ = ("due", "late", "pid", "reader", "said")
 
-    def __init__(self, kind: str, endpoint: Endpoint, plan: Plan, path: list[str]) -> None:
-        self.kind = kind
+    def __init__(self, pid: int, reader: int, due: float | None) -> None:
+        self.pid, self.reader, self.due = pid, reader, due
         self.said = b""
         self.late = False
-        self.timeout: float = endpoint["timeout"]
-        own_deadline = endpoint.get("kind", "http") != "command"
-        self.due = time.monotonic() + self.timeout + (MARGIN if own_deadline else 0.0)
-        self.pid, self.reader = _start(endpoint, plan, path)
 
     def hear(self) -> None:
         """What it says, as far as it was said; the end of it is kept."""
@@ -52,7 +49,7 @@ class Prober:
             self.said = (self.said + chunk)[-KEPT:]
 
     def stop_if_late(self, now: float) -> None:
-        if now < self.due:
+        if self.due is None or now < self.due:
             return
         self.late, self.due = True, now + MARGIN
         for each in (-self.pid, self.pid):
@@ -61,26 +58,46 @@ class Prober:
             except ProcessLookupError:
                 continue  # it has no group yet, or has just ended
 
-    def finding(self, code: int) -> tuple[bool, str]:
-        """Whether the endpoint is well, and why, after the probe has ended."""
+    def last_line(self) -> str:
+        """Its last words, after it has ended."""
         self.hear()
-        if self.reader >= 0:  # a process that the command left behind has it, too
+        if self.reader >= 0:  # a process that it left behind has it, too
             os.close(self.reader)
             self.reader = -1
+        lines = self.said.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+class Prober(Heard):
+    """A probe that runs."""
+
+    __slots__ = ("kind", "timeout")
+
+    def __init__(self, kind: str, endpoint: Endpoint, plan: Plan, path: list[str]) -> None:
+        self.kind = kind
+        self.timeout: float = endpoint["timeout"]
+        own_deadline = endpoint.get("kind", "http") != "command"
+        due = time.monotonic() + self.timeout + (MARGIN if own_deadline else 0.0)
+        pid, reader = start(lambda writer: _in_the_child(endpoint, plan, path, writer))
+        super().__init__(pid, reader, due)
+
+    def finding(self, code: int) -> tuple[bool, str]:
+        """Whether the endpoint is well, and why, after the probe has ended."""
+        said = self.last_line()
         if self.late:
             return False, f"timeout: no answer within {self.timeout:g} s"
-        lines = self.said.decode("utf-8", "replace").strip().splitlines()
         ended = f"it was ended by signal {-code}" if code < 0 else f"it ended with {code}"
-        return code == 0, lines[-1] if lines else "" if code == 0 else ended
+        return code == 0, said if said or code == 0 else ended
 
 
-def _start(endpoint: Endpoint, plan: Plan, path: list[str]) -> tuple[int, int]:
+def start(work: Callable[[int], NoReturn]) -> tuple[int, int]:
+    """Starts a child that never returns from `work`, to which it is given where to speak; its number and what it says."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     mask = signals.block()
     pid = os.fork()
     if pid == 0:
-        _in_the_child(endpoint, plan, path, writer)
+        work(writer)
     signals.release(mask)
     os.close(writer)
     return pid, reader

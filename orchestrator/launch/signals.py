@@ -85,6 +85,10 @@ class Notes:
         os.set_inheritable(self._reader, True)
         return self.take(), self._reader
 
+    def recall(self, numbers: list[int]) -> None:
+        """Signals that another process noted before it became this one: `take` gives them first."""
+        self._noted[:0] = numbers
+
     def forget(self) -> None:
         """In a forked child: the descriptors are the parent's; `reset` deals with the handlers."""
         signal.set_wakeup_fd(-1)

@@ -89,16 +89,30 @@ def execute(
 def package(data: Plan) -> int:
     """The data in memory, behind a descriptor that outlives an exec: it never touches a disk."""
     memory = os.memfd_create("orchestrator-plan", 0)
+    put(memory, data)
+    os.lseek(memory, 0, os.SEEK_SET)
+    return memory
+
+
+def put(memory: int, data: Plan) -> None:
+    """Writes the data where `look` and `unpack` read it."""
     content = marshal.dumps(data)
     while content:
         content = content[os.write(memory, content) :]
-    os.lseek(memory, 0, os.SEEK_SET)
-    return memory
 
 
 def unpack(memory: int) -> Plan:
     with open(memory, "rb") as file:
         data: Plan = marshal.loads(file.read())  # noqa: S302 -- written by ourselves, a moment ago
+    return data
+
+
+def look(memory: int) -> Plan:
+    """The same, and it stays where it is for the next one who looks."""
+    content = b""
+    while chunk := os.pread(memory, 1 << 20, len(content)):
+        content += chunk
+    data: Plan = marshal.loads(content)  # noqa: S302 -- written by ourselves
     return data
 
 

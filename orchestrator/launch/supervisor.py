@@ -16,8 +16,9 @@ if __name__ == "__main__":
 
 import _socket
 
-from orchestrator.launch import decide, saying, signals, spawn
-from orchestrator.launch.probing import Prober
+from orchestrator.launch import again, decide, saying, signals, spawn
+from orchestrator.launch.beside import ALONE, BACK, SCOUT, Beside
+from orchestrator.launch.probing import Heard, Prober
 from orchestrator.launch.reaper import descendants
 from orchestrator.launch.refusing import refuse
 from orchestrator.status import files
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from orchestrator.status.maintenance import Config
 
 BUG = 1
-TERMINATION_LOG = "/dev/termination-log"
 AGAIN = 0.05
 """While processes are killed, how often to look for ones that were born in the meantime."""
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
@@ -45,10 +45,12 @@ def become(
     notes: signals.Notes,
     maintenance: Config | None = None,
     status: str = "ready",
+    returning: dict[str, Any] | None = None,
 ) -> NoReturn:
     """Replaces the engine by the supervisor: same pid, same children, little else. Or raises OSError.
 
-    `maintenance` is what is said when a fallback serves it; `notes` may hold signals that nobody has read.
+    `maintenance` is what is said when a fallback serves it; `notes` may hold signals that nobody has read;
+    `returning` is what the engine has to know when it is started again: without it, it never is.
     """
     from orchestrator.launch import prctl
 
@@ -67,7 +69,12 @@ def become(
             "server": server_pid,
             "status": status,
             "path": sys.path,
+            "memory": -1,
+            "supervised": {},
         }
+        if returning is not None:
+            given["memory"] = spawn.package(returning)
+            given["supervised"] = returning["supervised"] | {"engine": True}
         noted = dict(zip(("noted", "wakeup"), notes.hand_over(), strict=True))
         memory = spawn.package(given | noted | _maintenance(descriptor, maintenance))
         environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -105,14 +112,21 @@ class Supervisor:
         self.path: list[str] = given["path"]
         """Where the engine found its modules: a probe may need them."""
         self.prober: Prober | None = None
+        self.memory: int = given["memory"]
+        """Behind it is what the engine has to know when it is started again; looked at by that alone."""
+        self.beside: Beside | None = None
+        self.settled: dict[str, dict[str, Any]] = {}
+        """Items whose state has changed since the engine left, as the engines beside the server told it."""
         self.last_words = ""
         self.noted: list[int] = given["noted"]
         self.wakeup: int = given["wakeup"]
         self.notes = signals.Notes()
-        self.supervision = decide.Supervision(self.plan, time.monotonic(), given["status"])
+        self.supervision = decide.Supervision(
+            self.plan | given["supervised"], time.monotonic(), given["status"]
+        )
 
     def run(self) -> NoReturn:
-        for descriptor in (self.listener, *self.lifeline):
+        for descriptor in (self.listener, self.memory, *self.lifeline):
             if descriptor >= 0:
                 os.set_inheritable(descriptor, False)
         # Raises for a server that is no child of ours, or was collected: its end would never be heard of.
@@ -131,19 +145,25 @@ class Supervisor:
                     self._on("signal", number)
             self._hear()
             self._collect()
-            if self.prober:
-                self.prober.hear()
-                self.prober.stop_if_late(time.monotonic())
+            for child in self._children():
+                child.hear()
+                child.stop_if_late(time.monotonic())
             self._on("tick")
+
+    def _children(self) -> list[Heard]:
+        """Those that run beside the server and are heard."""
+        return [each for each in (self.prober, self.beside) if each is not None]
 
     def _wait(self) -> None:
         poll = select.poll()
         poll.register(self.notes.fileno(), select.POLLIN)
         if self.reports >= 0:
             poll.register(self.reports, select.POLLIN)
-        if self.prober and self.prober.reader >= 0:
-            poll.register(self.prober.reader, select.POLLIN)
-        dues = [self.supervision.deadline(), self.prober.due if self.prober else None]
+        children = self._children()
+        for child in children:
+            if child.reader >= 0:
+                poll.register(child.reader, select.POLLIN)
+        dues = [self.supervision.deadline(), *[child.due for child in children]]
         if self.supervision.state == decide.KILLING:
             dues.append(time.monotonic() + AGAIN)
         known = [each for each in dues if each is not None]
@@ -178,6 +198,8 @@ class Supervisor:
             self._on("maintenance_ended", code)
         elif self.prober and pid == self.prober.pid:
             self._probed(code)
+        elif self.beside and pid == self.beside.pid:
+            self._answered(code)
 
     def _hear(self) -> None:
         """A restarted server tells when it serves; of a command, the pipe's end tells that it was started."""
@@ -211,7 +233,10 @@ class Supervisor:
     # What is done
 
     def _do_say(self, level: str, text: str, facts: dict[str, Any] | None = None) -> None:
-        line = saying.record("supervision", level, text, facts)
+        self._tell("supervision", level, text, facts)
+
+    def _tell(self, event: str, level: str, text: str, facts: dict[str, Any] | None) -> None:
+        line = saying.record(event, level, text, facts)
         saying.write(2, line if self.plan["log"] == "json" else f"orchestrator: {text}")
         if level == "error":
             self.last_words = text
@@ -233,7 +258,8 @@ class Supervisor:
     def _do_status(self, status: str, reason: str) -> None:
         if self.plan["state_dir"]:
             try:
-                files.set_status(self.plan["state_dir"], status, reason)
+                degraded = self.supervision.features.names()
+                files.set_status(self.plan["state_dir"], status, reason, degraded)
             except OSError as error:
                 self._lost_state(error)
 
@@ -278,9 +304,12 @@ class Supervisor:
             os.kill(self.server, number)  # not collected, so the number is still its own
 
     def _do_sweep(self, number: int) -> None:
+        if self.beside:
+            self.beside.dropped = True
         sweep(number)
 
     def _do_spawn(self) -> None:
+        self.plan["environ"]["ORCHESTRATOR_DEGRADED"] = ",".join(self.supervision.features.names())
         listener = -1 if self.plan["command"] else self.listener
         self.server, control, self.reports = spawn.start(self.plan, listener, at_once=True)
         os.set_blocking(self.reports, False)
@@ -303,12 +332,81 @@ class Supervisor:
         ok, why = prober.finding(code)
         self._on("probed", prober.kind, ok, why)
 
+    # The engine once more
+
+    def _do_recheck(self, item: str, tried: int, last: bool, limit: float | None) -> None:
+        orders = {"kind": ALONE, "item": item, "tried": tried, "last": last, **self._live()}
+        self.beside = Beside(self.memory, orders, limit)
+
+    def _do_scout(self) -> None:
+        self.beside = Beside(self.memory, {"kind": SCOUT})
+
+    def _live(self) -> dict[str, Any]:
+        """What has changed since the engine left."""
+        return {"settled": self.settled, "features": self.supervision.features.entries}
+
+    def _answered(self, code: int) -> None:
+        assert self.beside is not None
+        beside, self.beside = self.beside, None
+        answer = beside.answer(code)
+        if beside.dropped:
+            return
+        if not beside.item:
+            well = answer["word"] == "well"
+            self._on("scouted", well, "" if well else answer["summary"])
+            return
+        if "state" in answer:
+            self.settled[beside.item] = answer["state"]
+        self._on("answered", beside.item, answer)
+        self._keep_features(answer)
+
+    def _keep_features(self, answer: dict[str, Any]) -> None:
+        if self.plan["state_dir"] and "features" in answer:
+            try:
+                files.set_value(self.plan["state_dir"], "features", answer["features"])
+            except OSError as error:
+                self._lost_state(error)
+
+    def _do_feature(self, name: str, on: bool, item: str, seconds: float) -> None:
+        """Whether a feature is on, for whoever reads the log."""
+        text = f"{name} is on again after {seconds:.1f} s" if on else f"{name} is off"
+        facts = {"item": item, "feature": name, "on": on, "seconds": round(seconds, 1)}
+        self._tell("feature", "info" if on else "warning", text, facts)
+
+    def _do_environ(self, environ: dict[str, str]) -> None:
+        self.plan["environ"] = environ or self.plan["environ"]
+
+    def _do_come_back(self, failed: dict[str, Any]) -> None:
+        """The engine takes this process again, as it was started first: same pid, children, listener and signals."""
+        mask = signals.block()
+        try:
+            again.execute(self.memory, self._orders(failed))
+        except OSError as error:
+            signals.release(mask)
+            self._on("scouted", False, f"cannot start it: {error}")
+
+    def _orders(self, failed: dict[str, Any]) -> dict[str, Any]:
+        supervision = self.supervision
+        budget = {
+            name: getattr(supervision, name) for name in ("restarts", "streak", "action", "used", "rounds")
+        }
+        for descriptor in (self.listener, *self.lifeline):
+            if descriptor >= 0:
+                os.set_inheritable(descriptor, True)
+        noted = dict(zip(("noted", "wakeup"), self.notes.hand_over(), strict=True))
+        own = {
+            "kind": BACK,
+            "listener": self.listener,
+            "lifeline": self.lifeline,
+            "maintenance": self.maintenance,
+        }
+        return own | noted | {"failed": failed, "budget": budget} | self._live()
+
     def _do_exit(self, code: int) -> NoReturn:
         if self.plan["unix"]:
             _unlink(self.plan["unix"])
-        if code and os.access(TERMINATION_LOG, os.W_OK):
-            with open(TERMINATION_LOG, "w", encoding="utf-8") as file:
-                file.write(self.last_words + "\n")
+        if code:
+            files.write_last_words(self.last_words)
         os._exit(code)
 
 

@@ -46,6 +46,13 @@ def plan(**changes):
     return base | changes
 
 
+def off(item, *features, **changes):
+    """An entry of a feature that is off since 0."""
+    base = {"item": item, "features": list(features), "recheck": None, "since": 0.0, "due": None, "over": None,
+            "restart": False, "tried": 1, "summary": "refused", "limit": 5.0}  # fmt: skip
+    return base | changes
+
+
 def run(given, history, initial="ready"):
     supervision = Supervision(given, 0.0, initial)
     decided = [each for now, event in history for each in supervision.on(event, now)]
@@ -145,7 +152,7 @@ HISTORIES = {
         [status("starting"), REFUSE, SWEEP, SPAWN, status("ready")],
     ),
     "restarted as degraded as it was": (
-        plan(restart=ON_FAILURE),
+        plan(restart=ON_FAILURE, features=[off("wait:db", "search")]),
         [(1, DIED), (1, EMPTY), (1.5, TICK), (3, UP)],
         [status("starting"), REFUSE, SWEEP, SPAWN, status("degraded")],
         "degraded",
