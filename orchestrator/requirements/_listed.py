@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document.patterns import pattern
+from orchestrator.requirements._installed import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _COMMENT = pattern(r"(^|\s+)#.*$")
 _INCLUDE = pattern(r"(?:-r|--requirement)(?:\s+|=|(?=\S))(?P<file>.+)\Z")
@@ -29,11 +30,11 @@ class Listed:
     """A diagnostic code, what is wrong, and the remedy."""
 
 
-def read(path: str, shown: str) -> Listed:
-    """The requirements of a file; `shown` is what messages call it."""
+def read(path: str, shown: str, extras: Sequence[str] = (), groups: Sequence[str] = ()) -> Listed:
+    """The requirements of a file; `shown` is what messages call it. Extras and groups are a pyproject.toml's."""
     listed = Listed()
     if path.endswith(".toml"):
-        _project(path, shown, listed)
+        _project(path, shown, listed, extras, groups)
     else:
         _requirements(path, shown, listed, frozenset())
     return listed
@@ -92,7 +93,7 @@ def _requirement(text: str, place: str, listed: Listed) -> None:
         listed.requirements.append((text, place))
 
 
-def _project(path: str, shown: str, listed: Listed) -> None:
+def _project(path: str, shown: str, listed: Listed, extras: Sequence[str], groups: Sequence[str]) -> None:
     text = _text(path, shown, listed)
     if text is None:
         return
@@ -108,11 +109,50 @@ def _project(path: str, shown: str, listed: Listed) -> None:
             _requirement(_locked(each), shown, listed)
         return
     project = data.get("project")
-    if not isinstance(project, dict) or "dependencies" not in project:
+    if isinstance(project, dict) and "dependencies" in project:
+        for each in project["dependencies"]:
+            _requirement(str(each), shown, listed)
+    elif not extras and not groups:
         listed.problems.append(_no_dependencies(shown, data))
+    _tables(data, shown, listed, extras, groups)
+
+
+def _tables(
+    data: dict[str, Any], shown: str, listed: Listed, extras: Sequence[str], groups: Sequence[str]
+) -> None:
+    optional = data.get("project", {}).get("optional-dependencies", {})
+    for name in extras:
+        for each in _table(optional, name, "project.optional-dependencies", shown, listed):
+            _requirement(str(each), shown, listed)
+    for name in groups:
+        _group(data.get("dependency-groups", {}), name, shown, listed, ())
+
+
+def _group(tables: Any, name: str, shown: str, listed: Listed, above: tuple[str, ...]) -> None:
+    """A group (PEP 735) with those that it includes."""
+    if normalise(name) in above:
+        said = f"{shown}: the group {name} includes itself"
+        listed.problems.append(("ORC443", said, "take one `include-group` out"))
         return
-    for each in project["dependencies"]:
-        _requirement(str(each), shown, listed)
+    for each in _table(tables, name, "dependency-groups", shown, listed):
+        if isinstance(each, dict):
+            inner = (*above, normalise(name))
+            _group(tables, str(each.get("include-group", "")), shown, listed, inner)
+        else:
+            _requirement(str(each), shown, listed)
+
+
+def _table(tables: Any, name: str, where: str, shown: str, listed: Listed) -> list[Any]:
+    """The list of that name, however it is spelt."""
+    known = tables if isinstance(tables, dict) else {}
+    found = next((known[each] for each in known if normalise(each) == normalise(name)), None)
+    if isinstance(found, list):
+        return found
+    from orchestrator.diagnostics.suggest import did_you_mean
+
+    hint = did_you_mean(name, known) or f"it has {', '.join(known) or 'none'}"
+    listed.problems.append(("ORC443", f"{shown} has no `{name}` in [{where}]", hint))
+    return []
 
 
 def _locked(package: dict[str, Any]) -> str:

@@ -39,7 +39,7 @@ _KINDS: dict[str, Callable[[int], bool]] = {
     "fifo": stat.S_ISFIFO,
     "device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
 }
-_CONTENT = ("min_size", "max_size", "format", "schema_", "sha256", "contains")
+_CONTENT = ("min_size", "max_size", "format", "schema_", "sha256", "contains", "excludes")
 
 
 class File(Requirement):
@@ -77,6 +77,16 @@ class File(Requirement):
     )
     contains: str | Annotated[tuple[str, ...], NonEmpty] | None = described(
         None, "A text that must be found in it, or a list of texts that must all be."
+    )
+    excludes: str | Annotated[tuple[str, ...], NonEmpty] | None = described(
+        None,
+        "A text that must not be found in it, such as a placeholder, or a list of texts none of which may be.",
+        examples=["CHANGEME"],
+    )
+    linked_to: PathText | None = described(
+        None,
+        "Where the symlink must lead, as `readlink` prints it; with `type: symlink`.",
+        examples=["releases/current"],
     )
     max_age: Duration | None = described(None, "How long ago it may have been changed.", examples=["1d"])
     private: bool = described(False, "Neither its group nor others may read or write it.")
@@ -123,6 +133,8 @@ class File(Requirement):
                 raise problem(
                     "ORC113", f"`{asked[0]}` has no meaning for type `{self.type}`", "take one of them out"
                 )
+        if self.linked_to is not None and self.type != "symlink":
+            raise problem("ORC113", "`linked_to` needs `type: symlink`", "add it")
         if self.schema_ is not None and self.format not in (None, "json", "yaml", "toml", "ini", "env"):
             raise problem(
                 "ORC113", f"a schema has no meaning for format `{self.format}`", "take `schema` out"
@@ -254,11 +266,19 @@ class File(Requirement):
             )
             return
         yield from self._rights(path, status, context)
+        yield from self._leads(path)
         if self.type != "file":
             return
         yield from self._age_and_size(path, status)
         yield from self._readable(path, context)
         yield from self._content(path, status, context)
+
+    def _leads(self, path: str) -> Iterator[Outcome]:
+        found = link_target(path)
+        if self.linked_to is not None and found != self.linked_to:
+            said = f"{path} leads to {found}, expected {self.linked_to}"
+            hint = f"{run_line(f'ln -sfn {self.linked_to} {path}', path)}"
+            yield failed("ORC442", "target", said, hint, found=found)
 
     def _rights(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
         owner = self._named_owner()
@@ -310,9 +330,9 @@ class File(Requirement):
             yield failed(found.code, "unreadable", found.summary, readable_by(path, context.user))
 
     def _content(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
-        if self.sha256 is None and self.contains is None and self.format is None and self.schema_ is None:
+        if self.sha256 is None and not self._reads_text:
             return
-        if status.st_size > _LARGEST and (self.contains or self.format or self.schema_):
+        if status.st_size > _LARGEST and self._reads_text:
             said = f"{path} has {in_words(status.st_size)}: too large to be read for its content"
             yield failed("ORC444", "size", said, f"only files up to {in_words(_LARGEST)} are", final=True)
             return
@@ -336,7 +356,7 @@ class File(Requirement):
             )
 
     def _text(self, path: str, context: Context) -> Iterator[Outcome]:
-        if self.contains is None and self.format is None and self.schema_ is None:
+        if not self._reads_text:
             return
         try:
             with open(path, encoding="utf-8-sig") as file:
@@ -350,15 +370,23 @@ class File(Requirement):
                 final=True,
             )
             return
-        for wanted in (self.contains,) if isinstance(self.contains, str) else self.contains or ():
-            if wanted not in text:
-                yield failed(
-                    "ORC444",
-                    "content",
-                    f"{path} does not contain `{wanted}`",
-                    "add it, or correct `contains`",
-                )
+        yield from self._words(path, text)
         yield from self._data(path, text, context)
+
+    @property
+    def _reads_text(self) -> bool:
+        return any(each is not None for each in (self.contains, self.excludes, self.format, self.schema_))
+
+    def _words(self, path: str, text: str) -> Iterator[Outcome]:
+        for wanted in _listed(self.contains):
+            if wanted not in text:
+                said = f"{path} does not contain `{wanted}`"
+                yield failed("ORC444", "content", said, "add it, or correct `contains`")
+        for unwanted in _listed(self.excludes):
+            if unwanted in text:
+                line = text[: text.index(unwanted)].count("\n") + 1
+                said = f"{path}:{line}: contains `{unwanted}`, which must not be there"
+                yield failed("ORC444", "content", said, "replace it with what is meant", line=line)
 
     def _data(self, path: str, text: str, context: Context) -> Iterator[Outcome]:
         from orchestrator.requirements._formats import FormatError, parse
@@ -406,6 +434,10 @@ class File(Requirement):
                 details="\n".join(problems),
                 final=True,
             )
+
+
+def _listed(texts: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else texts or ()
 
 
 def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:

@@ -13,7 +13,7 @@ from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import PathText
+from orchestrator.spec.types import NonEmpty, PathText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -75,6 +75,20 @@ class Package(Requirement):
         alias="from",
         examples=["requirements.txt"],
     )
+    extras: Annotated[tuple[str, ...], NonEmpty] | None = described(
+        None,
+        "Tables of [project.optional-dependencies] of the pyproject.toml that are taken too.",
+        examples=[["server"]],
+    )
+    groups: Annotated[tuple[str, ...], NonEmpty] | None = described(
+        None,
+        "Tables of [dependency-groups] of the pyproject.toml that are taken too.",
+        examples=[["prod"]],
+    )
+    installed: bool = described(
+        True,
+        "False: nothing that the requirement names may be installed, such as a debugger in production.",
+    )
     consistent: Literal[True] | None = described(
         None, "Asks that everything that is installed satisfies what everything else requires."
     )
@@ -83,13 +97,28 @@ class Package(Requirement):
     def _one_form(self) -> Package:
         given = [name for name in ("requirement", "from_", "consistent") if getattr(self, name) is not None]
         if len(given) == 1:
-            return self
+            return self._only_where_it_means_something()
         listed = " and ".join(f"`{each.rstrip('_')}`" for each in given) or "none"
         raise problem(
             "ORC111",
             f"a package has exactly one of `requirement`, `from`, `consistent`, found {listed}",
             "split it in several" if given else "for example `- fastapi>=0.110`",
         )
+
+    def _only_where_it_means_something(self) -> Package:
+        if not self.installed and self.requirement is None:
+            raise problem("ORC113", "`installed: false` needs a `requirement`", "name what must not be there")
+        tables = self.extras is not None or self.groups is not None
+        if tables and not (self.from_ or "").endswith("pyproject.toml"):
+            word = "extras" if self.extras is not None else "groups"
+            raise problem(
+                "ORC113",
+                f"`{word}` are tables of a pyproject.toml",
+                "write it beside `from: pyproject.toml`"
+                if word == "groups" or self.requirement is None
+                else f'write "{self.requirement}[{",".join(self.extras or ())}]"',
+            )
+        return self
 
     @property
     def title(self) -> str:
@@ -113,7 +142,8 @@ class Package(Requirement):
             return (self,)
         listed = self._listed(context)
         made = [
-            self.model_copy(update={"requirement": each, "id": None}) for each in _merged(listed.requirements)
+            self.model_copy(update={"requirement": each, "id": None, "extras": None, "groups": None})
+            for each in _merged(listed.requirements)
         ]
         return [self, *made] if listed.problems or not made else made
 
@@ -129,6 +159,8 @@ class Package(Requirement):
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             return ok(f"{wanted.name} is not needed here: {wanted.marker}", applies=False)
         found = _installed.find(wanted.name, path)
+        if not self.installed:
+            return _forbidden(wanted, found)
         if not found:
             return self._missing(wanted, path)
         wrong = [*self._version(wanted, found), *self._origin(wanted, found[0])] or [
@@ -140,7 +172,7 @@ class Package(Requirement):
         from orchestrator.requirements._listed import read
 
         assert self.from_ is not None
-        return read(context.path(self.from_), self.from_)
+        return read(context.path(self.from_), self.from_, self.extras or (), self.groups or ())
 
     def _file(self, context: Context) -> Outcome:
         listed = self._listed(context)
@@ -224,6 +256,23 @@ class Package(Requirement):
                     self._remedy(_bare(wanted)),
                     package=wanted.name,
                 )
+
+
+def _forbidden(wanted: Parsed, found: list[_installed.Distribution]) -> Outcome:
+    """What must not be there; of a version that is not meant, another may be."""
+    there = [each for each in found if _fits(wanted.specifier, each.version)]
+    if not there:
+        said = f"{found[0].name} {found[0].version} is another version" if found else "it is not installed"
+        return ok(f"{said}, as it should be", installed=bool(found))
+    return failed(
+        "ORC416",
+        "installed",
+        f"{there[0].name} {there[0].version} is installed in {there[0].place} and must not be",
+        f"pip uninstall {there[0].name}; for an image: take it, or what requires it, out of what RUN pip install reads",
+        package=wanted.name,
+        found=there[0].version,
+        final=True,
+    )
 
 
 def _named(requirement: str) -> str:

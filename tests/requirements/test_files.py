@@ -395,3 +395,33 @@ def test_a_full_file_system_keeps_the_old_file(project, tmpfs):
     assert (outcome.code, outcome.reason) == ("ORC434", "space")
     assert read(os.path.join(path, "x.conf")) == "old"
     assert os.listdir(path) == ["x.conf"]
+
+
+# --- what must not be in it, and where a link leads ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("excluded", ["CHANGEME", ("nothing", "CHANGEME")])
+def test_a_placeholder_that_was_left_is_told_with_its_line(project, excluded):
+    path = project.write("app.env", "HOST=db\nPASSWORD=CHANGEME\n")
+    outcome = check(project, {"path": "app.env", "excludes": excluded})
+    assert (outcome.code, outcome.reason) == ("ORC444", "content")
+    assert outcome.summary == f"{path}:2: contains `CHANGEME`, which must not be there"
+    assert check(project, {"path": "app.env", "excludes": "TODO"}).ok
+
+
+def test_a_link_must_lead_where_it_is_said(project):
+    path = project.path("current")
+    os.symlink("releases/1", path)
+    project.directory("releases/1")
+    spec = {"path": "current", "type": "symlink", "linked_to": "releases/2"}
+    outcome = check(project, spec)
+    assert (outcome.code, outcome.reason) == ("ORC442", "target")
+    assert outcome.summary == f"{path} leads to releases/1, expected releases/2"
+    assert f"ln -sfn releases/2 {path}" in outcome.hint
+    assert check(project, {**spec, "linked_to": "releases/1"}).ok
+
+
+def test_only_a_link_leads_anywhere():
+    with pytest.raises(ValidationError) as caught:
+        File.model_validate({"path": "x", "linked_to": "y"})
+    assert caught.value.errors()[0]["type"] == "ORC113"

@@ -422,3 +422,96 @@ def test_importlib_metadata_is_not_imported():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out == "False\n"
+
+
+# --- installed: false ---------------------------------------------------------------------------------------------
+
+
+def test_a_package_that_must_not_be_there_is_a_failure_that_names_its_place(project, install, site):
+    assert (
+        check(project, {"requirement": "debugpy", "installed": False}).summary
+        == "it is not installed, as it should be"
+    )
+    install("debugpy", "1.8")
+    outcome = check(project, {"requirement": "debugpy", "installed": False})
+    assert (outcome.code, outcome.reason, outcome.final) == ("ORC416", "installed", True)
+    assert outcome.summary == f"debugpy 1.8 is installed in {site} and must not be"
+    assert outcome.hint.startswith("pip uninstall debugpy; for an image:")
+
+
+def test_of_a_version_that_must_not_be_there_another_may_be(project, install):
+    install("urllib3", "2.1")
+    assert (
+        check(project, {"requirement": "urllib3<2", "installed": False}).summary
+        == "urllib3 2.1 is another version, as it should be"
+    )
+    assert check(project, {"requirement": "urllib3>=2", "installed": False}).code == "ORC416"
+
+
+# --- tables of a pyproject.toml -----------------------------------------------------------------------------------
+
+TABLES = """
+[project]
+name = "x"
+dependencies = ["fastapi"]
+[project.optional-dependencies]
+Server_Side = ["uvicorn>=0.30"]
+[dependency-groups]
+base = ["orjson"]
+prod = ["gunicorn", {include-group = "Base"}]
+circle = [{include-group = "circle"}]
+"""
+
+
+def test_extras_and_groups_are_taken_with_what_they_include(project):
+    project.write("pyproject.toml", TABLES)
+    spec = {"from": "pyproject.toml", "extras": ("server-side",), "groups": ("prod",)}
+    made = [each.requirement for each in expanded(project, spec)]
+    assert made == ["fastapi", "uvicorn>=0.30", "gunicorn", "orjson"]
+
+
+def test_a_pyproject_of_groups_alone_needs_no_project(project):
+    project.write("pyproject.toml", '[dependency-groups]\nprod = ["orjson"]\n')
+    assert [each.title for each in expanded(project, {"from": "pyproject.toml", "groups": ("prod",)})] == [
+        "orjson"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said", "hint"),
+    [
+        (
+            {"groups": ("prodd",)},
+            "pyproject.toml has no `prodd` in [dependency-groups]",
+            "did you mean `prod`?",
+        ),
+        (
+            {"extras": ("nothing",)},
+            "pyproject.toml has no `nothing` in [project.optional-dependencies]",
+            "it has Server_Side",
+        ),
+        (
+            {"groups": ("circle",)},
+            "pyproject.toml: the group circle includes itself",
+            "take one `include-group` out",
+        ),
+    ],
+)
+def test_a_table_that_is_not_there_is_said_with_those_that_are(project, spec, said, hint):
+    project.write("pyproject.toml", TABLES)
+    outcome = expanded(project, {"from": "pyproject.toml", **spec})[0].attempt(project.context())
+    assert (outcome.code, outcome.summary, outcome.hint) == ("ORC443", said, hint)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"from": "requirements.txt", "groups": ("prod",)}, "`groups` are tables of a pyproject.toml"),
+        ({"requirement": "uvicorn", "extras": ("standard",)}, "`extras` are tables of a pyproject.toml"),
+        ({"from": "requirements.txt", "installed": False}, "`installed: false` needs a `requirement`"),
+    ],
+)
+def test_what_means_nothing_where_it_stands_is_refused(spec, said):
+    ((code, message, hint),) = errors(spec)
+    assert (code, message) == ("ORC113", said)
+    assert hint
