@@ -8,6 +8,14 @@ from __future__ import annotations
 from orchestrator.engine.context import Context
 from orchestrator.engine.outcome import Outcome, failed, ok
 from orchestrator.requirements.checks import Check
+from orchestrator.spec.fields import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import Argv, Duration, PathText, Port, Size
@@ -18,25 +26,31 @@ from orchestrator.waits._stream import Stream, connect
 
 __all__ = [
     "Action",
+    "AfterValidator",
     "Argv",
     "Asking",
+    "BeforeValidator",
     "Check",
     "Context",
     "Deadline",
     "Duration",
     "Failure",
+    "Field",
     "HostPort",
     "Model",
     "Outcome",
     "PathText",
+    "PlainValidator",
     "Port",
     "Size",
     "Stream",
     "Url",
     "Wait",
+    "WithJsonSchema",
     "connect",
     "described",
     "failed",
+    "model_validator",
     "ok",
     "problem",
 ]

@@ -31,6 +31,8 @@ UNWANTED = {
     "orchestrator.integrations.wsgi": HEAVY | {"typing", "dataclasses", "urllib", "wsgiref"},
     "orchestrator.integrations.fastapi": {"fastapi", "starlette", "pydantic", "yaml"},
 }
+READING = HEAVY - {"yaml"} | {"logging", "subprocess", "json"}
+"""What reading a spec does without: a start pays for it, and so does every `validate` in CI."""
 ROOT = str(Path(orchestrator.__file__).parent.parent)
 
 
@@ -87,3 +89,20 @@ def test_the_health_command_leaves_the_engine_alone(tmp_path):
     loaded = set(done.stdout.splitlines()[-1].split("|"))
     assert {name for name in loaded if name.startswith("orchestrator.cli")} == set()
     assert loaded & HEAVY == set()
+
+
+def test_reading_a_whole_spec_needs_yaml_and_little_else(tmp_path):
+    (tmp_path / "startup.yaml").write_text(
+        "version: 1\nservice: shop\nvariables: {PORT: {type: port, default: 8000}}\nwait_for: [{name: db, tcp: 'db:5432'}]\n"
+        "launch: {app: 'shop:app', port: '${PORT}'}\nhealth: {ready: /ready}\non_failure: stop\n"
+    )
+    file = str(tmp_path / "startup.yaml")
+    code = (
+        "import sys; from orchestrator.spec.loading import load_files; "
+        f"assert load_files([{file!r}]).spec.launch.app == 'shop:app'; print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": ROOT}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) & READING == set()

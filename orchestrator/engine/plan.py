@@ -50,7 +50,6 @@ class Order:
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.nodes = {node.id: node for node in nodes}
-        self._position = {node.id: at for at, node in enumerate(nodes)}
         self.late_imports = any(node.outputs for node in nodes)
         """Whether imports wait for the steps, because one of them sets variables."""
         self._known: dict[str, list[str]] = {}
@@ -58,6 +57,7 @@ class Order:
         self._break_circles()
         for node in nodes:
             node.below = frozenset(self._below(node.id, {}))
+        self._turn = {name: at for at, name in enumerate(self._steps_in_turn())}
         early = [node.below for node in nodes if node.phase not in (IMPORT, LAUNCH, HEALTH)]
         self._needed_early: frozenset[str] = frozenset().union(*early)
         for node in nodes:
@@ -80,12 +80,28 @@ class Order:
         if other is node or node.id in other.below:
             return False
         if node.phase == STEP and other.phase == STEP:
-            return self._position[other.id] < self._position[node.id]
+            return self._turn[other.id] < self._turn[node.id]
         if node.phase == IMPORT and other.phase == STEP and self._is_late(node):
             return True
         if other.phase == IMPORT and node.level < LAUNCH:
             return False  # imports run beside all else
         return other.level in BEFORE[node.level] and other.level < node.level
+
+    def _steps_in_turn(self) -> list[str]:
+        """The steps as they are listed, but each behind those that it needs, directly or through something else."""
+        steps = [node for node in self.nodes.values() if node.phase == STEP]
+        turns: dict[str, None] = {}
+
+        def put(node: Node) -> None:
+            for other in steps:
+                if other.id in node.below and other.id not in turns:
+                    put(other)
+            turns[node.id] = None
+
+        for node in steps:
+            if node.id not in turns:
+                put(node)
+        return list(turns)
 
     def _is_late(self, module: Node) -> bool:
         """It waits for the steps, for one of them sets variables; not so when something needs it before the launch."""

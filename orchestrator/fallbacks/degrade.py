@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
-
+from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Duration

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
+from orchestrator.spec.fields import Field
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import Model, described
 

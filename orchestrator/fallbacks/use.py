@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
-
+from orchestrator.spec.fields import model_validator
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import AppReference, PathText, Port, VariableName

@@ -1,8 +1,7 @@
 """The importing process begun early: while the engine still reads the spec, the other core imports the framework.
 
-It is forked right after pydantic was imported, which engine and app share, and imports only what the text of the spec
-names and what asks nothing of the environment. Then it waits for the plan, and goes on as any forked importer does.
-If the plan needs another interpreter, user or directory after all, it is thrown away.
+It imports only what the text of the spec names and what asks nothing of the environment. Then it waits for the plan,
+and goes on as any forked importer does. If the plan needs another interpreter, user or directory after all, it is thrown away.
 """
 
 from __future__ import annotations
@@ -84,12 +83,6 @@ def begin(files: Sequence[str]) -> Preloaded | None:
     modules = wanted(files)
     if not modules or len(os.listdir("/proc/self/task")) > 1:
         return None
-    # Before the fork, because engine and app both need it: the pages are shared, and the work is done once. The first
-    # adapter looks up pydantic's own plug-ins.
-    from pydantic import Field, PlainValidator, TypeAdapter, field_validator, model_validator  # noqa: F401
-
-    TypeAdapter(int)
-
     ours, theirs = socket.socketpair()
     reports, told = os.pipe()
     parent = os.getpid()

@@ -6,10 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import AfterValidator, Field
-
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
+from orchestrator.spec.fields import AfterValidator, Field
 from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.kinds import REQUIREMENTS
 from orchestrator.spec.model import described, keyed, problem

@@ -6,14 +6,13 @@ import errno
 import os
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import model_validator
-
 from orchestrator.engine.outcome import failed
 from orchestrator.requirements import _users
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
 from orchestrator.requirements._remedies import for_user, install_line, refusal, run_line, volume
+from orchestrator.spec.fields import model_validator
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Mode, PathText, Size
 

@@ -7,8 +7,6 @@ import stat
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
-
 from orchestrator.engine.context import current_user
 from orchestrator.engine.outcome import failed
 from orchestrator.requirements import _users
@@ -16,6 +14,7 @@ from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._places import Owner, SymlinkError, guarded, link_target, reach
 from orchestrator.requirements._remedies import readable_by, refusal, run_line
 from orchestrator.requirements.directories import in_words
+from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import (
     Duration,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema, model_validator
-
 from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _host, _users
 from orchestrator.requirements._base import Requirement
+from orchestrator.spec.fields import AfterValidator, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import parse_size
 

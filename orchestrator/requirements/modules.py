@@ -10,13 +10,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
-
 from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
+from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Duration, ImportName, PathText
 

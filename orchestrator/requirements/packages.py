@@ -6,12 +6,11 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, model_validator
-
 from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement, judged
+from orchestrator.spec.fields import AfterValidator, model_validator
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import NonEmpty, PathText
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
-
 from orchestrator.document.node import words_for
 from orchestrator.document.plain import Interpolated
 from orchestrator.requirements._base import Requirement
+from orchestrator.spec.fields import Field, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.model import LazySchema, Model, decode_each, described, lazy_model, problem
 from orchestrator.spec.types import (

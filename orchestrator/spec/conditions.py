@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field, PlainValidator, model_validator
-
+from orchestrator.spec.fields import Field, PlainValidator, model_validator
 from orchestrator.spec.model import LazySchema, Model, described, keyed, problem
 from orchestrator.spec.types import Argv, Duration, NonEmpty, PathText, Pattern, Scalar, VariableName
 

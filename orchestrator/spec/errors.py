@@ -11,8 +11,7 @@ from orchestrator.document.plain import Interpolated
 from orchestrator.document.scalars import explain_trap
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
+    from orchestrator.spec.mistakes import ValidationError
     from orchestrator.spec.places import Places
 
     Path = tuple[str | int, ...]
@@ -30,7 +29,7 @@ _OF_VALUES = frozenset(
 def translate(error: ValidationError, places: Places, data: Any, findings: Findings) -> None:
     """Adds a finding for each error. `data` is what was decoded, to see which values came from variables."""
     by_path: dict[tuple[Path, bool], list[Any]] = {}
-    for line in error.errors(include_url=False):
+    for line in error.errors():
         at_fault = line.get("ctx", {}).get("key", "")
         path, of_key = _real_path((*line["loc"], at_fault) if at_fault != "" else line["loc"], places)
         if not _unknown_yet(line["type"], path, data) and not _follows(line, path):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema
-
 from orchestrator.document.patterns import pattern
+from orchestrator.spec.fields import AfterValidator, PlainValidator, WithJsonSchema
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import Duration, NonEmpty, PathText, Pattern, Scalar, Specifier
 

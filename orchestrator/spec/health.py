@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, model_validator
-
+from orchestrator.spec.fields import Field, PlainValidator, model_validator
 from orchestrator.spec.item import Actions
 from orchestrator.spec.model import LazySchema, Model, described, lazy_model, problem
 from orchestrator.spec.types import Argv, Duration, PathText, Port

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
-from pydantic import Field, PlainValidator
-
+from orchestrator.spec.fields import Field, PlainValidator
 from orchestrator.spec.kinds import FALLBACKS
 from orchestrator.spec.model import (
     LazySchema,

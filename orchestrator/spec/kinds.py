@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import PydanticCustomError
+from orchestrator.spec.mistakes import Problem
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from orchestrator.spec.model import Model
 
 
-class BrokenPlugin(PydanticCustomError):
+class BrokenPlugin(Problem):
     """A plug-in that cannot be used. Decoding makes the diagnostic ORC112 of it."""
 
-    def __new__(cls, message: str, hint: str) -> Self:
-        return super().__new__(cls, "ORC112", "{message}", {"message": message, "hint": hint, "key": ""})
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__("ORC112", message, hint)
 
 
 class Kinds:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, model_validator
-
 from orchestrator.document.plain import Interpolated
 from orchestrator.document.scalars import resolve
+from orchestrator.spec.fields import BeforeValidator, Field, PlainValidator, model_validator
 from orchestrator.spec.item import Actions
 from orchestrator.spec.model import LazySchema, Model, described, problem
 from orchestrator.spec.types import (

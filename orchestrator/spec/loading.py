@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from orchestrator.diagnostics import Diagnostic, Findings, Place, Related, in_order, suppress
 from orchestrator.document.overlay import Rules, lay_over, leftovers
 from orchestrator.document.plain import Missing, Plain
 from orchestrator.spec.errors import translate
+from orchestrator.spec.mistakes import ValidationError
 from orchestrator.spec.places import Places
 from orchestrator.spec.sources import Layers, environments, overlay_name, overlay_of
 from orchestrator.spec.spec import ITEM_LISTS, Spec, identify, shorthand
@@ -319,7 +318,7 @@ def _whatever_is_left(rest: dict[str, Any], broken: set[str]) -> tuple[Spec | No
         try:
             return Spec.model_validate(rest), frozenset(broken)
         except ValidationError as error:
-            for line in error.errors(include_url=False):
+            for line in error.errors():
                 if line["loc"]:
                     broken.add(str(line["loc"][0]))
                     rest.pop(str(line["loc"][0]), None)

@@ -6,45 +6,37 @@ A problem that a validator finds carries its own diagnostic code: `raise problem
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
-
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PlainValidator,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from orchestrator.document.plain import Interpolated
 from orchestrator.document.scalars import resolve
+from orchestrator.spec.decoding import decode_each, of_field
+from orchestrator.spec.fields import Field, LazySchema, PlainValidator, described
+from orchestrator.spec.mistakes import Problem, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-M = TypeVar("M", bound="Model")
+    from orchestrator.spec.mistakes import Line
+
+__all__ = ["LazySchema", "Model", "ValidationError", "decode_each", "described", "keyed", "lazy_condition", "lazy_model", "no_number",
+           "problem"]  # fmt: skip
 
 
-def problem(code: str, message: str, hint: str = "", key: str | int = "") -> PydanticCustomError:
+def problem(code: str, message: str, hint: str = "", key: str | int = "") -> Problem:
     """An error with a diagnostic code of its own, to be raised in a validator.
 
     A validator of a whole mapping or list names the key or index that is at fault, where it is one.
     """
-    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint, "key": key})
+    return Problem(code, message, hint, key)
 
 
-class Model(BaseModel):
-    """A mapping of the spec. Unknown keys are errors, `x-…` keys are dropped, nothing is coerced silently."""
+class Model:
+    """A mapping of the spec. Unknown keys are errors, `x-…` keys are dropped, nothing is coerced silently.
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, defer_build=True, arbitrary_types_allowed=True
-    )
+    A subclass declares its fields as annotations with `described(default, description)`. An instance holds the values
+    that were given; the others are the class's defaults.
+    """
 
     shorthand: ClassVar[str | None] = None
     """The field that a plain string stands for."""
@@ -59,60 +51,142 @@ class Model(BaseModel):
     noun: ClassVar[str] = ""
     """What messages call it: `wait`, `directory`."""
 
-    @model_validator(mode="wrap")
+    model_fields: ClassVar[dict[str, Field]] = {}
+    """The fields by name, those of the bases first."""
+    _decoders: ClassVar[dict[str, tuple[str, Callable[[Any], Any]]]]
+    """Key → the field's name and what decodes it; made when the first mapping is decoded."""
+    _before: ClassVar[tuple[str, ...]] = ()
+    _after: ClassVar[tuple[str, ...]] = ()
+    """The methods that judge the whole, those of the bases first."""
+
+    def __init_subclass__(cls) -> None:
+        fields: dict[str, Field] = {}
+        for base in reversed(cls.__mro__[1:]):
+            fields |= base.__dict__.get("model_fields", {})
+        for name, written in cls.__dict__.get("__annotations__", {}).items():  # noqa: RUF063 - that costs an import
+            if str(written).startswith(("ClassVar", "typing.ClassVar")):
+                continue
+            given = cls.__dict__.get(name, ...)
+            field = fields[name] = (given if isinstance(given, Field) else Field(given)).bind(
+                written, cls.__module__
+            )
+            if not field.required:
+                setattr(cls, name, field.default)
+            elif name in cls.__dict__:
+                delattr(cls, name)
+        cls.model_fields = fields
+        cls._before = _marked(cls, "before", cls._before)
+        cls._after = _marked(cls, "after", cls._after)
+
+    def __init__(self, **data: Any) -> None:
+        self.__dict__.update(type(self).model_validate(data).__dict__)
+
     @classmethod
-    def _decode(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def model_validate(cls, data: Any) -> Self:
+        """Decodes a mapping, or the short form of one; raises ValidationError with all mistakes."""
+        if isinstance(data, cls):
+            return data
         if isinstance(data, str) and cls.shorthand:
             data = {cls.shorthand: data}
-        elif isinstance(data, dict) and any(isinstance(key, str) and key.startswith("x-") for key in data):
-            data = {key: value for key, value in data.items() if not key.startswith("x-")}
-        try:
-            return handler(data)
-        except ValidationError as error:
-            raise cls._explained(error, data) from None
+        for name in cls._before:
+            data = getattr(cls, name)(data)
+        if not isinstance(data, dict):
+            raise _no_mapping(cls, data)
+        made = cls.__new__(cls)
+        lines = cls._decode(data, made.__dict__)
+        if lines:
+            raise ValidationError(lines)
+        for name in cls._after:
+            made = getattr(made, name)()
+        return made
+
+    @classmethod
+    def _decode(cls, data: dict[Any, Any], values: dict[str, Any]) -> list[Line]:
+        """Puts the values of the fields where they belong; gives the mistakes."""
+        known = cls._known()
+        lines: list[Line] = []
+        for key, value in data.items():
+            found = known.get(key)
+            if found is not None:
+                try:
+                    values[found[0]] = cls._field(found[0], value, found[1])
+                except ValidationError as error:
+                    lines.extend(error.errors(key))
+            elif not str(key).startswith("x-"):
+                lines.extend(_unknown_key(cls, str(key)).errors(key))
+        for name, field in cls.model_fields.items():
+            if field.required and (field.alias or name) not in data:
+                lines.extend(_missing_key(cls, name, field).errors(field.alias or name))
+        return lines
+
+    @classmethod
+    def _field(cls, name: str, value: Any, decode: Callable[[Any], Any]) -> Any:
+        kind = value.__class__
+        if kind is Interpolated:
+            if name in cls.fixed:
+                raise _not_here(cls, name)
+            made = _late(value, decode)
+            return value if name in cls.judged_when_taken else made
+        if (
+            kind is tuple
+            and name not in cls.of_items
+            and any(each.__class__ is Interpolated for each in value)
+        ):
+            if name in cls.fixed:
+                raise _not_here(cls, name)
+            return _late_elements(value, decode)
+        return decode(value)
+
+    @classmethod
+    def _known(cls) -> dict[str, tuple[str, Callable[[Any], Any]]]:
+        if "_decoders" not in cls.__dict__:
+            cls._decoders = {
+                field.alias or name: (name, of_field(field)) for name, field in cls.model_fields.items()
+            }
+        return cls._decoders
 
     @classmethod
     def keys(cls) -> list[str]:
         """The keys as a user writes them."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
-    @classmethod
-    def _explained(cls, error: ValidationError, data: Any) -> ValidationError:
-        """The same errors; those that need to know this model are told here, the others where they are shown."""
-        lines = []
-        for line in error.errors(include_url=False):
-            kind, loc = line["type"], line["loc"]
-            if kind == "extra_forbidden" and len(loc) == 1:
-                lines.append(_line(_unknown_key(cls, str(loc[0])), loc, line["input"]))
-            elif kind == "missing" and len(loc) == 1:
-                lines.append(_line(_missing_key(cls, str(loc[0])), loc, data))
-            elif kind in ("model_type", "model_attributes_type", "dict_type") and not loc:
-                lines.append(_line(_no_mapping(cls, data), loc, data))
-            else:
-                lines.append(_again(line, loc))
-        return ValidationError.from_exception_data(cls.__name__, lines)
+    @property
+    def model_fields_set(self) -> set[str]:
+        """The fields that were given a value."""
+        return self.__dict__.keys() & self.model_fields.keys()
 
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _interpolated(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        kind = value.__class__
-        if kind is Interpolated:
-            if info.field_name in cls.fixed:
-                raise _not_here(cls, str(info.field_name))
-            made = _late(value, handler)
-            return value if info.field_name in cls.judged_when_taken else made
-        if (
-            kind is tuple
-            and info.field_name not in cls.of_items
-            and any(each.__class__ is Interpolated for each in value)
-        ):
-            if info.field_name in cls.fixed:
-                raise _not_here(cls, str(info.field_name))
-            return _late_elements(value, handler)
-        return handler(value)
+    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self:
+        """The same with other values, which are taken as they are."""
+        made = self.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.__dict__.update(update or {})
+        return made
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a {self.noun or type(self).__name__} does not change: `{name}` cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and all(
+            getattr(other, name) == getattr(self, name) for name in self.model_fields
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(getattr(self, name) for name in self.model_fields)))
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={getattr(self, name)!r}" for name, field in self.model_fields.items() if field.repr)
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def _not_here(model: type[Model], name: str) -> PydanticCustomError:
+def _marked(cls: type[Model], mode: str, inherited: tuple[str, ...]) -> tuple[str, ...]:
+    own = [
+        name for name, each in cls.__dict__.items()
+        if getattr(getattr(each, "__func__", each), "__validates__", "") == mode
+    ]  # fmt: skip
+    return tuple(dict.fromkeys([*inherited, *own]))
+
+
+def _not_here(model: type[Model], name: str) -> Problem:
     key = model.model_fields[name].alias or name
     if name in model.why_fixed:
         return problem("ORC219", *model.why_fixed[name])
@@ -121,36 +195,6 @@ def _not_here(model: type[Model], name: str) -> PydanticCustomError:
         f"`{key}` cannot hold `${{…}}`: it is needed before any value is known",
         "write the value itself",
     )
-
-
-def _again(line: Any, loc: tuple[int | str, ...]) -> InitErrorDetails:
-    """An error to be raised once more, at another place."""
-    kind = line["type"]
-    if kind.startswith("ORC"):
-        return _line(PydanticCustomError(kind, "{message}", line["ctx"]), loc, line["input"])
-    details = InitErrorDetails(type=kind, loc=loc, input=line["input"])
-    if "ctx" in line:
-        details["ctx"] = line["ctx"]
-    return details
-
-
-def decode_each(values: Iterable[tuple[int | str, Any]], decode: Callable[[Any], Any]) -> list[Any]:
-    """Decodes the elements of a collection, each with its index or key; the errors of all of them, at their places.
-
-    What a field of type `tuple[Annotated[Any, PlainValidator(decode)], ...]` would do, without building a model for it.
-    """
-    made: list[Any] = []
-    lines: list[InitErrorDetails] = []
-    for key, value in values:
-        try:
-            made.append(decode(value))
-        except ValidationError as error:
-            lines.extend(_again(line, (key, *line["loc"])) for line in error.errors(include_url=False))
-        except PydanticCustomError as error:
-            lines.append(_line(error, (key,), value))
-    if lines:
-        raise ValidationError.from_exception_data("elements", lines)
-    return made
 
 
 def lazy_model(name: str) -> Any:
@@ -176,11 +220,7 @@ def lazy_condition() -> Any:
     return Annotated[Any, PlainValidator(decode), LazySchema("condition")]
 
 
-def _line(error: PydanticCustomError, loc: tuple[int | str, ...], value: Any) -> InitErrorDetails:
-    return InitErrorDetails(type=error, loc=loc, input=value)
-
-
-def _unknown_key(model: type[Model], key: str) -> PydanticCustomError:
+def _unknown_key(model: type[Model], key: str) -> Problem:
     from orchestrator.diagnostics.suggest import closest
 
     near = closest(key, model.keys())
@@ -192,9 +232,9 @@ def _unknown_key(model: type[Model], key: str) -> PydanticCustomError:
     return problem("ORC104", f"unknown key `{key}` in {model.noun or _noun(model)}", hint)
 
 
-def _missing_key(model: type[Model], key: str) -> PydanticCustomError:
-    field = next((each for name, each in model.model_fields.items() if key in (name, each.alias)), None)
-    said = (field.description or "").rstrip(".") if field else ""
+def _missing_key(model: type[Model], name: str, field: Field) -> Problem:
+    key = field.alias or name
+    said = field.description.rstrip(".")
     return problem(
         "ORC101",
         f"missing key `{key}` in {model.noun or _noun(model)}",
@@ -202,7 +242,7 @@ def _missing_key(model: type[Model], key: str) -> PydanticCustomError:
     )
 
 
-def _no_mapping(model: type[Model], data: Any) -> PydanticCustomError:
+def _no_mapping(model: type[Model], data: Any) -> Problem:
     noun = model.noun or _noun(model)
     if model.shorthand and not isinstance(data, tuple | dict) and data is not None:
         hint = (
@@ -272,11 +312,11 @@ def _late_elements(values: tuple[Any, ...], handler: Callable[[Any], Any]) -> An
         secret = next(
             (each for each in values if each.__class__ is Interpolated and each.secret and each.known), None
         )
-        if any(line["type"] == "ORC216" for line in error.errors(include_url=False)):
+        if any(line["type"] == "ORC216" for line in error.errors()):
             raise
         if secret is not None:
             raise _unsaid(secret) from None
-        wrong = {line["loc"][0] for line in error.errors(include_url=False) if line["loc"]}
+        wrong = {line["loc"][0] for line in error.errors() if line["loc"]}
         unknown = {at for at, each in enumerate(values) if each.__class__ is Interpolated and not each.known}
         if wrong and wrong <= unknown:
             return values
@@ -289,7 +329,7 @@ def _late_elements(values: tuple[Any, ...], handler: Callable[[Any], Any]) -> An
         return handler(read)
 
 
-def _unsaid(value: Interpolated) -> PydanticCustomError:
+def _unsaid(value: Interpolated) -> Problem:
     return problem(
         "ORC218",
         f"the value of `{value.written}` does not fit here; it is secret and not shown",
@@ -317,9 +357,7 @@ def keyed(
     return load(present[0]).model_validate(data)
 
 
-def _no_kind(
-    data: Mapping[Any, Any], noun: str, names: Collection[str], common: Collection[str]
-) -> PydanticCustomError:
+def _no_kind(data: Mapping[Any, Any], noun: str, names: Collection[str], common: Collection[str]) -> Problem:
     from orchestrator.diagnostics.suggest import closest
 
     strangers = [key for key in data if key not in common and not str(key).startswith("x-")]
@@ -351,7 +389,7 @@ def _shown(data: object) -> str:
     return words_for(data)
 
 
-def no_number(value: object, what: str, example: str, code: str) -> PydanticCustomError:
+def no_number(value: object, what: str, example: str, code: str) -> Problem:
     """The error for a bare number where a unit is needed."""
     if isinstance(value, bool):
         return problem(code, f"expected {what}, got `{str(value).lower()}`", f"for example `{example}`")
@@ -360,18 +398,3 @@ def no_number(value: object, what: str, example: str, code: str) -> PydanticCust
             code, f"expected {what}, got the bare number `{value}`", f"write the unit: `{example}`"
         )
     return problem(code, f"expected {what}, got {_shown(value)}", f"for example `{example}`")
-
-
-class LazySchema:
-    """Stands in a generated schema until the generator puts the models there."""
-
-    def __init__(self, schema_of: str) -> None:
-        self.schema_of = schema_of
-
-    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
-        return {"x-lazy": self.schema_of}
-
-
-def described(default: Any, description: str, **extra: Any) -> Any:
-    """A field: its default, and what it is for in words for users."""
-    return Field(default, description=description, **extra)

@@ -211,7 +211,7 @@ def _keys(model: type[Model], schema: Schema, only: Sequence[str] = ()) -> Itera
             yield Key(
                 key,
                 words(each),
-                info.is_required(),
+                info.required,
                 each.get("default"),
                 info.description or "",
                 tuple(info.examples or ()),
@@ -299,7 +299,7 @@ def example_of(model: type[Model]) -> Any:
     made = {
         key: info.examples[0] if info.examples else _value(properties[key])
         for key, info in fields.items()
-        if info.is_required()
+        if info.required
     }
     for key, info in fields.items():
         if (
@@ -332,7 +332,7 @@ def _value(schema: Schema) -> Any:
 
 
 def _holds(model: type[Model], data: Any) -> bool:
-    from pydantic import ValidationError
+    from orchestrator.spec.mistakes import ValidationError
 
     try:
         model.model_validate(frozen(data))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
+from orchestrator.spec.fields import Field
 from orchestrator.spec.model import Model, described
 from orchestrator.spec.types import Duration
 

@@ -32,12 +32,14 @@ from orchestrator.spec.shapes import (
     union,
 )
 from orchestrator.spec.spec import ITEM_LISTS, Spec
+from orchestrator.spec.twins import twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pydantic.fields import FieldInfo
     from pydantic_core import core_schema
+
+    from orchestrator.spec.fields import Field
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _IMPORT_NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
@@ -148,21 +150,19 @@ class Builder:
         for info in model.model_fields.values():
             yield from self.reached_from(info)
 
-    def reached_from(self, info: FieldInfo) -> list[type[Model]]:
+    def reached_from(self, info: Field) -> list[type[Model]]:
         """The models that stand in a field, each once."""
-        lazy = [model for each in _lazies(info.metadata, info.annotation) for model in self.behind(each)]
+        lazy = [model for each in _lazies(info.annotation) for model in self.behind(each)]
         return list(dict.fromkeys([*_models_in(info.annotation), *lazy]))
 
     @cached_property
     def raw(self) -> dict[str, Schema]:
         """The schema that pydantic makes of each class, by our names."""
         named, made = models_json_schema(
-            [(each, "validation") for each in self.classes], schema_generator=_Generator
+            [(twin(each), "validation") for each in self.classes], schema_generator=_Generator
         )
-        ours = {
-            str(reference["$ref"]): name_of(cast("type[Model]", model))
-            for (model, _), reference in named.items()
-        }
+        names: dict[type, str] = {twin(each): name_of(each) for each in self.classes}
+        ours = {str(reference["$ref"]): names[model] for (model, _), reference in named.items()}
         return {ours[f"#/$defs/{name}"]: _renamed(tidied(each), ours) for name, each in made["$defs"].items()}
 
     def definition(self, model: type[Model]) -> Schema:
@@ -203,7 +203,7 @@ class Builder:
         made = {**_said(notes.pop("description", "")), **made, **notes}
         return removable(made) if self.overlay else made
 
-    def bare(self, info: FieldInfo) -> Schema:
+    def bare(self, info: Field) -> Schema:
         """A mapping, or the value of the field that its short form stands for."""
         (model,) = _models_in(info.annotation)
         value = self.definition(model)["properties"][str(model.shorthand)]
@@ -387,17 +387,17 @@ def frozen(data: Any) -> Any:
 
 def _wraps(model: type[Model]) -> bool:
     """Whether a model takes bare values for its fields of every type, as `host` does."""
-    return "_wrapped" in model.__pydantic_decorators__.model_validators
+    return hasattr(model, "_wrapped")
 
 
-def _told(info: FieldInfo) -> Schema:
+def _told(info: Field) -> Schema:
     """What pydantic leaves out where the field says the same as the class."""
     return {"description": info.description} if info.description else {}
 
 
 def _needs_value(model: type[Model], word: str) -> bool:
     """Whether the action cannot be written as a word alone."""
-    from pydantic import ValidationError
+    from orchestrator.spec.mistakes import ValidationError
 
     try:
         model.model_validate({word: None})

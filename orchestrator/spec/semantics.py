@@ -125,8 +125,7 @@ def _workers(spec: Spec, places: Places, findings: Findings) -> None:
 
 
 def _least_memory(spec: Spec) -> int | None:
-    from pydantic_core import PydanticCustomError
-
+    from orchestrator.spec.mistakes import Problem
     from orchestrator.spec.types import parse_size
 
     value: Any = (
@@ -139,7 +138,7 @@ def _least_memory(spec: Spec) -> int | None:
     found = _LOWER_BOUND.match(text)
     try:
         return parse_size(found.group(1)) if found else None
-    except PydanticCustomError:
+    except Problem:
         return None
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import Field, PlainValidator, ValidationError
-from pydantic_core import InitErrorDetails
-
+from orchestrator.spec.fields import Field, PlainValidator
 from orchestrator.spec.item import Actions, Item
 from orchestrator.spec.kinds import REQUIREMENTS, WAITS
+from orchestrator.spec.mistakes import ValidationError, line
 from orchestrator.spec.model import LazySchema, Model, decode_each, described, keyed, problem
 from orchestrator.spec.types import PathText
 
@@ -108,11 +107,9 @@ VARIABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]*\*?"
 
 
 def _no_name(name: str) -> None:
-    """As pydantic says it of a key: the error stands at the key, and is worded with those of other mappings."""
-    details = InitErrorDetails(
-        type="string_pattern_mismatch", loc=("[key]",), input=name, ctx={"pattern": f"^{VARIABLE_NAME}$"}
-    )
-    raise ValidationError.from_exception_data("variables", [details])
+    """The error of any other mapping's key: it stands at the key."""
+    mistake = line("string_pattern_mismatch", name, "not a variable's name", pattern=f"^{VARIABLE_NAME}$")
+    raise ValidationError(ValidationError([mistake]).errors("[key]"))
 
 
 def _contract(value: Any) -> Any:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import PlainValidator, WithJsonSchema, model_validator
-
 from orchestrator.document.node import words_for
+from orchestrator.spec.fields import PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.item import AnyCondition, Item
 from orchestrator.spec.model import decode_each, described, problem
 from orchestrator.spec.types import Argv, Duration, ItemName, PathText, VariableName, variable_name

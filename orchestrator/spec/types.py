@@ -6,10 +6,9 @@ import math
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
-
 from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
+from orchestrator.spec.fields import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from orchestrator.spec.model import no_number, problem
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import model_validator
-
 from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
+from orchestrator.spec.fields import model_validator
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import PathText, Port
 from orchestrator.waits._stream import Trust, shown

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field
-
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.fields import Field
 from orchestrator.spec.model import described
 from orchestrator.spec.types import Argv, NonEmpty
 from orchestrator.waits._address import pending

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import model_validator
-
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.fields import model_validator
 from orchestrator.spec.model import Model, described
 from orchestrator.waits._address import host_name, pending, references
 from orchestrator.waits._base import Asking

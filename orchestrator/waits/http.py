@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, model_validator
-
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import Expect
+from orchestrator.spec.fields import AfterValidator, model_validator
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import PathText
 from orchestrator.waits import _http

@@ -6,10 +6,9 @@ import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import model_validator
-
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.fields import model_validator
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Url

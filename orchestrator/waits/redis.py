@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
-
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import Matchers
+from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Server, Tls, Url

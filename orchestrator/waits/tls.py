@@ -6,9 +6,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
-
 from orchestrator.engine.outcome import ok
+from orchestrator.spec.fields import Field
 from orchestrator.spec.model import described
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort

@@ -43,6 +43,13 @@ def test_steps_follow_one_another_unless_they_need_each_other_the_other_way():
     assert set(made.before("c")) == {"a", "b"}
 
 
+def test_a_step_between_two_that_need_each_other_the_other_way_closes_no_circle():
+    made = order(("a", STEP, ("c",)), ("b", STEP), ("c", STEP))
+    assert made.before("c") == []
+    assert made.before("a") == ["c"]
+    assert set(made.before("b")) == {"a", "c"}
+
+
 def test_imports_wait_for_steps_that_set_variables_unless_something_needs_them_before():
     made = order(
         Node("late", IMPORT),

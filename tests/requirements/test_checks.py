@@ -2,10 +2,9 @@ import os
 import time
 
 import pytest
-from pydantic import ValidationError
-from pydantic_core import PydanticCustomError
 
 from orchestrator.requirements.checks import decode_check
+from orchestrator.spec.mistakes import Problem, ValidationError
 
 
 def check(project, spec, timeout=10.0, **context):
@@ -28,7 +27,7 @@ def test_the_name_is_needed_and_makes_the_id():
     ],
 )
 def test_a_check_has_exactly_one_kind(spec, code):
-    with pytest.raises(PydanticCustomError) as caught:
+    with pytest.raises(Problem) as caught:
         decode_check(spec)
     assert caught.value.type == code
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from pydantic import ValidationError
+
+from orchestrator.spec.mistakes import ValidationError
 
 
 def test_a_name_that_is_known_gives_its_addresses(attempt):

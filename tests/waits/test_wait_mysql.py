@@ -11,8 +11,8 @@ import tempfile
 import time
 
 import pytest
-from pydantic import ValidationError
 
+from orchestrator.spec.mistakes import ValidationError
 from orchestrator.testing import served
 
 PASSWORD = "pa ss'/%@"

@@ -6,8 +6,8 @@ import subprocess
 import time
 
 import pytest
-from pydantic import ValidationError
 
+from orchestrator.spec.mistakes import ValidationError
 from orchestrator.testing import answering_port
 
 PASSWORD = "pa ss/%@ü"
