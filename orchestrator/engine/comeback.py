@@ -41,7 +41,7 @@ def _place_in_its_list(start: Start, work: Work | None, known: int) -> int:
     if work is None or not work.tried:
         return known
     last = start.actions(work)[work.tried - 1]
-    return max(known, work.tried - 1) if last.word == "serve" else max(known, work.tried)
+    return work.tried - 1 if last.word == "serve" else max(known, work.tried)
 
 
 def take_up(service: Service, orders: Mapping[str, Any]) -> None:
@@ -53,7 +53,9 @@ def take_up(service: Service, orders: Mapping[str, Any]) -> None:
     start.listener = memory.inherited(orders["listener"])
     service.maintaining.adopt(orders["maintenance"], orders["lifeline"])
     start.take_notes()
-    _go_on(start, orders["failed"])
+    work = _go_on(start, orders["failed"])
+    if work.serve is not None:
+        service.maintaining.since(work.serve, orders["failed"]["since"])
 
 
 def restored(start: Start, orders: Mapping[str, Any]) -> None:
@@ -75,7 +77,7 @@ def only_off(report: Report, start: Start, orders: Mapping[str, Any]) -> None:
     report.features = {item: told for item, told in report.features.items() if item in off}
 
 
-def _go_on(start: Start, known: Mapping[str, Any]) -> None:
+def _go_on(start: Start, known: Mapping[str, Any]) -> Work:
     """What failed, with the server gone: its next action. It may decide that the server starts again."""
     if known["item"].startswith("health:"):
         add_health(start)
@@ -90,6 +92,7 @@ def _go_on(start: Start, known: Mapping[str, Any]) -> None:
     start.conclude(work, _outcome(known))
     if work.phase in (LAUNCH, HEALTH):
         _until_it_serves_again(start, work)
+    return work
 
 
 def _until_it_serves_again(start: Start, work: Work) -> None:

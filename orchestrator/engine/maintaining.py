@@ -115,6 +115,10 @@ class Maintaining:
         elif lifeline:
             os.close(lifeline[1])
 
+    def since(self, action: Any, when: float) -> None:
+        """From when (`time.monotonic`) the time of an action counts, which was there before this engine."""
+        self._since[id(action)] = when
+
     @property
     def rounds(self) -> int:
         """How often was checked again, since the service was last stable."""

@@ -85,6 +85,7 @@ class Supervision:
         "rounds",
         "served_since",
         "shown",
+        "since",
         "state",
         "stop_signal",
         "streak",
@@ -133,6 +134,8 @@ class Supervision:
         self.used: int = budget.get("used", 0)
         self.rounds: int = budget.get("rounds", 0)
         """How often the engine has checked again since the service was last stable."""
+        self.since: float | None = budget.get("since")
+        """When something was served instead for the first time since then."""
         self.out: list[Decision] = []
         self._plan_round(now)
 
@@ -317,9 +320,10 @@ class Supervision:
 
     def _call_the_engine(self, now: float, tried: int, serve: bool, limit: float | None) -> None:
         """Maintenance is served at once, by what needs no engine: it stays where the engine cannot come back."""
+        since = self.since = now if self.since is None else self.since
         if serve:
-            self._maintain(now, limit)
-        self.failed = self.failed | {"tried": tried, "serve": serve, "since": now, "over": self.due}
+            self._maintain(now, max(since + limit - now, 0.001) if limit else None)
+        self.failed = self.failed | {"tried": tried, "serve": serve, "since": since, "over": self.due}
         self.state, self.due = RETURNING, None
         self.out.append(("scout",))
 
@@ -364,6 +368,7 @@ class Supervision:
         since = self.served_since
         if since is not None and now - since >= self.restart.get("within", STABLE):
             self.streak = self.action = self.used = self.rounds = 0
+            self.since = None
 
     def _after_exit(self, now: float, code: int) -> Purpose:
         policy = self.restart.get("policy", "never")

@@ -388,7 +388,8 @@ class Supervisor:
     def _orders(self, failed: dict[str, Any]) -> dict[str, Any]:
         supervision = self.supervision
         budget = {
-            name: getattr(supervision, name) for name in ("restarts", "streak", "action", "used", "rounds")
+            name: getattr(supervision, name)
+            for name in ("restarts", "streak", "action", "used", "rounds", "since")
         }
         for descriptor in (self.listener, *self.lifeline):
             if descriptor >= 0:
