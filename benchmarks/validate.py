@@ -8,9 +8,11 @@ from pathlib import Path
 from benchmarks.sidebyside import Command, Goal, compare, finish
 
 ROOT = Path(__file__).parent.parent
-LIBRARIES = "import yaml; from pydantic import BaseModel"
+LIBRARIES = "import yaml, pydantic"
 YAML_ALONE = "import sys, yaml; yaml.load(open(sys.argv[1], 'rb'), yaml.CSafeLoader)"
 LINES = 20_000
+MOST_MORE = 60.0
+"""Milliseconds that validating the sample may take more than importing the two libraries, processor time or wall."""
 
 
 def main() -> int:
@@ -26,17 +28,15 @@ def main() -> int:
             [],
             turns=20,
         )
-        more = next(each for each in sample if each.measure == "cpu")
-        print(
-            f"validate of the sample: {more.ours_median - more.rival_median:.0f} ms of CPU more than its libraries"
-        )
+        more = max(each.ours_median - each.rival_median for each in sample)
+        print(f"validate of the sample: {more:.0f} ms more than importing YAML and pydantic, goal {MOST_MORE:g}")
         whole = compare(
             Command(f"yaml.load, {LINES} lines", [python, "-c", YAML_ALONE, str(large)], environ),
             Command(f"validate, {LINES} lines", [script, "validate", str(large)], environ),
             [Goal("wall", 3), Goal("cpu", 3)],
             turns=7,
         )
-    return finish("validate", [*sample, *whole])
+    return finish("validate", [*sample, *whole]) or int(more > MOST_MORE)
 
 
 def spec_of(lines: int) -> str:
