@@ -93,6 +93,9 @@ class Lines:
         if event.data.get("hint"):
             self._below(f"hint: {event.data['hint']}")
 
+    def _on_feature(self, event: events.Event) -> None:
+        self._line("note", event.item, event.message)
+
     def _on_output(self, event: events.Event) -> None:
         say(f"{event.item} | {printable(event.message)}")
 

@@ -13,6 +13,7 @@ from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.work import CHECK, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
 
 if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
     from orchestrator.engine.run import Start
     from orchestrator.launch.importer import Importer
     from orchestrator.launch.preload import Preloaded
@@ -258,7 +259,21 @@ class Importing:
             del self._held[launch.id]  # the next round, without that module, tells
         elif final and len(self._held) == 1:
             del self._held[launch.id]
+            self._conclude_app(launch, event)
+
+    def _conclude_app(self, launch: Work, event: dict[str, Any]) -> None:
+        """What the app itself imports can be let go by nobody: then not the app has failed, but what it needs."""
+        needed = [work for work in self.start.works if needed_by_app(work, event)]
+        if not needed:
             self.start.conclude(launch, app_outcome(event))
+            return
+        for work in needed:
+            self.start.take_back(work, not_to_be_let_go(work, event, self.start.context()))
+        lost = next((work for work in needed if work.status is Status.FAILED), None)
+        if lost is not None:
+            self.start.block(launch, lost.id)
+        else:
+            self.begin_again()
 
     def _judge_held(self) -> bool:
         """Failures that were held back because something might have mended them: now nothing will."""
@@ -272,10 +287,37 @@ class Importing:
             if work.settled:
                 continue
             if work.phase == LAUNCH:
-                self.start.conclude(work, app_outcome(event))
+                self._conclude_app(work, event)
             else:
                 self._conclude(work, event)
         return True
+
+
+def needed_by_app(work: Work, event: dict[str, Any]) -> bool:
+    """Whether an item was let go that the app's own import has failed for."""
+    missing = event.get("missing", "")
+    if not missing or work.status not in (Status.DEGRADED, Status.WARNED) or work.outcome is None:
+        return False
+    if work.kind == "package":
+        from orchestrator.requirements._import_names import may_bring
+
+        return work.outcome.reason == "missing" and may_bring(work.id.partition(":")[2], missing)
+    if work.kind != "module":
+        return False
+    module: str = work.item.module
+    within = f"{module}.".startswith(f"{missing}.") or f"{missing}.".startswith(f"{module}.")
+    return within or work.outcome.data.get("missing") == missing
+
+
+def not_to_be_let_go(work: Work, event: dict[str, Any], context: Context) -> Outcome:
+    """Who imports it, and where."""
+    assert work.outcome is not None
+    who = event.get("at", "").removeprefix(context.cwd.rstrip("/") + "/") or event["module"]
+    return failed(
+        work.outcome.code, "missing",
+        f"{who} imports `{event['missing']}`, which is not there: the app cannot start without it, so it cannot be let go",
+        work.outcome.hint or f"install it, or import it where {who} can do without", details=event.get("traceback", ""), final=True,
+    )  # fmt: skip
 
 
 def app_outcome(event: dict[str, Any]) -> Outcome:

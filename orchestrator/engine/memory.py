@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Memory = dict[str, Any]
 
 KEPT = ("status", "attempts", "started", "tried", "feature", "features", "recheck", "longest", "restart_app", "off_since", "let_go_at",
-        "exit_code", "blocked_by", "used")  # fmt: skip
+        "exit_code", "blocked_by", "used", "essential")  # fmt: skip
 
 
 def remember(start: Start, report: Report, plan: LaunchPlan) -> Memory:

@@ -572,6 +572,23 @@ class Start:
         else:
             self.settle_as(work, Status.FAILED)
 
+    def take_back(self, work: Work, outcome: Outcome) -> None:
+        """It was let go and cannot be: it has failed, and nothing is off for it. What follows in its list is tried."""
+        gone, work.features, work.feature, work.recheck = work.features, [], "", None
+        for name in gone:
+            if name in self.degraded and not any(name in other.features for other in self.works):
+                self.degraded.remove(name)
+                self.stream.emit(
+                    events.FEATURE,
+                    f"{name} cannot be off",
+                    level="debug",
+                    item=work.id,
+                    feature=name,
+                    on=True,
+                )
+        work.essential, work.status = True, Status.WAITING
+        self.conclude(work, outcome)
+
     def _say_no_help(self, work: Work) -> None:
         """A remedy is not believed, the check is: that it did not help is said."""
         word, work.remedy = work.remedy, ""

@@ -239,3 +239,40 @@ def test_install_refuses_a_wheel_that_others_can_write(engine, own_python):
     engine.spec("packages: [{requirement: tinything, on_failure: {install: wheels}}]").start_with(own_python)
     assert engine.wait() == 3
     assert "others may write" in engine.item("package:tinything")["fallbacks"][0]["result"]
+
+
+@pytest.mark.parametrize("action", ["warn", "{degrade: search}"], ids=["warn", "degrade"])
+@pytest.mark.parametrize(("text", "item"), [
+    ("modules: [{module: whoosh_of_ours, on_failure: %s}]", "module:whoosh_of_ours"),
+    ("packages: [{requirement: whoosh-of-ours, on_failure: %s}]", "package:whoosh-of-ours"),
+], ids=["module", "package"])  # fmt: skip
+def test_what_the_app_itself_imports_cannot_be_let_go(engine, text, item, action):
+    engine.write("lib/__init__.py")
+    engine.write("lib/search.py", "import os\n\nimport whoosh_of_ours\n")
+    engine.write("main.py", "import lib.search\n" + (engine.root / "main.py").read_text())
+    done = engine.spec(text % action).run()
+    assert done.returncode == 3, done.stderr
+    found = engine.item(item)
+    assert found["status"] == "failed"
+    assert found["summary"].startswith("lib/search.py:3 imports `whoosh_of_ours`")
+    assert engine.statuses()["launch"] == "blocked"
+    assert engine.report()["degraded"] == []
+    assert item in done.stderr
+
+
+def test_what_the_app_needs_is_degraded_for_others_all_the_same(engine):
+    engine.write("main.py", "import missing_one\n")
+    done = engine.spec("""
+        modules: [{module: missing_one, on_failure: {degrade: a}}, {module: missing_two, on_failure: {degrade: b}}]
+    """).run()
+    assert done.returncode == 3
+    assert engine.report()["degraded"] == ["b"]
+    assert engine.statuses()["module:missing_two"] == "degraded"
+
+
+def test_the_module_that_fails_for_what_is_missing_cannot_be_let_go_if_the_app_imports_it(engine):
+    engine.write("search.py", "import missing_one\n")
+    engine.write("main.py", "import search\n" + (engine.root / "main.py").read_text())
+    done = engine.spec("modules: [{module: search, on_failure: {degrade: search}}]").run()
+    assert done.returncode == 3
+    assert "search.py:1 imports `missing_one`" in engine.item("module:search")["summary"]
