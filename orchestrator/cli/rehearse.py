@@ -1,4 +1,4 @@
-"""Make things fail on purpose, and show what each fallback does: what follows by what the spec says.
+"""Make things fail on purpose, and show what each fallback does: what follows by the spec, and with --prove what really follows.
 
 Each outcome is ready, healed, degraded, maintenance or stopped. 4 when one is not what `rehearsal:` in the spec says.
 """
@@ -37,6 +37,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="every item; the default")
     parser.add_argument(
+        "--prove", action="store_true", help="really make them fail, in a private copy, and start the service"
+    )
+    parser.add_argument(
         "--format", choices=("text", "json", "junit"), default="text", help="how the result is written"
     )
 
@@ -51,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     except _spec.Usage as error:
         return _spec.usage(error)
     rows = simulated(loaded, os.environ, only)
+    if options.prove:
+        rows = _proved(loaded, rows, options)
     wrong = judged(loaded, rows)
     _write(loaded, rows, wrong, options)
     return _spec.FINDINGS if wrong else 0
@@ -75,6 +80,15 @@ def _named(loaded: Loaded, options: argparse.Namespace) -> list[str]:
     return found
 
 
+def _proved(loaded: Loaded, rows: Sequence[Row], options: argparse.Namespace) -> list[Row]:
+    from orchestrator.rehearsal.prove import prove
+
+    def said(message: str) -> None:
+        print(f"orchestrator: {message}", file=sys.stderr, flush=True)
+
+    return prove(loaded, rows, said, files=tuple(options.file or [_spec.default_file()]))
+
+
 def _write(
     loaded: Loaded, rows: Sequence[Row], wrong: Mapping[str, Diagnostic], options: argparse.Namespace
 ) -> None:
@@ -85,6 +99,6 @@ def _write(
     elif options.format == "junit":
         sys.stdout.write(formats.as_junit(loaded.spec.service, rows, wrong))
     else:
-        sys.stdout.write(formats.as_text(loaded.spec.service, rows))
+        sys.stdout.write(formats.as_text(loaded.spec.service, rows, proving=options.prove))
         sys.stdout.flush()
     _spec.show(in_order(wrong.values()), loaded.sources, options)

@@ -55,7 +55,7 @@ def failures(work: Work) -> tuple[str, ...]:
 def _variable(contract: Any) -> tuple[str, ...]:
     needed = contract.required or contract.required_when is not None
     given = contract.default is not None or contract.generate is not None
-    ruled = contract.type != "string" or any(
+    ruled = contract.type not in ("string", "path", "list") or any(
         (contract.allowed, contract.pattern, contract.forbidden, contract.min_length)
     )
     gone = contract.removed or contract.renamed_to

@@ -77,7 +77,9 @@ class _Simulation:
     def _row(self, work: Work, reason: str) -> Row:
         if (work.id, reason) == ("launch", "ended"):
             return self._ended(work)
-        actions = self._actions(work, work.kind)
+        return self._followed(work, reason, self._actions(work, work.kind))
+
+    def _followed(self, work: Work, reason: str, actions: list[Action]) -> Row:
         helped, told = self._helped(work, reason, actions)
         if helped is None:
             ending, told = self._verdict(work, reason, actions)
@@ -130,12 +132,26 @@ class _Simulation:
         return ending, [*told, *((word, f"for the launch: {said}") for word, said in more)]
 
     def _ended(self, work: Work) -> Row:
-        """A server that ends by itself is the supervisor's business: `restart`, no fallback."""
+        """A server that ends by itself: `launch.restart` first, then what is said for its health, else for the launch."""
         policy = self.spec.launch.restart
-        if policy is None or policy.policy == "never":
-            return Row(work.id, "ended", Ending(STOPPED, KILLED), note="`launch.restart` is `never`")
-        told = ("restart", f"at most {policy.attempts} times within {policy.within:g} s")
-        return Row(work.id, "ended", Ending(HEALED), (told,), (Ending(STOPPED, KILLED),))
+        if policy is not None and policy.policy != "never":
+            ending, _ = self._verdict(work, "ended", self._after_launch(work))
+            told = ("restart", f"at most {policy.attempts} times within {policy.within:g} s; then: {ending}")
+            return Row(work.id, "ended", Ending(HEALED), (told,), (ending,))
+        return self._followed(work, "ended", self._after_launch(work))
+
+    def _after_launch(self, work: Work) -> list[Action]:
+        """Without a server there is nothing that could go on."""
+        health = self.spec.health
+        measured = health is not None and any(health.named())
+        given = [
+            each.on_failure
+            for each in (health, work.item)
+            if each is not None and each.on_failure is not None
+        ]
+        actions = flat(given[0] if given else self.spec.on_failure or (), self.spec.fallbacks or {})
+        kind = "health" if measured else "launch"
+        return [each for each in actions if stands_on(each, kind) and each.word not in ("warn", "degrade")]
 
     def _actions(self, work: Work, kind: str) -> list[Action]:
         item = self.spec.health if work.phase == HEALTH else work.item
@@ -182,6 +198,8 @@ class _Simulation:
 
 
 def _code(work: Work, reason: str) -> int:
+    if reason == "ended":
+        return KILLED
     if reason == "dropped":
         reason = "protocol" if type(work.item).__module__.endswith(_FINAL_WHEN_DROPPED) else "refused"
     return exit_code([(work.kind, reason)])

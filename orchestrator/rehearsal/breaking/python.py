@@ -1,0 +1,14 @@
+"""A Python of another version: the real one stays, the version that is asked for is one that nobody has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.engine.work import Work
+    from orchestrator.rehearsal.place import Place
+
+
+def make(place: Place, work: Work, reason: str) -> None:
+    del work, reason
+    place.section("python", "version")["version"] = ">=99"

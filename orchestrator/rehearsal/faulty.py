@@ -1,0 +1,100 @@
+"""Servers that are unwell, and some that are well: real ones, for whatever asks. Knows nothing of specs."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NONSENSE = b"\x00rehearsal: nonsense\r\n\r\n"
+_ASKED = 65536
+
+
+@contextlib.contextmanager
+def serving(host: str, port: int, talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that lets `talk` have each connection, in a thread of its own."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=64) as listener:
+        threading.Thread(target=_accept, args=(listener, talk), daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def full(host: str, port: int) -> Iterator[None]:
+    """A listener whose queue is full: connecting takes for ever."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener, contextlib.ExitStack() as queued:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(0)
+        for _ in range(8):
+            caller = queued.enter_context(socket.socket(family))
+            caller.setblocking(False)
+            caller.connect_ex((host, port))
+        yield
+
+
+def _accept(listener: socket.socket, talk: Callable[[socket.socket], None]) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return  # the start is over
+        threading.Thread(target=_one, args=(connection, talk), daemon=True).start()
+
+
+def _one(connection: socket.socket, talk: Callable[[socket.socket], None]) -> None:
+    with connection, contextlib.suppress(OSError):  # the other side may go when it likes
+        talk(connection)
+
+
+def silent(connection: socket.socket) -> None:
+    """Hears, and never says a word."""
+    while connection.recv(_ASKED):
+        continue
+
+
+def dropping(connection: socket.socket) -> None:
+    """Closes at once."""
+
+
+def nonsense(connection: socket.socket) -> None:
+    connection.sendall(NONSENSE)
+    connection.recv(_ASKED)
+
+
+def no(connection: socket.socket) -> None:
+    """HTTP that is broken inside."""
+    _answer(connection, b"500 Internal Server Error")
+
+
+def well(connection: socket.socket) -> None:
+    """HTTP that is well, and a redis that knows PING."""
+    said = connection.recv(_ASKED)
+    while said.startswith(b"*"):
+        connection.sendall(b"+PONG\r\n" if b"PING" in said.upper() else b"+OK\r\n")
+        said = connection.recv(_ASKED)
+    if said:
+        _answer_now(connection, b"200 OK")
+
+
+def _answer(connection: socket.socket, status: bytes) -> None:
+    if connection.recv(_ASKED):
+        _answer_now(connection, status)
+
+
+def _answer_now(connection: socket.socket, status: bytes) -> None:
+    connection.sendall(
+        b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"
+    )
+
+
+FAULTS: dict[str, Callable[[socket.socket], None]] = {
+    "timeout": silent, "dropped": dropping, "protocol": nonsense, "unexpected": no,
+}  # fmt: skip
+"""How a server behaves, by the failure."""
