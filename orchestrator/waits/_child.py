@@ -74,6 +74,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def _started(argv: Sequence[str], context: Context, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
     import subprocess
 
+    from orchestrator.launch.prctl import end_with
+
     user = context.user
     switch = os.geteuid() == 0 and user.uid != 0
     try:
@@ -86,6 +88,8 @@ def _started(argv: Sequence[str], context: Context, descriptors: tuple[int, ...]
             env=context.environ,
             pass_fds=descriptors,
             start_new_session=True,
+            # However the engine ends: nobody is left to end it at its deadline.
+            preexec_fn=end_with(signal.SIGKILL),  # noqa: PLW1509 -- makes one system call, takes no lock
             user=user.uid if switch else None,
             group=user.gid if switch else None,
             extra_groups=user.groups if switch else None,
