@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from orchestrator.launch.signals import Notes
 
 
+UNDECLARED = "ORC214"
+"""Validation judges names, a start judges values: a name that nobody declares is well when it is set."""
+
+
 def run(
     options: argparse.Namespace, notes: Notes, preloaded: Preloaded | None, orders: Orders | None = None
 ) -> int:
@@ -35,7 +39,8 @@ def run(
     if orders is not None and orders["kind"] != beside.BACK:
         return _leave(_beside(invocation, orders))
     if orders is None:
-        _spec.show(invocation.loaded.diagnostics, invocation.loaded.sources, options)
+        told = [each for each in invocation.loaded.diagnostics if each.code != UNDECLARED]
+        _spec.show(told, invocation.loaded.sources, options)
     return _leave(_start(invocation, preloaded, orders))
 
 

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
+from orchestrator.cli._role import choose
 from orchestrator.diagnostics import summary
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "role", nargs="?", default="", metavar="ROLE", help="the spec of this role, not of the whole image"
+    )
     parser.add_argument("--format", choices=("yaml", "json"), default="yaml", help="how it is written")
     parser.add_argument("--provenance", action="store_true", help="say where each value comes from")
 
@@ -27,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         loaded = _spec.read(options)
+        if options.role:
+            loaded = choose(loaded, options.role).loaded
     except _spec.Usage as error:
         return _spec.usage(error)
     if options.format == "json":

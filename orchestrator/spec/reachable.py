@@ -30,7 +30,10 @@ def check(spec: Spec, index: Index, needs: Needs, places: Places, findings: Find
                 _refers(name, item, inner, each, index, needs, order, places, findings, known)
         when = getattr(item, "when", None)
         if isinstance(when, Condition):
-            why = never(when, spec, known)
+            place = places.place((*path, "when"))
+            if not known.role:
+                known.shared_conditions.add(place)
+            why = never(when, spec, known, in_role="" if place in known.shared_conditions else known.role)
             if why:
                 places.add(findings, "ORC208", f"`{name}` is never tried: {why}", (*path, "when"), item=name,
                            hint="mend the condition, or take the item out")  # fmt: skip
@@ -136,9 +139,9 @@ def _needed(name: str, needs: Needs) -> set[str]:
     return found
 
 
-def never(condition: Condition, spec: Spec, known: Known) -> str:
-    """Why a condition can never hold; empty when it may."""
-    facts = _Facts(spec, known)
+def never(condition: Condition, spec: Spec, known: Known, in_role: str = "") -> str:
+    """Why a condition can never hold, for a role that says it itself also because of the role; empty when it may."""
+    facts = _Facts(spec, known, in_role)
     for each in _conjunction(condition):
         if why := facts.contradicts(each):
             return why
@@ -157,10 +160,9 @@ def _conjunction(condition: Condition) -> Iterator[Condition]:
 class _Facts:
     """What a conjunction has asked for so far."""
 
-    def __init__(self, spec: Spec, known: Known) -> None:
+    def __init__(self, spec: Spec, known: Known, role: str) -> None:
         self.spec = spec
         self.known = known
-        role = known.role
         self.seen: list[Condition] = []
         self.possible: dict[str, set[str]] = {"role": {role}} if role else {}
         self.states: dict[str, set[str]] = {}

@@ -16,7 +16,7 @@ from orchestrator.spec.values import default_references, find_contract
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from orchestrator.diagnostics import Findings
+    from orchestrator.diagnostics import Findings, Place
     from orchestrator.document.node import Node
     from orchestrator.document.plain import Plain
     from orchestrator.spec.places import Places
@@ -41,6 +41,8 @@ class Known:
     role: str = ""
     used_fallbacks: set[str] = field(default_factory=set)
     """Named fallbacks that the top level or any role uses."""
+    shared_conditions: set[Place] = field(default_factory=set)
+    """Where the top level says `when`: for all roles, so that one of them may well be excluded."""
 
     @classmethod
     def of(cls, tree: Node, overlays: Callable[[], list[str]]) -> Known:

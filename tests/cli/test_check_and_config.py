@@ -110,3 +110,12 @@ def test_config_is_the_effective_spec_with_values_not_put_in(orchestrator):
 def test_config_of_an_invalid_spec_says_what_is_wrong(orchestrator):
     orchestrator.spec("lunch: 1\n")
     assert orchestrator("config").returncode == 78
+
+
+def test_config_of_a_role_is_what_that_role_runs(orchestrator):
+    orchestrator.spec("roles: {web: {launch: {app: main:app}}, worker: {launch: {command: [celery]}}}\n")
+    done = orchestrator("config", "worker", "--format", "json")
+    assert json.loads(done.stdout)["spec"]["launch"] == {"command": ["celery"]}
+    unknown = orchestrator("config", "wroker")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "there are: web, worker" in unknown.stderr
