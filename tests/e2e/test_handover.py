@@ -1,0 +1,21 @@
+"""The hand-over from maintenance under load, in the quick form of `benchmarks/handover.py`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_hand_over_under_load_loses_nothing(workers):
+    words = ["-m", "benchmarks.handover", "seconds=3", f"workers={workers}", "write=no"]
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert done.stdout, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found["lost"].values()) == {0}, found
+    assert set(found["answers"]) == {"200", "503"}
+    assert min(found["answers"].values()) > 20
