@@ -62,7 +62,7 @@ def _beside(invocation: Invocation, orders: Orders) -> int:
 
 def _new_start(invocation: Invocation, orders: Orders | None) -> Start:
     choice = invocation.choice
-    remembered = memory.with_settled(orders["memory"], orders["settled"]) if orders is not None else None
+    remembered = memory.up_to_date(orders) if orders is not None else None
     return Start(
         invocation.loaded, invocation.stream, invocation.notes, environ=os.environ, role=choice.role,
         words=choice.words, instead=choice.instead, steps=not choice.instead, remembered=remembered,
@@ -108,7 +108,7 @@ def _say_when_well(invocation: Invocation, event: events.Event) -> None:
     if event.name == events.FINISHED and event.data["exit_code"] is None:
         console.say(console.well(invocation.report))
     elif event.name == events.SERVICE and event.data["status"] == "maintenance":
-        console.say(console.maintenance_screen(invocation.report))
+        console.say(ending.maintenance(invocation.report, ending.columns()))
 
 
 def _leave(code: int) -> int:

@@ -48,7 +48,7 @@ def take_up(service: Service, orders: Mapping[str, Any]) -> None:
     """Lays on this start what the last one knew, and lets what failed go on with its next action."""
     start = service.start
     restored(start, orders)
-    memory.take_up(service.report, memory.with_settled(orders["memory"], orders["settled"]))
+    memory.take_up(service.report, memory.up_to_date(orders))
     only_off(service.report, start, orders)
     start.listener = memory.inherited(orders["listener"])
     service.maintaining.adopt(orders["maintenance"], orders["lifeline"])
@@ -61,7 +61,7 @@ def take_up(service: Service, orders: Mapping[str, Any]) -> None:
 def restored(start: Start, orders: Mapping[str, Any]) -> None:
     """The items as they were left. Quietly: all of it was told when it happened."""
     stream = start.stream
-    stream.began = orders["memory"]["began"]
+    stream.began, start.installed_in = orders["memory"]["began"], orders["memory"]["installed_in"]
     listeners, stream.listeners = stream.listeners, []
     try:
         start.prepare()

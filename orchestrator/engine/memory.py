@@ -34,6 +34,7 @@ def remember(start: Start, report: Report, plan: LaunchPlan) -> Memory:
         "argv": sys.orig_argv[1:],
         "environ": start.handed,
         "changes": start.changes,
+        "installed_in": start.installed_in,
         "began": start.stream.began,
         "works": {work.id: _packed(work) for work in start.works},
         "report": vars(report),
@@ -72,14 +73,16 @@ def take_up(report: Report, memory: Memory) -> None:
         setattr(report, name, value)
 
 
-def with_settled(memory: Memory, settled: Mapping[str, Any]) -> Memory:
-    """What is known, with what engines for single items have found since."""
+def up_to_date(orders: Mapping[str, Any]) -> Memory:
+    """What is known, with what engines for single items have found and set since."""
+    memory, settled = orders["memory"], orders["settled"]
     works = {name: known | settled.get(name, {}) for name, known in memory["works"].items()}
-    return memory | {"works": works}
+    plain: Memory = memory | {"works": works, "changes": memory["changes"] | orders["changes"]}
+    return plain
 
 
 def state_of(work: Work) -> dict[str, Any]:
-    """What an engine for a single item has found, in the form of `with_settled`."""
+    """What an engine for a single item has found, in the form of `up_to_date`."""
     plain: dict[str, Any] = json.loads(json.dumps(_packed(work), default=str))
     return plain
 

@@ -99,7 +99,7 @@ def alone(
     What would change the server or end it is not done here: it is told, and is the supervisor's to decide.
     """
     comeback.restored(start, orders)
-    memory.take_up(report, memory.with_settled(orders["memory"], orders["settled"]))
+    memory.take_up(report, memory.up_to_date(orders))
     comeback.only_off(report, start, orders)
     start.stream.listeners = [report]
     work = _begin(start, orders)
@@ -110,6 +110,7 @@ def alone(
     answer = _answer(start, work, last=orders["last"])
     if answer["word"] != "off":
         answer["features"] = json.dumps(start.stream.secrets.clean(list(report.features.values())))
+        answer["changes"] = start.changes
         _amend(start, report, state)
     return answer
 

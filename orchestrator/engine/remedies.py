@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import select
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +14,14 @@ from orchestrator.engine.outcome import Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.engine.context import Context
     from orchestrator.engine.run import Start
     from orchestrator.engine.work import Work
 
 RUN_DEADLINE = 60.0
-INSTALL_DEADLINE = 300.0
-ABOUT_THE_SERVER = ("restart", "serve", "set", "use", "stop")
+INSTALL_DEADLINE = 2 * 300.0
+"""pip is run twice: what it would install, and then that."""
+ABOUT_THE_SERVER = ("install", "restart", "serve", "set", "use", "stop")
 """Actions that change the server or end it: beside a running one they are the supervisor's to decide."""
 RESTART_DELAY = Policy(initial=0.5, factor=2.0, max=30.0, jitter="none")
 
@@ -80,7 +80,15 @@ def _serve(start: Start, work: Work, action: Any) -> bool:
 def _set(start: Start, work: Work, action: Any) -> bool:
     names = ", ".join(sorted(action.set))
     start.changed(action.set)
-    _tell(start, work, action, f"set {names}", level="info", again=True)
+    _tell(
+        start,
+        work,
+        action,
+        f"set {names}",
+        level="info",
+        again=True,
+        changed={"variables": sorted(action.set)},
+    )
     start.retry(work, action.word)
     return True
 
@@ -96,7 +104,16 @@ def _use(start: Start, work: Work, action: Any) -> bool:
         start.changed({action.use.export: value})
         work.item = changed  # what was resolved again is the item as written
     exported = f", exported as {action.use.export}" if action.use.export else ""
-    _tell(start, work, action, f"using {what} {value}{exported}", level="info", again=True)
+    names = [action.use.export] if action.use.export else []
+    _tell(
+        start,
+        work,
+        action,
+        f"using {what} {value}{exported}",
+        level="info",
+        again=True,
+        changed={what: value, "variables": names},
+    )
     start.retry(work, action.word)
     return True
 
@@ -151,10 +168,12 @@ def _by_command(start: Start, work: Work, action: Any, argv: Sequence[str], dead
     return True
 
 
-def execute(start: Start, work: Work, argv: Sequence[str], deadline: float) -> processes.Result:
+def execute(
+    start: Start, work: Work, argv: Sequence[str], deadline: float, context: Context | None = None
+) -> processes.Result:
     """Runs a command while signals are still heard: a request to stop ends it and the start."""
     try:
-        process = processes.start(argv, start.context())
+        process = processes.start(argv, context or start.context())
     except OSError as error:
         return processes.Result(-1, problem=processes.not_started(argv, error)[0])
     ends = time.monotonic() + deadline
@@ -181,39 +200,27 @@ def execute(start: Start, work: Work, argv: Sequence[str], deadline: float) -> p
 
 
 def _install(start: Start, work: Work, action: Any) -> bool:
-    """Binary wheels from a folder that only root and we can write: an index or a build would run foreign code."""
-    folder = start.context().path(action.install.from_)
-    problem = _not_trusted(folder) or _wheel_not_trusted(folder)
-    if problem:
-        _tell(start, work, action, f"cannot install from {action.install.from_}: {problem}", code="ORC801")
+    from orchestrator.engine import installing
+
+    done = installing.install(start, work, action.install)
+    if done.problem:
+        _tell(start, work, action, done.problem, code="ORC801")
         return False
-    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--find-links", folder,
-            "--only-binary", ":all:"]  # fmt: skip
-    if action.install.hashes:
-        argv += ["--require-hashes", "--requirement", start.context().path(action.install.hashes)]
-    else:
-        argv.append(work.item.requirement)
-    return _by_command(start, work, action, argv, INSTALL_DEADLINE)
-
-
-def _not_trusted(folder: str) -> str:
-    try:
-        found = os.stat(folder)
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
-    if found.st_uid not in (0, os.geteuid()):
-        return f"it belongs to uid {found.st_uid}"
-    if found.st_mode & 0o022:
-        return f"others may write it (mode {found.st_mode & 0o7777:04o})"
-    return ""
-
-
-def _wheel_not_trusted(folder: str) -> str:
-    for name in sorted(os.listdir(folder)):
-        problem = _not_trusted(os.path.join(folder, name)) if name.endswith(".whl") else ""
-        if problem:
-            return f"{name}: {problem}"
-    return ""
+    variables = done.variables or {}
+    if variables:
+        start.changed(variables)
+    changed = {"wheels": list(done.wheels), "path": done.place, "variables": list(variables)}
+    _tell(
+        start,
+        work,
+        action,
+        f"installed {', '.join(done.wheels)} in {done.place}",
+        level="info",
+        again=True,
+        changed=changed,
+    )
+    start.retry(work, action.word)
+    return True
 
 
 def _own(start: Start, work: Work, action: Any) -> bool:

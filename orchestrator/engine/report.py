@@ -31,7 +31,7 @@ class Report:
         self.features: dict[str, dict[str, Any]] = {}
         """Item → the feature that is off because of it, since when, why, and how often it is tried again."""
         self.notes: list[dict[str, Any]] = []
-        self.fallbacks: dict[str, list[dict[str, str]]] = {}
+        self.fallbacks: dict[str, list[dict[str, Any]]] = {}
         self.reason = ""
         """Why it ended, where no item says so."""
         self.waiting: dict[str, str] = {}
@@ -99,7 +99,9 @@ class Report:
         if event.data.get("helped") is False and entries:
             entries[-1]["result"] += ", but it did not help"
         else:
-            entries.append({"action": event.data["action"], "result": event.message})
+            entry = {"action": event.data["action"], "result": event.message}
+            changed = {name: value for name, value in event.data.get("changed", {}).items() if value}
+            entries.append(entry | ({"changed": changed} if changed else {}))
 
     def _on_feature(self, event: events.Event) -> None:
         name = event.data["feature"]

@@ -150,6 +150,8 @@ class Start:
         """The server, once it was told to go."""
         self.server_grace = launching.GRACE
         self.state_directory = ""
+        self.installed_in = ""
+        """A directory of its own into which `install` has installed, where it did."""
         self.log_format = "text"
         self._phase = -1
         self._ending: Importer | None = None

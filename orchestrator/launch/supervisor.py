@@ -117,6 +117,8 @@ class Supervisor:
         self.beside: Beside | None = None
         self.settled: dict[str, dict[str, Any]] = {}
         """Items whose state has changed since the engine left, as the engines beside the server told it."""
+        self.changes: dict[str, str | None] = {}
+        """Variables that those have set."""
         self.last_words = ""
         self.noted: list[int] = given["noted"]
         self.wakeup: int = given["wakeup"]
@@ -343,7 +345,11 @@ class Supervisor:
 
     def _live(self) -> dict[str, Any]:
         """What has changed since the engine left."""
-        return {"settled": self.settled, "features": self.supervision.features.entries}
+        return {
+            "settled": self.settled,
+            "changes": self.changes,
+            "features": self.supervision.features.entries,
+        }
 
     def _answered(self, code: int) -> None:
         assert self.beside is not None
@@ -357,6 +363,7 @@ class Supervisor:
             return
         if "state" in answer:
             self.settled[beside.item] = answer["state"]
+            self.changes = answer["changes"]
         self._on("answered", beside.item, answer)
         self._keep_features(answer)
 

@@ -94,6 +94,9 @@ class Fallback(Format):
 
     action: str = field("The action, such as `degrade`.")
     result: str = field("What came of it.")
+    changed: dict[str, Any] | None = field(
+        "What it changed: `variables` (their names), `path`, `url`, `app` or `port`, `wheels`.", None
+    )
 
 
 class Item(Format):

@@ -124,6 +124,21 @@ def test_a_remedy_that_helps_heals(engine):
     assert engine.item("file:settings.json")["fallbacks"] == [{"action": "run", "result": "`sh` succeeded"}]
 
 
+def test_the_report_says_what_each_fallback_changed(engine, tmp_path):
+    other = str(tmp_path / "other")
+    engine.spec(f"""
+        directories: [{{path: /proc/state, on_failure: {{use: {{path: {other}, export: APP_STATE}}}}}}]
+        checks: [{{name: it, run: [sh, -c, 'test -n "$APP_B"'], on_failure: {{set: {{APP_B: x, APP_A: y}}}}}}]
+    """).start().serving()
+    changes = {
+        each["id"]: each["fallbacks"][0]["changed"] for each in engine.report()["items"] if each["fallbacks"]
+    }
+    assert changes == {
+        "directory:/proc/state": {"path": other, "variables": ["APP_STATE"]},
+        "check:it": {"variables": ["APP_A", "APP_B"]},
+    }
+
+
 def test_a_remedy_that_succeeds_and_does_not_help_is_not_believed(engine):
     done = engine.spec("files: [{path: settings.json, on_failure: {run: ['true']}}]").run()
     assert done.returncode == 3
@@ -186,13 +201,13 @@ def test_named_fallbacks_and_the_default_of_the_spec(engine):
     assert engine.item("file:nowhere")["status"] == "degraded"
 
 
-def wheel(folder, name="tinything"):
-    folder.mkdir()
+def wheel(folder, name="tinything", requires=""):
+    folder.mkdir(exist_ok=True)
     path = folder / f"{name}-1.0-py3-none-any.whl"
     info = f"{name}-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr(f"{name}.py", "VALUE = 1\n")
-        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{requires}")
         file.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
@@ -222,6 +237,40 @@ def test_install_brings_a_package_from_a_folder_of_wheels(engine, own_python):
     engine.start_with(own_python).serving()
     assert engine.item("package:tinything")["status"] == "healed"
     assert engine.item("module:tinything")["status"] == "ok"
+    (done,) = engine.item("package:tinything")["fallbacks"]
+    assert done["changed"]["wheels"] == ["tinything 1.0"]
+    assert "variables" not in done["changed"]
+    assert os.path.exists(done["changed"]["path"] + "/tinything.py")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_install_into_an_environment_that_cannot_be_written_takes_a_directory_of_its_own(engine, own_python):
+    pytest.importorskip("pip")
+    requires = "Requires-Dist: another\nRequires-Dist: pydantic\n"
+    wheel(engine.root / "wheels", requires=requires).parent.chmod(0o755)
+    wheel(engine.root / "wheels", "another")
+    engine.write("main.py", "import another, tinything\n" + (engine.root / "main.py").read_text())
+    engine.spec("packages: [{requirement: tinything, on_failure: {install: wheels}}]\nmodules: [tinything]")
+    place = os.path.dirname(os.path.dirname(own_python))
+    closed = f'mount --bind {place} {place} && mount -o remount,bind,ro {place} && exec "$@"'
+    engine.start(python=own_python, prefix=("unshare", "--mount", "sh", "-c", closed, "sh")).serving()
+    assert engine.item("package:tinything")["status"] == "healed"
+    assert engine.item("module:tinything")["status"] == "ok"
+    changed = engine.item("package:tinything")["fallbacks"][0]["changed"]
+    own = str(engine.state / "packages")
+    assert changed == {"wheels": ["another 1.0", "tinything 1.0"], "path": own, "variables": ["PYTHONPATH"]}
+    assert sorted(each for each in os.listdir(own) if each.endswith(".py")) == ["another.py", "tinything.py"]
+    assert engine.get()[0] == 200
+    assert engine.stop() == 0
+
+
+def test_install_says_why_pip_finds_nothing(engine, own_python):
+    pytest.importorskip("pip")
+    wheel(engine.root / "wheels", "another").parent.chmod(0o755)
+    engine.spec("packages: [{requirement: tinything, on_failure: {install: wheels}}]").start_with(own_python)
+    assert engine.wait() == 3
+    assert "pip ended with 1" in engine.item("package:tinything")["fallbacks"][0]["result"]
+    assert "No matching distribution found for tinything" in engine.stderr
 
 
 def test_install_refuses_a_folder_that_others_can_write(engine, own_python):
