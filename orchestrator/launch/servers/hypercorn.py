@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 STARTUP_FAILURE = 3
 STOPS = (15, 2)
 LOOPS = ("asyncio", "uvloop")
+LINGER = 0.25
+CONNECTION = "_server_callback"
+"""The coroutine of hypercorn's that a connection is."""
 
 _BOUND = "the orchestrator binds the socket: set `launch.host` and `launch.port`"
 OWNED = {
@@ -66,7 +70,7 @@ def serve(app: Any, plan: LaunchPlan, listener: socket.socket, serving: Callable
         app = app()
     mode = "wsgi" if is_asgi(app) is False else "asgi"
     served = import_module("hypercorn.asyncio").serve(
-        app, settings(plan, listener), shutdown_trigger=_until_told(serving), mode=mode
+        app, settings(plan, listener), shutdown_trigger=_until_told(serving, listener), mode=mode
     )
     with asyncio.Runner(loop_factory=_loop_factory(plan)) as runner:
         try:
@@ -107,7 +111,7 @@ def _loop_factory(plan: LaunchPlan) -> Callable[[], asyncio.AbstractEventLoop] |
     return factory
 
 
-def _until_told(serving: Callable[[], None]) -> Callable[..., Any]:
+def _until_told(serving: Callable[[], None], listener: socket.socket) -> Callable[..., Any]:
     """What hypercorn waits for when it has begun to serve."""
 
     async def told() -> None:
@@ -118,5 +122,26 @@ def _until_told(serving: Callable[[], None]) -> Callable[..., Any]:
             asyncio.get_running_loop().add_signal_handler(number, asked.set)
         serving()
         await asked.wait()
+        await accepted_have_asked(listener)
 
     return told
+
+
+async def accepted_have_asked(listener: socket.socket) -> None:
+    """Lets who was accepted a moment ago send the request: hypercorn closes connections that have none."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, asyncio.SelectorEventLoop):
+        return  # uvloop's accepting cannot be ended from outside
+    loop.remove_reader(listener)
+    _no_longer_listen(listener)
+    if any(CONNECTION in getattr(each.get_coro(), "__qualname__", "") for each in asyncio.all_tasks()):
+        await asyncio.sleep(LINGER)
+
+
+def _no_longer_listen(listener: socket.socket) -> None:
+    """Who connects from now on is refused by nobody's listening. The descriptor stays one, for hypercorn to close."""
+    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(nothing, listener.fileno(), inheritable=False)
+    os.close(nothing)

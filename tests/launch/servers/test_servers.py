@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,7 +46,6 @@ each_server = pytest.mark.parametrize("server", [needs(name) for name in SERVERS
 
 
 def free_port():
-    import socket
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -188,3 +189,38 @@ def test_hypercorn_refuses_a_loop_that_it_is_not_run_with_here():
 @pytest.mark.parametrize(("name", "executed"), [("uvicorn", False), ("hypercorn", False), ("gunicorn", True), ("granian", True)])  # fmt: skip
 def test_who_takes_the_process_is_known(name, executed):
     assert isinstance(load(name), ExecServer) is executed
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("server", [needs(name) for name in ("uvicorn", "hypercorn", "gunicorn")])
+def test_who_was_accepted_a_moment_before_the_end_is_still_answered(start, server, workers):
+    service = start(server, workers=workers)
+    answers(service)
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as caller:
+        time.sleep(0.05)  # it is accepted
+        service.signal(signal.SIGTERM)
+        time.sleep(0.1)  # and the server knows of the end
+        caller.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = b"".join(iter(lambda: caller.recv(4096), b""))
+    assert received.startswith(b"HTTP/1.1 200")
+    assert service.wait(15) == 0
+
+
+@pytest.mark.parametrize("server", [needs("hypercorn")])
+def test_who_connects_after_the_end_was_asked_for_is_refused_and_not_left_waiting(start, server):
+    service = start(server)
+    answers(service)
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10):
+        service.signal(signal.SIGTERM)
+        assert eventually(lambda: refused(service.port), 5)
+    assert service.wait(15) == 0
+
+
+def refused(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False  # taken by the queue, and reset as it closed
+    return False
