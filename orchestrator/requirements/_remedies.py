@@ -33,8 +33,10 @@ def for_user(path: str, user: User, mode: int | None = None) -> str:
     point = volume(path)
     if not point:
         return install_line(path, user, mode)
+    inside = _nearest(path)
+    what = "its source" if inside == point else f"{inside} at its source"
     return (
-        f"{point} is a mount: chown {user.uid}:{user.gid} its source on the host, in Kubernetes set fsGroup: {user.gid}, "
+        f"{point} is a mount: chown {user.uid}:{user.gid} {what} on the host, in Kubernetes set fsGroup: {user.gid}, "
         "or start as root with `user`"
     )
 

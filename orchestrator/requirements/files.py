@@ -226,7 +226,7 @@ class File(Requirement):
             )
         except OSError as error:
             error.filename = error.filename if isinstance(error, SymlinkError) else folder
-            return refusal(error, path, context.user, "cannot write", "ORC441")
+            return _not_written(refusal(error, path, context.user, "cannot write", "ORC441"), path)
         return f" ({word})"
 
     def _new_owner(self, context: Context) -> Owner:
@@ -474,6 +474,15 @@ def _unreachable(error: OSError, path: str, context: Context) -> Outcome:
     if not isinstance(error, PermissionError):
         return found
     return failed(found.code, found.reason, found.summary, readable_by(path, context.user))
+
+
+def _not_written(found: Outcome, path: str) -> Outcome:
+    """A whole directory made writable for one file would hide what else the image has in it."""
+    if found.reason != "read-only":
+        return found
+    folder, name = os.path.split(path)
+    hint = f"put {name} into a directory of its own that is writable: a volume or a tmpfs; {folder} is none"
+    return failed(found.code, found.reason, found.summary, hint)
 
 
 def _no_source(source: str, error: OSError, context: Context) -> Outcome:

@@ -329,6 +329,10 @@ def test_a_volume_of_another_owner_is_mended_on_the_host(project, tmpfs, somebod
     outcome = in_child(somebody, lambda: check(project, "volume"))
     assert outcome.hint.startswith(f"{path} is a mount: chown 10001:10001 its source on the host")
     assert "fsGroup: 10001" in outcome.hint
+    os.mkdir(f"{path}/inner", 0o700)
+    os.chmod(path, 0o755)
+    outcome = in_child(somebody, lambda: check(project, "volume/inner/x"))
+    assert f"chown 10001:10001 {path}/inner at its source" in outcome.hint
 
 
 def test_tree_leaves_a_read_only_mount_inside_alone(project, tmpfs, somebody):

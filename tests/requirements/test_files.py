@@ -385,6 +385,7 @@ def test_a_read_only_file_system_is_said(project, tmpfs):
     tmpfs("volume", "ro")
     outcome = check(project, {"path": "volume/x.conf", "template": "x.tpl"}, environ=ENVIRON)
     assert (outcome.code, outcome.reason) == ("ORC441", "read-only")
+    assert outcome.hint.startswith("put x.conf into a directory of its own that is writable")
 
 
 def test_a_full_file_system_keeps_the_old_file(project, tmpfs):
