@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli import _spec, console
+from orchestrator.cli import _spec, console, ending
 from orchestrator.cli._start import Invocation
 from orchestrator.engine import events, memory, rechecking
 from orchestrator.engine.run import InternalError, Invalid, Start

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli import _spec, console
+from orchestrator.cli import _spec, console, ending
 from orchestrator.cli._role import Choice, choose
 from orchestrator.diagnostics import terminal
 from orchestrator.engine import events
@@ -53,9 +53,11 @@ class Invocation:
                 )
         else:
             _spec.show(diagnostics, self.loaded.sources, self.options)
-        first = next((each for each in diagnostics if each.severity == "error"), None)
-        said = f"{first.place}: {first.message}" if first is not None else ""
-        self.last_words(_spec.INVALID, said, first.hint if first is not None else "")
+            service = self.loaded.spec.service if self.loaded.spec is not None else "the service"
+            console.say(
+                f"orchestrator: {service} cannot start (exit {_spec.INVALID}): mend what stands above; nothing was touched"
+            )
+        self.last_words(_spec.INVALID, *ending.invalid(diagnostics))
         return _spec.INVALID
 
     def last_words(self, code: int, cause: str, hint: str) -> None:
@@ -65,18 +67,15 @@ class Invocation:
             f"{service} did not start (exit {code}): {cause}" + (f"; hint: {hint}" if hint else "")
         )
         if self.log_format == "json":
-            self.stream.emit("last_words", text, level="error", exit_code=code, cause=cause, hint=hint)
-        files.write_last_words(text)
+            more = ending.record(self.report, code)
+            self.stream.emit(
+                "last_words", text, level="error", exit_code=code, cause=cause, hint=hint, **more
+            )
+        files.write_last_words(ending.words(text, self.report))
 
     def failed(self, code: int) -> int:
         """The last screen of a start that came to nothing."""
-        first = next(iter(self.report.failed), None)
-        cause = (
-            f"{first['id']}: {first['summary']}"
-            if first is not None
-            else self.report.reason or self.report.status
-        )
         if self.log_format == "text":
-            console.say(console.last_screen(self.report, code))
-        self.last_words(code, cause, first["hint"] if first is not None else "")
+            console.say(ending.screen(self.report, code, width=ending.columns()))
+        self.last_words(code, *ending.cause(self.report))
         return code

@@ -9,7 +9,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from orchestrator.cli import _spec, console
+from orchestrator.cli import _spec, console, ending
 from orchestrator.cli._main_job import _leave
 from orchestrator.cli._start import Invocation
 from orchestrator.engine import events
@@ -135,7 +135,7 @@ def _write(invocation: Invocation, form: str, code: int) -> None:
         print(junit(report.record()))
     elif invocation.log_format == "text":
         if code and report.failed:
-            console.say(console.last_screen(report, code, "may not start"))
+            console.say(ending.screen(report, code, "may not start", ending.columns()))
         else:
             counts = console.counts(report)
             console.say(f"orchestrator: {report.service} may start: {counts}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics.printable import printable, printable_lines
 from orchestrator.diagnostics.terminal import paint, tolerate
@@ -13,8 +13,6 @@ from orchestrator.engine import events
 from orchestrator.launch import saying
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from orchestrator.engine.report import Report
 
 STYLES = {
@@ -150,65 +148,3 @@ def counts(report: Report) -> str:
     for item in report.items.values():
         found[item["status"]] = found.get(item["status"], 0) + 1
     return ", ".join(f"{count} {status}" for status, count in found.items())
-
-
-def last_screen(report: Report, code: int, verdict: str = "did not start") -> str:
-    """When it stops: what failed, what was tried, what to do, where in the spec."""
-    service = report.service or "the service"
-    if not report.failed:
-        lines = ["", f"orchestrator: {service} {report.reason or verdict} (exit {code})"]
-        lines += [f"  {item} was not well yet: {printable(said)}" for item, said in report.waiting.items()]
-    else:
-        lines = ["", f"orchestrator: {service} {verdict} (exit {code}): {_count(report)}"]
-        lines += _failures(report)
-    return "\n".join(lines)
-
-
-def maintenance_screen(report: Report) -> str:
-    """What is served instead, and until when."""
-    lines = [f"orchestrator: {report.service} serves something else until this holds:", *_failures(report)]
-    return "\n".join(lines)
-
-
-def _count(report: Report) -> str:
-    failed = len(report.failed)
-    return f"{failed} {'thing' if failed == 1 else 'things'} failed"
-
-
-def _failures(report: Report) -> list[str]:
-    lines = [line for item in report.failed for line in _failure(item)]
-    blocked = [item["id"] for item in report.items.values() if item["status"] == "blocked"]
-    codes = list(dict.fromkeys(item["code"] for item in report.failed if item["code"]))
-    lines += ["", f"  not tried: {', '.join(blocked)}"] if blocked else [""]
-    return (
-        [
-            *lines,
-            f"  more: orchestrator explain {codes[0]}"
-            + (f" (or {', '.join(codes[1:])})" if codes[1:] else ""),
-        ]
-        if codes
-        else lines
-    )
-
-
-def _failure(item: Mapping[str, Any]) -> list[str]:
-    code = f" [{item['code']}]" if item["code"] else ""
-    where = f" ({item['file']}:{item['line']})" if item["file"] else ""
-    lines = ["", f"  {item['id']}{where}{code}", f"    {printable(item['summary'])}"]
-    lines += (
-        [f"    needed: {printable(item['why'])}"]
-        if item["why"] and item["why"] not in item["summary"]
-        else []
-    )
-    lines += (
-        [f"    tried:  {item['attempts']} times in {item['duration_ms'] / 1000:.1f} s"]
-        if item["attempts"] > 1 and not item["fallbacks"]
-        else []
-    )
-    lines += [f"    tried:  {each['action']}: {printable(each['result'])}" for each in item["fallbacks"]]
-    lines += [f"    do:     {printable(item['hint'])}"] if item["hint"] else []
-    return lines + (
-        [f"    | {each}" for each in printable_lines(item["details"].rstrip())[-12:]]
-        if item["details"]
-        else []
-    )

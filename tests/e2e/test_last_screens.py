@@ -1,9 +1,11 @@
 """What somebody reads at three in the morning: golden files, with times and places made the same."""
 
+import json
 import os
 import re
 import select
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,8 @@ steps: [{name: migrate, run: ['true']}]
     "app-that-raises": ("", {}),
     "degraded-and-failed": ("modules: [{module: assistant, on_failure: {degrade: chat}}]\nchecks: [{name: ledger, needs: ['module:assistant'], run: [sh, -c, 'echo out of balance; exit 1']}]", {}),
     "invalid-spec": ("packagess: [uvicorn]\nlaunchh: main:app", {}),
+    "wait-that-was-helped": ("wait_for: [{name: db, tcp: '127.0.0.1:1', deadline: 300ms, on_failure: [{run: [sh, -c, 'echo cannot wake it; exit 1']}]}]", {}),
+    "stopped-with-its-own-code": ("files: [{path: licence.pem, on_failure: [{stop: {exit_code: 41}}]}]", {}),
     "missing-variable": ("directories: [{path: '${DATA}/a'}, {path: '${DATA}/b'}]", {}),
 }  # fmt: skip
 
@@ -63,8 +67,6 @@ def test_a_start_that_was_interrupted_says_what_it_waited_for(engine):
 
 
 def test_the_last_words_are_one_json_line(engine):
-    import json
-
     done = engine.spec("packages: [no-such-thing]").run("--log-format", "json")
     last = json.loads(done.stderr.splitlines()[-1])
     assert last["event"] == "last_words"
@@ -73,13 +75,30 @@ def test_the_last_words_are_one_json_line(engine):
     assert "pip install" in last["hint"]
 
 
-def on_terminal(engine, env):
+def test_every_failure_is_in_the_one_json_line(engine):
+    text, env = STARTS["many-things"]
+    done = engine.spec(text).run("--log-format", "json", env=env)
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert last.pop("time")
+    checked("many-things.json", same(json.dumps(last, indent=2), engine) + "\n")
+
+
+def test_long_lines_are_folded_for_a_narrow_terminal_and_stay_whole_in_a_log(engine):
+    shown = on_terminal(engine, {"NO_COLOR": "1", "TERM": "xterm"}, width=50)
+    screen = shown.replace("\r\n", "\n").partition("\n\n")[2]
+    assert max(map(len, screen.splitlines())) < 50
+    checked("narrow", same(screen, engine))
+
+
+def on_terminal(engine, env, width=0):
     """The engine on a pseudo-terminal to its end; what it showed."""
     import pty
 
     engine.spec("packages: [uvicorn, no-such-thing]")
     pid, terminal = pty.fork()
     if pid == 0:
+        if width:
+            termios.tcsetwinsize(0, (24, width))
         os.chdir(engine.root)
         os.execve(sys.executable, [sys.executable, "-m", "orchestrator", "run"], engine.environ | env)
     shown = b""
@@ -103,8 +122,6 @@ def test_a_terminal_has_colours_and_no_color_takes_them_away(engine):
 
 
 def test_what_really_happens_first_is_what_the_plan_says(engine):
-    import json
-
     engine.spec("""
         directories: [logs]
         files: [{path: made, needs: ['step:make']}]

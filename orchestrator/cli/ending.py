@@ -1,0 +1,200 @@
+"""The self-explaining end of a start: what failed, what was tried, what to do, where. For people, logs and the platform.
+
+Knows the report alone; who writes it where is for others.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.diagnostics.printable import printable, printable_lines
+from orchestrator.engine.report import FAILED, LATE_EXIT, NOT_BOOTED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.diagnostics import Diagnostic
+    from orchestrator.engine.report import Report
+
+MEANINGS = {
+    FAILED: "starting again alone will not mend this",
+    NOT_BOOTED: "the app itself did not boot, or was never ready",
+    LATE_EXIT: "not ready in time; starting again may help",
+}
+DETAILS = 12
+"""How many lines of an item's details are shown: the last ones tell most."""
+NARROWEST = 40
+"""Below that, folding lines makes more of a mess than the terminal does."""
+PLATFORM_LIMIT = 4000
+"""Kubernetes keeps 4,096 bytes of last words, and the end of what is longer."""
+
+
+def columns() -> int:
+    """The width of the terminal on stderr; 0 for a log, whose lines stay whole."""
+    try:
+        return max(NARROWEST, os.get_terminal_size(2).columns)
+    except OSError:
+        return 0
+
+
+# The screen
+
+
+def screen(report: Report, code: int, verdict: str = "did not start", width: int = 0) -> str:
+    """When it stops: what failed, what was tried, what to do, where in the spec."""
+    service = report.service or "the service"
+    if not report.failed:
+        lines = ["", *_folded("orchestrator: ", f"{service} {report.reason or verdict} (exit {code})", width)]
+        for item, said in report.waiting.items():
+            lines += _folded("  ", f"{item} was not well yet: {printable(said)}", width)
+        return "\n".join(lines)
+    head = _folded("orchestrator: ", f"{service} {verdict} (exit {code}): {_count(report)}", width)
+    lines = ["", *head, *_failures(report, width)]
+    if code in MEANINGS:
+        lines += _folded(f"  exit {code}: ", MEANINGS[code], width)
+    return "\n".join(lines)
+
+
+def maintenance(report: Report, width: int = 0) -> str:
+    """What is served instead, and until when."""
+    head = _folded("orchestrator: ", f"{report.service} serves something else until this holds:", width)
+    return "\n".join([*head, *_failures(report, width)])
+
+
+def _count(report: Report) -> str:
+    failed = len(report.failed)
+    return f"{failed} {'thing' if failed == 1 else 'things'} failed"
+
+
+def _failures(report: Report, width: int) -> list[str]:
+    lines = [line for item in report.failed for line in _failure(item, width)]
+    lines += [""]
+    blocked, off = not_tried(report), _off(report)
+    lines += _folded("  not tried: ", ", ".join(blocked), width) if blocked else []
+    lines += _folded("  degraded: ", ", ".join(off), width) if off else []
+    codes = list(dict.fromkeys(item["code"] for item in report.failed if item["code"]))
+    others = f" (or {', '.join(codes[1:])})" if codes[1:] else ""
+    return lines + (_folded("  more: ", f"orchestrator explain {codes[0]}{others}", width) if codes else [])
+
+
+def _failure(item: Mapping[str, Any], width: int) -> list[str]:
+    code = f" [{item['code']}]" if item["code"] else ""
+    where = f" ({place(item)})" if item["file"] else ""
+    lines = ["", f"  {item['id']}{where}{code}", *_folded("    ", printable(item["summary"]), width)]
+    if item["why"] and item["why"] not in item["summary"]:
+        lines += _folded("    needed: ", printable(item["why"]), width)
+    for each in tried(item):
+        lines += _folded("    tried:  ", printable(each), width)
+    if item["hint"]:
+        lines += _folded("    do:     ", printable(item["hint"]), width)
+    return lines + _details(item["details"])
+
+
+def _details(text: str) -> list[str]:
+    if not text:
+        return []
+    lines = printable_lines(text.rstrip())
+    left_out = len(lines) - DETAILS
+    if left_out > 1:
+        shown = [f"… {left_out + 1} lines before these", *lines[1 - DETAILS :]]
+    else:
+        shown = lines[-DETAILS - 1 :]
+    return [f"    | {each}" for each in shown]
+
+
+def _folded(head: str, text: str, width: int) -> list[str]:
+    """A text behind its label, on as many lines as the terminal needs."""
+    if not width or len(head) + len(text) < width:
+        return [head + text]
+    return textwrap.wrap(
+        text, width - 1, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False
+    )  # fmt: skip
+
+
+# What it is made of
+
+
+def place(item: Mapping[str, Any]) -> str:
+    return f"{item['file']}:{item['line']}"
+
+
+def tried(item: Mapping[str, Any]) -> list[str]:
+    """What was done about a failure: attempts, where there were more than the actions explain, and the actions."""
+    attempts = item["attempts"]
+    again = (
+        [f"{attempts} times in {item['duration_ms'] / 1000:.1f} s"]
+        if attempts > 1 + len(item["fallbacks"])
+        else []
+    )
+    return again + [f"{each['action']}: {each['result']}" for each in item["fallbacks"]]
+
+
+def not_tried(report: Report) -> list[str]:
+    return [item["id"] for item in report.items.values() if item["status"] == "blocked"]
+
+
+def _off(report: Report) -> list[str]:
+    return [f"{each['name']} ({each['item']})" for each in report.features.values()]
+
+
+# The last words
+
+
+def record(report: Report, code: int) -> dict[str, Any]:
+    """The same for machines, all of it in one line of the log."""
+    failures = [
+        {
+            "item": item["id"],
+            "summary": item["summary"],
+            "why": item["why"],
+            "tried": tried(item),
+            "hint": item["hint"],
+            "code": item["code"],
+            "file": item["file"],
+            "line": item["line"],
+        }
+        for item in report.failed
+    ]
+    return {
+        "meaning": MEANINGS.get(code, ""),
+        "failures": failures,
+        "not_tried": not_tried(report),
+        "degraded": list(report.degraded),
+    }
+
+
+def words(first: str, report: Report) -> str:
+    """For the platform, which keeps little: the first failure, then each other one in a line while there is room."""
+    lines, left = [first], PLATFORM_LIMIT - len(first.encode())
+    others = [_in_a_line(item) for item in report.failed[1:]]
+    for index, line in enumerate(others):
+        left -= len(line.encode()) + 1
+        if left < 0:
+            return "\n".join([*lines, f"and {len(others) - index} more"])
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _in_a_line(item: Mapping[str, Any]) -> str:
+    where = f" ({place(item)})" if item["file"] else ""
+    return f"{item['id']}{where}: {item['summary']}" + (f"; hint: {item['hint']}" if item["hint"] else "")
+
+
+def cause(report: Report) -> tuple[str, str]:
+    """Why it ended, in a line, and what to do: of the first thing that failed."""
+    if not report.failed:
+        return report.reason or report.status, ""
+    first = report.failed[0]
+    where = f" ({place(first)})" if first["file"] else ""
+    return f"{first['id']}{where}: {first['summary']}", first["hint"]
+
+
+def invalid(diagnostics: list[Diagnostic]) -> tuple[str, str]:
+    """The same of a spec that cannot be used: its first error, and how many there are."""
+    errors = [each for each in diagnostics if each.severity == "error"]
+    if not errors:
+        return "the spec is invalid", ""
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{errors[0].place}: {errors[0].message}{more}", errors[0].hint
