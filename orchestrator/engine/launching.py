@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 GRACE = 8.0
 HEALTH_DEADLINE = 60.0
 TIMEOUT = 2.0
+CLOCK_GRAIN = 0.05
+"""Files are stamped by a clock that ticks: a little behind the one that is read."""
 LOOPBACK = ("127.", "localhost", "::1")
 CANNOT_INHERIT = ("granian",)
 """Servers that cannot take over a socket: like a command, they bind themselves."""
@@ -413,14 +415,19 @@ class HeartbeatHealth(Synthetic):
 
     file: str = ""
     max_age: float = 0.0
+    since: float = 0.0
+    """When the server was launched (`time.time`): what an earlier one has written says nothing."""
 
     def attempt(self, context: Context) -> Outcome:
         import time
 
         try:
-            age = time.time() - os.stat(context.path(self.file)).st_mtime
+            written = os.stat(context.path(self.file)).st_mtime
         except OSError as error:
             return failed("ORC706", "missing", f"{self.file}: {(error.strerror or str(error)).lower()}")
+        age = time.time() - written
+        if written < self.since - CLOCK_GRAIN:
+            return failed("ORC706", "stale", f"{self.file} is {age:.1f} s old, from before the launch")
         if age > self.max_age:
             return failed(
                 "ORC706", "stale", f"{self.file} is {age:.1f} s old, at most {self.max_age:g} s are well"
@@ -441,7 +448,7 @@ def health_works(start: Start, plan: LaunchPlan) -> list[Work]:
         return []
     made = []
     for name, one in sorted(health.named(), key=lambda each: each[0] != "ready"):
-        item = _health_item(one, plan, health_deadline(start))
+        item = _health_item(one, plan, health_deadline(start), start.launched_at)
         item.on_failure = health.on_failure
         work = start.by_id.get(f"health:{name}")
         if work is None:
@@ -453,7 +460,7 @@ def health_works(start: Start, plan: LaunchPlan) -> list[Work]:
     return made
 
 
-def _health_item(one: Endpoint, plan: LaunchPlan, deadline: float) -> Synthetic:
+def _health_item(one: Endpoint, plan: LaunchPlan, deadline: float, since: float) -> Synthetic:
     timeout = one.timeout or TIMEOUT
     if one.command is not None:
         return CommandHealth("health", timeout=timeout, deadline=deadline, argv=one.command)
@@ -464,6 +471,7 @@ def _health_item(one: Endpoint, plan: LaunchPlan, deadline: float) -> Synthetic:
             deadline=deadline,
             file=one.heartbeat.file,
             max_age=one.heartbeat.max_age,
+            since=since,
         )
     return HealthItem("health", timeout=timeout, deadline=deadline, asked=_asked(one, plan))
 

@@ -148,6 +148,8 @@ class Start:
         self.maintenance_pid = 0
         self.server: Importer | None = None
         """The server, once it was told to go."""
+        self.launched_at = 0.0
+        """When (`time.time`) the server was told to go."""
         self.server_grace = launching.GRACE
         self.state_directory = ""
         self.installed_in = ""

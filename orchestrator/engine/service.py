@@ -199,6 +199,7 @@ class Service:
         start.server, start.server_grace = importer, self.plan.grace
         if launching.binds_itself(start.spec.launch):
             self.maintaining.end()
+        start.launched_at = time.time()
         importer.go({"ORCHESTRATOR_DEGRADED": ",".join(start.degraded)})
         outcome = self._until_serving(importer)
         if outcome.ok:
@@ -228,6 +229,8 @@ class Service:
             for event in self.events_of(importer, due):
                 if event["event"] == "failed":
                     said = event
+                elif event["event"] == "workers":
+                    self._tell_workers(event)
                 elif event["event"] == "ended":
                     return _did_not_boot(event["code"], said)
             if time.monotonic() >= due:
@@ -238,6 +241,12 @@ class Service:
         if launch.command:
             return ok(f"`{launch.command[0]}` runs")
         return ok(f"{launch.server} serves {self._where()} after {took:.1f} s")
+
+    def _tell_workers(self, event: Mapping[str, Any]) -> None:
+        """How they come to have the app, and why not by sharing it."""
+        shared = "forked from the process that has imported the app"
+        how = shared if event["form"] == "fork" else f"each imports for itself: {event['why']}"
+        self.stream.emit(events.NOTE, f"{event['count']} workers, {how}", item="launch")
 
     def _where(self) -> str:
         assert self.plan is not None

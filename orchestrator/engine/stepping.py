@@ -10,12 +10,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import backoff, events, processes, switching, turns
-from orchestrator.engine.conditions import CannotTell, holds
+from orchestrator.engine.conditions import holds
 from orchestrator.engine.locks import lock_of
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
+    from orchestrator.engine.locks import Lock
     from orchestrator.engine.run import Start
     from orchestrator.engine.work import Work
 
@@ -35,7 +36,7 @@ class Stepping:
         self.work: Work | None = None
         self.command: processes.Command | None = None
         self.turn: turns.Turn | None = None
-        """Its turn under its lock, where it has one: waited for, or held."""
+        """Its turn: the question whether it is done, and its lock, where it has one, waited for or held."""
         self.began = 0.0
         self.forced = False
         """Whether the last step had to be killed."""
@@ -65,20 +66,12 @@ class Stepping:
         """Starts a step, unless it is done already; one with a lock when it is its turn."""
         step = work.item
         self._tries, self._first, self._again = 0, time.monotonic(), None
-        if step.lock is not None:
+        if step.lock is not None or step.unless is not None:
             self._await_turn(work, step)
-            return
-        try:
-            done = _done_already(step, self.start.context())
-        except CannotTell as error:
-            self.start.conclude(
-                work, failed("ORC601", "condition", f"cannot tell whether it is done: {error}", final=True)
-            )
-            return
-        if done:
+        elif done := _done_already(step, self.start.context()):
             self._is_done(work, done)
-            return
-        self._launch(work, step)
+        else:
+            self._launch(work, step)
 
     def _is_done(self, work: Work, why: str) -> None:
         work.outcome = ok(f"done already: {why}")
@@ -86,16 +79,20 @@ class Stepping:
 
     def _await_turn(self, work: Work, step: Any) -> None:
         """The question whether it is done is asked before and under the lock, beside the engine's loop."""
-        context, defaults = self.start.context(), self.start.spec.defaults
+        context = self.start.context()
+        self.work, work.status, self._lost = work, Status.WAITING, ""
+        lock = self._lock_of(step, context) if step.lock is not None else None
+        defaults = self.start.spec.defaults
+        patience = defaults.deadline if defaults and defaults.deadline is not None else LOCK_PATIENCE
+        self.turn = turns.Turn(lock, lambda: _done_already(step, context), patience)
+        self.turn.start()
+
+    def _lock_of(self, step: Any, context: Context) -> Lock:
         named = step.lock.removeprefix("wait:")
         wait = next(
             (each.item for each in self.start.works if each.kind == "wait" and each.item.name == named), None
         )
-        patience = defaults.deadline if defaults and defaults.deadline is not None else LOCK_PATIENCE
-        lock = lock_of(step.lock, context, step.name, wait)
-        self.work, work.status, self._lost = work, Status.WAITING, ""
-        self.turn = turns.Turn(lock, lambda: _done_already(step, context), patience)
-        self.turn.start()
+        return lock_of(step.lock, context, step.name, wait)
 
     def _hear_turn(self) -> None:
         turn, work = self.turn, self.work
@@ -105,6 +102,8 @@ class Stepping:
             if told.word == turns.WAITS:
                 self.start.stream.emit(events.WAITING, told.text, item=work.id, attempt=1, reason="lock")
             elif told.word == turns.GO:
+                if work.item.lock is None:
+                    self._end_turn()
                 self._launch(work, work.item)
             elif told.word == turns.LOST:
                 self._lose_lock(work, told.text)

@@ -1,4 +1,4 @@
-"""A step's turn under its lock: waits in a thread of its own for the lock, and tells the engine's loop what comes of it.
+"""A step's turn: asks in a thread of its own whether it is done already, waits there for its lock, and tells the loop.
 
 Knows locks and the question whether a step is done already, nothing of how it is run.
 """
@@ -62,9 +62,12 @@ class _Bell:
 
 
 class Turn:
-    """`fileno` is readable when `take` has something to tell. `end` gives the lock back, held or not."""
+    """`fileno` is readable when `take` has something to tell. `end` gives the lock back, held or not.
 
-    def __init__(self, lock: Lock, done: Callable[[], str], patience: float) -> None:
+    Without a lock it asks the question alone, and its word to go is its last.
+    """
+
+    def __init__(self, lock: Lock | None, done: Callable[[], str], patience: float) -> None:
         self._lock = lock
         self._done = done
         self._patience = patience
@@ -73,7 +76,8 @@ class Turn:
         self._heard = _Bell()
         self._end = _Bell()
         self._over = False
-        self._thread = threading.Thread(target=self._run, name=f"lock {lock.name}", daemon=True)
+        name = f"lock {lock.name}" if lock is not None else "is it done"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -109,23 +113,26 @@ class Turn:
         except Exception:
             self._tell(BUG, traceback.format_exc())
         finally:
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
 
     def _turn(self) -> None:
         if done := self._done():
             self._tell(DONE, done)
-        elif self._taken():
-            self._under_the_lock()
+        elif self._lock is None:
+            self._tell(GO)
+        elif self._taken(self._lock):
+            self._under_the_lock(self._lock)
 
-    def _taken(self) -> bool:
+    def _taken(self, lock: Lock) -> bool:
         """Tries until it is taken, or not wanted any more."""
         pause, vain, tried = _FIRST_PAUSE, 0, time.monotonic()
         while not self._over:
             try:
-                if self._lock.take():
+                if lock.take():
                     return True
                 tried = time.monotonic()
-                text = self._waits_for()
+                text = _waits_for(lock)
             except CannotLock as error:
                 if error.outcome.final or time.monotonic() - tried >= self._patience:
                     raise
@@ -137,34 +144,35 @@ class Turn:
             pause = min(pause * 1.5, _LONGEST_PAUSE)
         return False
 
-    def _waits_for(self) -> str:
-        holder = self._lock.holder()
-        return f"waiting for the lock {self._lock.name}" + (f", which {holder} holds" if holder else "")
-
-    def _under_the_lock(self) -> None:
+    def _under_the_lock(self, lock: Lock) -> None:
         """Who had the lock before may have done it: asked again."""
         if done := self._done():
             self._tell(DONE, done)
             return
-        lost = self._lock.lost()
+        lost = lock.lost()
         if not lost and not self._over:
             self._tell(GO)
-            lost = self._held()
+            lost = self._held(lock)
         if lost:
             self._tell(LOST, lost)
 
-    def _held(self) -> str:
+    def _held(self, lock: Lock) -> str:
         """Holds it until it is given back, or lost: then why."""
         while not self._over:
-            self._sleep(None)
-            if not self._over and (lost := self._lock.lost()):
+            self._sleep(None, lock.fileno())
+            if not self._over and (lost := lock.lost()):
                 return lost
         return ""
 
-    def _sleep(self, seconds: float | None) -> None:
-        """Until the end is rung, or the lock has something to say while it is held."""
+    def _sleep(self, seconds: float | None, lock: int = -1) -> None:
+        """Until the end is rung, or the lock (its descriptor) has something to say while it is held."""
         poll = select.poll()
         poll.register(self._end, select.POLLIN)
-        if seconds is None and self._lock.fileno() >= 0:
-            poll.register(self._lock.fileno(), select.POLLIN)
+        if lock >= 0:
+            poll.register(lock, select.POLLIN)
         poll.poll(None if seconds is None else seconds * 1000)
+
+
+def _waits_for(lock: Lock) -> str:
+    holder = lock.holder()
+    return f"waiting for the lock {lock.name}" + (f", which {holder} holds" if holder else "")

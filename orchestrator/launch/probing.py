@@ -24,6 +24,8 @@ KILL = 9
 MARGIN = 1.0
 """A probe keeps its own deadline; this much later it hangs."""
 KEPT = 4096
+CLOCK_GRAIN = 0.05
+"""Files are stamped by a clock that ticks: a little behind the one that is read."""
 
 
 class Heard:
@@ -139,12 +141,20 @@ def _become(argv: list[str], plan: Plan, writer: int) -> NoReturn:
 def probe(endpoint: Endpoint, plan: Plan, path: list[str]) -> tuple[bool, str]:
     """Whether the endpoint is well, and what was found."""
     if endpoint.get("kind") == "heartbeat":
-        from orchestrator.health.judging import heartbeat
-
-        return heartbeat(endpoint["file"], endpoint["max_age"])
+        return _beats(endpoint)
     if endpoint.get("asked"):
         return _judged(endpoint, plan, path)
     return _asked(endpoint)
+
+
+def _beats(endpoint: Endpoint) -> tuple[bool, str]:
+    """Whether the file is young, and not from a server before this one."""
+    from orchestrator.health.judging import heartbeat
+
+    well, why = heartbeat(endpoint["file"], endpoint["max_age"])
+    if well and os.stat(endpoint["file"]).st_mtime < endpoint.get("since", 0.0) - CLOCK_GRAIN:
+        return False, f"{why}, from before the server was started again"
+    return well, why
 
 
 def _asked(endpoint: Endpoint) -> tuple[bool, str]:

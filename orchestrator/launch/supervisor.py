@@ -312,10 +312,17 @@ class Supervisor:
 
     def _do_spawn(self) -> None:
         self.plan["environ"]["ORCHESTRATOR_DEGRADED"] = ",".join(self.supervision.features.names())
+        for endpoint in self._endpoints():
+            endpoint["since"] = time.time()
         listener = -1 if self.plan["command"] else self.listener
         self.server, control, self.reports = spawn.start(self.plan, listener, at_once=True)
         os.set_blocking(self.reports, False)
         self.pipes = [control, self.reports]
+
+    def _endpoints(self) -> list[dict[str, Any]]:
+        health = self.plan["health"]
+        named = [health.get("live"), health.get("ready"), *health.get("more", {}).values()]
+        return [each for each in named if each]
 
     def _do_maintain(self) -> None:
         if self.maintenance_argv and self.listener >= 0:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Started = tuple[int, int, int]
     """The worker's process, what keeps it (the pipe that ends with us), and its reports."""
 
-KILL, TERM = 9, 15
+KILL, TERM, QUIT = 9, 15, 3
 NOT_BOOTED, FORCED = 5, 137
 FIRST_DELAY, LONGEST_DELAY = 0.1, 30.0
 STABLE = 60.0
@@ -32,6 +32,8 @@ TRIES = 3
 BOOT_DEADLINE = 60.0
 TO_DUMP = 0.3
 """For a worker that hangs to write its stacks before it is killed."""
+BETWEEN_DUMPS = 0.03
+"""Time for one to write its stacks before the next one does."""
 HASTE = 2.0
 """How long the others may take to end when one cannot boot."""
 
@@ -91,6 +93,9 @@ class Workers:
         """Who is still to be renewed."""
         self._new: Worker | None = None
         """Who will take an old one's place."""
+        self._to_dump: list[tuple[Worker, int]] = []
+        """Who is to write its stacks: one after another, for all of them write to the same place."""
+        self._dump_at = 0.0
         self._again = self._booted = self._stopping = False
         self._code = self._streak = self._tries = 0
 
@@ -119,6 +124,7 @@ class Workers:
             if worker.reports >= 0:
                 poll.register(worker.reports, select.POLLIN)
         dues = [*(each.due for each in self._workers if each.due is not None), *self._missing.values()]
+        dues += [self._dump_at] if self._to_dump else []
         poll.poll(max(0, int((min(dues) - time.monotonic()) * 1000) + 1) if dues else None)
 
     def _add(self, number: int) -> Worker:
@@ -137,6 +143,8 @@ class Workers:
             self._stop(number)
         elif number == signals.RENEW:
             self._renew()
+        elif number in (signals.DUMP, QUIT):
+            self._to_dump += [(each, number) for each in self._workers]
         else:
             self._send(number)
 
@@ -280,6 +288,8 @@ class Workers:
         os.kill(old.pid, self.plan.stop_signal)
 
     def _on_time(self, now: float) -> None:
+        if self._to_dump and now >= self._dump_at:
+            self._dump(*self._to_dump.pop(0), now)
         for worker in self._workers:
             if worker.due is not None and now >= worker.due:
                 worker.due = None
@@ -299,8 +309,15 @@ class Workers:
         )
         if self._stopping and not self._code:
             self._code = FORCED
-        os.kill(worker.pid, signals.DUMP)
-        worker.hangs, worker.due = True, time.monotonic() + TO_DUMP
+        worker.hangs = True
+        self._to_dump.append((worker, signals.DUMP))
+
+    def _dump(self, worker: Worker, number: int, now: float) -> None:
+        self._dump_at = now + BETWEEN_DUMPS
+        if worker in self._workers:
+            os.kill(worker.pid, number)  # not collected, so the number is still its own
+        if worker.hangs:
+            worker.due = now + TO_DUMP
 
     def _say(self, level: str, text: str) -> None:
         as_json = self.plan.log == "json"

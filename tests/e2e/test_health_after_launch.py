@@ -112,3 +112,48 @@ def test_a_heartbeat_that_stops_is_seen_by_the_probe(engine):
     ).start().serving()
     os.utime(engine.root / "beat", (1, 1))
     assert engine.command("health").returncode == 1
+
+
+def test_a_heartbeat_from_before_the_launch_says_nothing(engine):
+    engine.write("beat")
+    engine.write("work.py", "import time\ntime.sleep(60)\n")
+    engine.spec(
+        "health: {ready: {heartbeat: {file: beat, max_age: 60s}}, deadline: 1s}",
+        launch="{command: [python, work.py]}",
+    )
+    assert engine.run().returncode == 5
+    assert "from before the launch" in engine.item("health:ready")["summary"]
+
+
+def test_a_heartbeat_of_the_server_before_says_nothing_about_the_next(engine):
+    engine.write("work.py", """
+        import os, time
+        first = not os.path.exists("beat")
+        if not first:
+            time.sleep(1.5)
+        open("beat", "w").close()
+        while not (first and os.path.exists("crash")):
+            time.sleep(0.02)
+        os._exit(9)
+    """)  # fmt: skip
+    engine.spec(
+        "health: {ready: {heartbeat: {file: beat, max_age: 60s}}, deadline: 20s}",
+        launch="{command: [python, work.py], restart: on-failure}",
+    ).start().serving()
+    engine.write("crash")
+    engine.says("restarting in")
+    before = os.stat(engine.root / "beat").st_mtime
+    engine.says("the server is ready again")
+    assert os.stat(engine.root / "beat").st_mtime > before
+
+
+def test_how_the_workers_came_to_have_the_app_is_in_the_report(engine):
+    engine.write(
+        "main.py",
+        APP
+        + "\nimport threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
+    )
+    engine.spec(launch="{app: main:app, host: 127.0.0.1, port: PORT, workers: 2}").start().serving()
+    (said,) = [each["message"] for each in engine.report()["notes"] if "workers" in each["message"]]
+    assert said.startswith("2 workers, each imports for itself: ")
+    assert "thread" in said

@@ -114,3 +114,15 @@ def test_an_engine_that_is_killed_leaves_neither_server_nor_importer(engine):
     os.kill(engine.process.pid, signal.SIGKILL)
     engine.wait()
     eventually(lambda: not any(alive(pid) for pid in below), 5)
+
+
+def test_a_stop_is_heard_while_a_step_is_asked_whether_it_is_done(engine):
+    engine.spec(
+        "steps: [{name: it, run: [touch, ran], unless: {succeeds: [sh, -c, 'touch asked; sleep 30']}, timeout: 60s}]"
+    )
+    engine.start()
+    engine.until((engine.root / "asked").exists)
+    began = time.monotonic()
+    assert engine.stop() == 143
+    assert time.monotonic() - began < 1.5
+    assert not (engine.root / "ran").exists()
