@@ -41,6 +41,8 @@ def serve(start, tmp_path):
         folder = tmp_path / "shop"
         folder.mkdir()
         folder.chmod(0o755)
+        (folder / "own").mkdir()  # these two are what a test mounts on
+        (folder / "secret.key").touch()
         for name, text in (("main.py", APP), ("startup.yaml", f"version: 1\nservice: shop\n{spec}")):
             (folder / name).write_text(text)
             (folder / name).chmod(0o644)
@@ -168,6 +170,36 @@ def test_a_user_whom_nobody_knows_has_a_home_and_a_name(serve):
     assert container.run("id", "-u").stdout.strip() == "1234567"
     container.stop()
     assert container.inspect()["State"]["ExitCode"] == 0, container.logs()
+
+
+MANY = """
+directories: [/opt/made, {path: own, mode: "0700"}, {path: data, mount: true}]
+files: [secret.key, missing.toml]
+host: {read_only_root: true}
+wait_for: [{name: db, tcp: 'db:5432', deadline: 200ms}]
+"""
+
+
+def test_what_is_in_the_way_of_a_user_who_is_not_root_names_owner_and_line(serve, tmp_path):
+    """Some of it is in the image, some on a mount: another hand mends each."""
+    (tmp_path / "key").write_text("x")
+    (tmp_path / "key").chmod(0o600)
+    (tmp_path / "own").mkdir(mode=0o755)
+    container = serve(
+        MANY + LAUNCH,
+        "--volume", f"{tmp_path / 'own'}:/srv/shop/own", "--volume", f"{tmp_path / 'key'}:/srv/shop/secret.key:ro",
+    )  # fmt: skip
+    assert container.ends() == 3
+    last = container.logs().split("did not start")[1]
+    assert "/opt belongs to 0:0, mode 0755" in last
+    assert "RUN install -d -o 10001 -g 10001 /opt/made, before USER in the Dockerfile" in last
+    assert "chmod 0700 /srv/shop/own at the source of the mount /srv/shop/own, on the host" in last
+    assert "/srv/shop/secret.key belongs to 0:0, mode 0600" in last
+    assert "chown 10001 /srv/shop/secret.key at the source of the mount /srv/shop/secret.key" in last
+    assert "docker run -v NAME:/srv/shop/data" in last
+    assert "is db a service in the same network as this container" in last
+    assert "docker run --read-only" in last
+    assert "Traceback" not in last
 
 
 def finished(container):
