@@ -46,7 +46,7 @@ class Job:
     """The id of the item that is to fail; empty for the start in which nothing does."""
     reason: str = ""
     supposed: tuple[str, ...] = ()
-    """Steps and checks that do not work here even when all is well: supposed done."""
+    """Steps, checks and health endpoints that do not work here even when all is well: supposed well."""
     ready: float = 10.0
     """Seconds in which the service was ready when nothing was broken."""
     limit: float = 60.0
@@ -81,13 +81,14 @@ class Place:
 
     @classmethod
     def of(cls, job: Job, held: contextlib.ExitStack) -> Place:
-        loaded = choose(load_files(job.files, environment=job.environment), job.role).loaded
+        whole = load_files(job.files, environment=job.environment)
+        loaded = choose(whole, job.role).loaded
         environ = {
             name: text for name, text in os.environ.items() if not name.startswith("ORCHESTRATOR_STATE")
         }
         start = Start(loaded, events.Stream(time.monotonic), Notes(), environ=environ, role=job.role)
         start.prepare()
-        return cls(job, loaded, start, _flat(loaded), environ, held)
+        return cls(job, loaded, start, _flat(loaded, whole), environ, held)
 
     def work(self, name: str) -> Work | None:
         """The item of a start; for one that stands for many, such as a file of packages, the first of these."""
@@ -172,11 +173,12 @@ class Place:
             return file.read()
 
 
-def _flat(loaded: Loaded) -> dict[str, Any]:
+def _flat(loaded: Loaded, whole: Loaded) -> dict[str, Any]:
     """The effective spec of the role as one document; the names of the roles stay, for conditions."""
     assert loaded.tree is not None
+    assert whole.spec is not None
     data: dict[str, Any] = to_data(loaded.tree)
-    roles = {*data.get("roles", {}), *([loaded.role] if loaded.role else [])}
+    roles = whole.spec.roles or {}
     data = {name: value for name, value in data.items() if name not in _OWN}
     return {**data, "roles": {role: {"x-rehearsal": role} for role in sorted(roles)}} if roles else data
 

@@ -61,11 +61,11 @@ def prove(
 
 
 def _baseline(stages: Stages, job: Job) -> tuple[Seen, Job]:
-    """The start in which nothing is broken; steps and checks that do not work here are supposed done."""
+    """The start in which nothing is broken; what needs something that cannot be here is supposed well."""
     seen = stages.run(job)
     for _ in range(ROUNDS):
-        broken = [name for name, _ in seen.failed if name.startswith(("step:", "check:"))]
-        if seen.outcome in (READY, DEGRADED) or not broken:
+        broken = [name for name, _ in seen.failed if name.startswith(("step:", "check:", "health:"))]
+        if seen.outcome in (READY, DEGRADED) or not broken or set(broken) <= set(job.supposed):
             break
         job = replace(job, supposed=(*job.supposed, *broken))
         seen = stages.run(job)
@@ -90,7 +90,9 @@ def _why(seen: Seen) -> str:
     if seen.cannot:
         return seen.cannot
     failed = "; ".join(f"{name}: {summary}" for name, summary in seen.failed)
-    return failed or f"it ended with {seen.exit_code}: {seen.log.splitlines()[-1] if seen.log else 'no log'}"
+    lines = seen.log.splitlines() or ["no log"]
+    first = next((line for line in lines if "error" in line), lines[-1])
+    return failed or f"it ended with {seen.exit_code}: {first}"
 
 
 # One row

@@ -200,6 +200,8 @@ class _Simulation:
 def _code(work: Work, reason: str) -> int:
     if reason == "ended":
         return KILLED
+    if reason == "missing" and work.kind == "wait":
+        reason = "refused"  # as a socket is that is not there yet
     if reason == "dropped":
         reason = "protocol" if type(work.item).__module__.endswith(_FINAL_WHEN_DROPPED) else "refused"
     return exit_code([(work.kind, reason)])

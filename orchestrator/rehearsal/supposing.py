@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.rehearsal.faulty import serving, well
 from orchestrator.rehearsal.place import actions_of
 from orchestrator.spec.item import Item
 
@@ -17,7 +18,7 @@ _DONE = "import os\nfor name in {names!r}:\n    open(os.environ['ORCHESTRATOR_OU
 
 
 def suppose(place: Place, broken: str) -> None:
-    """Waits that are not under test, and the steps and checks that do not work here at all."""
+    """Waits that are not under test, and the steps, checks and endpoints that do not work here at all."""
     for work in place.start.works:
         if work.id == broken:
             continue
@@ -25,6 +26,9 @@ def suppose(place: Place, broken: str) -> None:
             _wait(place, work)
         elif work.id in place.job.supposed:
             {"step": _step, "check": _check}[work.kind](place, work)
+    for name in place.job.supposed:
+        if name.startswith("health:") and name != broken:
+            _health(place, name.partition(":")[2])
 
 
 def shorten(place: Place) -> None:
@@ -57,6 +61,18 @@ def _step(place: Place, work: Work) -> None:
     item.update(kept, run=[sys.executable, "-c", _DONE.format(names=list(names))])
     if names:
         item["outputs"] = list(names)
+
+
+def _health(place: Place, name: str) -> None:
+    """An endpoint that asks what cannot be real here: a server of ours is asked in its place."""
+    health = place.data["health"]
+    among = health if name in ("live", "ready") else health["endpoints"]
+    given = among[name] if isinstance(among[name], dict) else {"path": among[name]}
+    if "command" in given:
+        among[name] = {"command": [sys.executable, "-c", ""]}
+    elif "path" in given:
+        port = place.held.enter_context(serving("127.0.0.1", 0, well))
+        among[name] = {"path": given["path"], "port": port}
 
 
 def _check(place: Place, work: Work) -> None:

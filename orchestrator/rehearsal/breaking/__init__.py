@@ -22,4 +22,9 @@ def make(place: Place, work: Work, reason: str) -> None:
     name = f"{__name__}.{work.kind}"
     if find_spec(name) is None:
         raise CannotBreak(f"nothing here can make a {work.kind} fail")
-    import_module(name).make(place, work, reason)
+    try:
+        import_module(name).make(place, work, reason)
+    except OSError as error:  # what belongs to somebody else cannot be changed in a copy of ours either
+        raise CannotBreak(
+            f"cannot change {error.filename or 'it'}: {(error.strerror or str(error)).lower()}"
+        ) from error
