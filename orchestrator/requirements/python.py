@@ -11,6 +11,8 @@ from orchestrator.spec.model import described
 from orchestrator.spec.types import Specifier
 
 if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
 
@@ -36,10 +38,8 @@ class Python(Requirement):
         version = ".".join(map(str, sys.version_info[:3]))
         wrong = [*self._version(version), *self._kind(), *self._encoding()]
         if wrong:
-            _, hint = wrong[0]
-            return failed(
-                "ORC411", "version", "; ".join(each for each, _ in wrong), hint, final=True, found=version
-            )
+            said, hints = zip(*wrong, strict=True)
+            return failed("ORC411", "version", "; ".join(said), "; ".join(hints), final=True, found=version)
         return ok(f"{sys.implementation.name} {version}", found=version)
 
     def _version(self, found: str) -> list[tuple[str, str]]:
@@ -47,12 +47,13 @@ class Python(Requirement):
             return []
         from packaging.specifiers import SpecifierSet
 
-        if SpecifierSet(self.version).contains(found, prereleases=True):
+        wanted = SpecifierSet(self.version)
+        if wanted.contains(found, prereleases=True):
             return []
         return [
             (
                 f"needs Python {self.version}, this is {found}",
-                f"use a base image with Python {self.version}: FROM python:X.Y-slim",
+                f"use a base image with Python {self.version}: FROM python:{_nearest(wanted)}-slim",
             )
         ]
 
@@ -81,6 +82,15 @@ class Python(Requirement):
         if utf8 == self.utf8:
             return []
         return [("the default encoding is not UTF-8", "set PYTHONUTF8=1, or LANG=C.UTF-8")]
+
+
+def _nearest(wanted: SpecifierSet) -> str:
+    """Of the versions that fit, the one nearest to this: the least that has to change."""
+    here = sys.version_info.minor
+    fitting = [
+        minor for minor in range(8, 40) if any(wanted.contains(f"3.{minor}.{last}") for last in (0, 99))
+    ]
+    return f"3.{min(fitting, key=lambda minor: (abs(minor - here), minor))}" if fitting else "X.Y"
 
 
 KIND = Python
