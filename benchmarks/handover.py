@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -182,10 +183,10 @@ async def _until(check, calling: asyncio.Task) -> None:
 
 
 def _decided(folder: Path) -> float:
-    """When the verdict was to serve maintenance: everything that could be tried had been."""
-    state = folder / "state" / "state.json"
-    assert json.loads(state.read_text())["status"] == "maintenance"
-    return state.stat().st_mtime
+    """When the fallback was chosen."""
+    lines = (folder / "state" / "events.jsonl").read_text().splitlines()
+    chosen = next(each for each in map(json.loads, lines) if each["event"] == "fallback")
+    return datetime.fromisoformat(chosen["time"]).timestamp()
 
 
 def measured(seconds: float, server: str, workers: int) -> dict[str, Any]:

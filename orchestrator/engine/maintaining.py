@@ -55,6 +55,14 @@ class Maintaining:
             service=self.start.spec.service, live=paths.get("live", ""), ready=paths.get("ready", "")
         )
 
+    def begin_early(self, event: events.Event) -> None:
+        """Hears events: what is decided is served at once, while the rest is still tried, or waited for a minute."""
+        if event.name != events.ITEM or self.start.listener is None or self.start.server is not None:
+            return  # nothing new, no address yet, or a server that has it
+        action = self.action
+        if action is not None and action.serve == "maintenance":
+            self.begin(action)
+
     def until_well(self) -> None:
         """Serves, and checks again with growing pauses what failed; returns when all holds or the time is over."""
         action, start = self.action, self.start

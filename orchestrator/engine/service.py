@@ -48,6 +48,7 @@ class Service:
         self.state = state
         self.plan: LaunchPlan | None = None
         self.maintaining = Maintaining(self)
+        start.stream.listeners.append(self.maintaining.begin_early)
         self._endpoints: tuple[Any, ...] = ()
 
     @property
@@ -285,11 +286,16 @@ class Service:
         work.status = Status.UNKNOWN
         while True:
             work.started = work.started or self.stream.now()
-            outcome = self._ask_until_well(work)
+            gone = server.code is not None
+            outcome = _did_not_boot(server.code or 0, {}) if gone else self._ask_until_well(work)
             self.start.lanes.give_up(work)
+            # Going on all the same needs a server to go on with.
+            work.essential = server.code is not None
             self.start.conclude(work, outcome)
+            if work.well and server.code is not None:
+                continue
             if work.status is not Status.WAITING:
-                return work.well and server.code is None
+                return work.well
             if server.code is not None:
                 work.status = Status.UNKNOWN
                 self.start.importing.begin_again()

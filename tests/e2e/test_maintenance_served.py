@@ -65,6 +65,37 @@ def test_a_failed_check_is_told_once_while_maintenance_goes_on(engine):
     assert len(engine.item("check:slow")["fallbacks"]) == 1
 
 
+def test_what_is_decided_is_served_while_other_things_are_still_waited_for(engine):
+    engine.spec("""
+        files: [{path: flag, on_failure: {serve: maintenance}}]
+        wait_for: [{name: db, file: late, deadline: 60s}]
+        health: {live: /live, ready: /ready}
+    """).start()  # fmt: skip
+    engine.until(lambda: engine.tries("/x"))
+    assert engine.get("/x")[0] == 503
+    assert engine.get("/live")[0] == 200
+    assert engine.status() == "starting"
+    assert "waiting   wait:db" in engine.stderr
+    client = Client(engine)
+    engine.write("late")
+    engine.until(lambda: engine.status() == "maintenance")
+    engine.write("flag")
+    engine.serving()
+    eventually(lambda: client.answers[-1] == 200)
+    client.stop()
+    assert client.lost == []
+    assert engine.stop() == 0
+
+
+def test_maintenance_that_began_early_ends_with_a_start_that_stops(engine):
+    done = engine.spec("""
+        files: [{path: flag, on_failure: {serve: maintenance}}]
+        wait_for: [{name: db, file: late, deadline: 1s, on_failure: {stop: {exit_code: 9}}}]
+    """).run()  # fmt: skip
+    assert done.returncode == 9
+    assert engine.tries("/") is None
+
+
 def test_when_its_time_is_over_the_next_action_follows(engine):
     began = time.monotonic()
     done = engine.spec(
