@@ -43,3 +43,18 @@ def test_an_endpoint_of_a_feature_that_is_off_answers_503_and_operators_learn_wh
     assert item == "check:disk"
     assert "the token is ***" in said
     assert engine.stop() == 0
+
+
+def test_a_feature_that_comes_back_is_served_by_the_app_that_runs(engine):
+    engine.write("main.py", APP)
+    engine.spec("""
+        files: [{path: index.db, on_failure: [{degrade: search, recheck: 1s}]}]
+    """).start().serving()  # fmt: skip
+    assert engine.get("/search")[0] == 503
+    pid = engine.process.pid
+    engine.write("index.db")
+    engine.until(lambda: engine.get("/search") == (200, b'"found"'))
+    assert engine.get("/why?name=search")[1] == b"null"
+    assert engine.process.pid == pid
+    assert engine.status() == "ready"
+    assert engine.stop() == 0
