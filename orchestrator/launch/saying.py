@@ -68,10 +68,14 @@ def _taken(descriptor: int, line: bytes) -> bool:
             left = until - time.monotonic()
             if left <= 0:
                 return False
-            poll = select.poll()
-            poll.register(descriptor, select.POLLOUT)
-            poll.poll(left * 1000)
+            _has_room(descriptor, left)
     return True
+
+
+def _has_room(descriptor: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _at_once(descriptor: int, data: bytes) -> int:
@@ -80,5 +84,7 @@ def _at_once(descriptor: int, data: bytes) -> int:
         return os.pwritev(descriptor, [data], -1, os.RWF_NOWAIT)
     except BlockingIOError:
         raise
-    except OSError:  # a file or a terminal knows no such thing, and needs none
+    except OSError:  # files and terminals know no such thing; a terminal may have been stopped, by Ctrl-S
+        if not _has_room(descriptor, 0):
+            raise BlockingIOError from None
         return os.write(descriptor, data)

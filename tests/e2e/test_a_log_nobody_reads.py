@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -139,6 +140,24 @@ def test_who_stops_reading_for_a_while_is_told_what_was_lost():
     assert (
         said == "orchestrator: 50 lines were lost: nobody took what was written here\nhere again\nand well\n"
     )
+
+
+def test_a_terminal_that_was_stopped_holds_up_nobody():
+    from orchestrator.launch import saying
+
+    keyboard, terminal = os.openpty()
+    try:
+        termios.tcflow(terminal, termios.TCOOFF)
+        began = time.monotonic()
+        for number in range(20):
+            saying.write(terminal, f"line {number}")
+        assert time.monotonic() - began < 1
+        termios.tcflow(terminal, termios.TCOON)
+        saying.write(terminal, "here again")
+        assert b"20 lines were lost" in os.read(keyboard, 4096)
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
 
 
 def test_a_file_and_a_reader_who_has_gone_are_no_trouble(tmp_path):
