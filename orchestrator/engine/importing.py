@@ -62,10 +62,10 @@ class Importing:
         """Whether nothing is to come from here any more."""
         if self._waiting():
             return False
-        if not self._needed() or self._hopeless():
-            return True
         launch = self._launch()
-        return self._round_done or (launch is not None and launch.settled)
+        if launch is None or self._hopeless():
+            return True
+        return self._round_done or launch.settled
 
     def start_if_due(self) -> bool:
         """Starts a process when all is ready for one; whether anything changed."""

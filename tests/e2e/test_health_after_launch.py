@@ -157,3 +157,12 @@ def test_how_the_workers_came_to_have_the_app_is_in_the_report(engine):
     (said,) = [each["message"] for each in engine.report()["notes"] if "workers" in each["message"]]
     assert said.startswith("2 workers, each imports for itself: ")
     assert "thread" in said
+
+
+@pytest.mark.parametrize("action", ["warn", "{degrade: all}"], ids=["warn", "degrade"])
+def test_nothing_goes_on_without_a_server(engine, action):
+    engine.write("broken-ready")
+    engine.write("main.py", APP + "\nimport threading\nthreading.Timer(0.5, lambda: os._exit(0)).start()\n")
+    assert engine.spec(f"health: {{ready: /ready, on_failure: {action}}}").run().returncode == 5
+    assert engine.item("health:ready")["status"] == "failed"
+    assert engine.report()["degraded"] == []
