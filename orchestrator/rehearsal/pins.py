@@ -47,7 +47,7 @@ def _not_as_pinned(loaded: Loaded, row: Row, reference: str, outcome: str, findi
     really = "really " if row.proved is not None else ""
     loaded.places.add(
         findings, "ORC804", f"`{row.id}` is pinned as `{outcome}`, but {_failing(row)} leads {really}to `{row.ending}`",
-        ("rehearsal", reference), item=row.id, hint=f"correct its `on_failure`, or write `{reference}: {row.ending.outcome}`",
+        ("rehearsal", reference), item=row.id, hint=f'correct its `on_failure`, or write `"{reference}": {row.ending.outcome}`',
     )  # fmt: skip
 
 
