@@ -330,7 +330,7 @@ PAGE = """<!doctype html>
 <h1>We will be back shortly</h1>
 <p>{message}</p>
 <p><a href="">Try again</a></p>
-<p class="status">Your connection is fine. A good time to try again is in {wait}. Status 503, {now} UTC.</p>
+<p class="status">Your connection is fine. A good time to try again is in {wait}.<br>Status 503, {now} UTC.</p>
 </main>
 </body>
 </html>
