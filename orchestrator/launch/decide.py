@@ -294,10 +294,12 @@ class Supervision:
         if self.state == KILLING:
             return
         self.state, self.due = SWEEPING, now + LINGER
+        self.features.running = ""  # what tried is swept away, too
         self.out.append(("sweep", TERM))
 
     def _kill(self, now: float) -> None:
         self.state, self.due = KILLING, now + LAST_WAIT
+        self.features.running = ""
         self.out.append(("sweep", KILL))
 
     def _go_on(self, now: float) -> None:
@@ -564,6 +566,7 @@ class Supervision:
         self._say("info", "the server is ready again")
         self._show(self.base, ", ".join(self.features.names()))
         self.failures, self.successes = {}, {}
+        self.let_go = []  # that was another server
         self._plan_round(now)
         if self.outdated:
             self._restart_for(now, "features that came back")

@@ -238,3 +238,21 @@ def test_the_supervisor_stays_small_beside_what_it_starts(engine):
         pss = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
     assert pss < 10 * 1024, f"{pss} kB"
     assert len(os.listdir(f"/proc/{engine.process.pid}/fd")) < 20
+
+
+def test_a_crash_of_the_server_does_not_end_the_trying(engine):
+    engine.spec(
+        "checks: [{name: it, run: [sh, -c, 'echo x >> tries; sleep 0.3; test -e late'], on_failure: "
+        + RECHECKED
+        + "}]",
+        launch="{app: main:app, host: 127.0.0.1, port: PORT, restart: on-failure}",
+    ).start().serving()
+    for _ in range(2):
+        before = engine.tries()[1]["pid"]
+        tries = len((engine.root / "tries").read_text())
+        engine.until(lambda: len((engine.root / "tries").read_text()) > tries)  # noqa: B023 -- asked at once
+        os.kill(before, 9)
+        engine.until(lambda: (found := engine.tries()) and found[1]["pid"] != before)  # noqa: B023
+    engine.write("late")
+    engine.until(lambda: engine.status() == "ready")
+    assert engine.stop() == 0
