@@ -52,12 +52,16 @@ class Maintaining:
         health = self.start.spec.health
         paths = {name: one.path or "" for name, one in health.named()} if health is not None else {}
         return Config(
-            service=self.start.spec.service, live=paths.get("live", ""), ready=paths.get("ready", "")
+            service=self.start.spec.service,
+            live=paths.get("live", ""),
+            ready=paths.get("ready", ""),
+            last=self.start.listener is None,
         )
 
     def begin_early(self, event: events.Event) -> None:
         """Hears events: what is decided is served at once, while the rest is still tried, or waited for a minute."""
-        if event.name != events.ITEM or self.start.listener is None or self.start.server is not None:
+        port = self.start.by_id.get("port")
+        if event.name != events.ITEM or port is None or not port.well or self.start.server is not None:
             return  # nothing new, no address yet, or a server that has it
         action = self.action
         if action is not None and action.serve == "maintenance":

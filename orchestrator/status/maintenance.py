@@ -38,12 +38,15 @@ class Config:
         ready: str = "",
         retry_after: int = 30,
         message: str = "The service is being started or repaired. There is nothing you need to do.",
+        last: bool = False,
     ) -> None:
         self.service = service
         self.live = live
         self.ready = ready
         self.retry_after = retry_after
         self.message = message
+        self.last = last
+        """Whether the socket ends with it, because the server behind it binds one of its own."""
 
 
 def command(fd: int, config: Config, control: int = -1) -> list[str]:
@@ -129,10 +132,20 @@ class Server:
         if self.ending:
             return
         self.ending = True
+        if self.config.last:
+            self.refuse()
         for key in [key for key in self.selector.get_map().values() if not isinstance(key.data, Client)]:
             self.selector.unregister(key.fileobj)
         for client in self.clients:
             client.end = min(client.end, time.monotonic() + FAREWELL)
+
+    def refuse(self) -> None:
+        """Who waits in the queue is let in, for nobody else will; from here on who knocks is refused at once."""
+        waiting = -1
+        while waiting != len(self.clients) < CONNECTIONS:
+            waiting = len(self.clients)
+            self.accept()
+        self.listener.shutdown(socket.SHUT_RD)
 
     def attend(self, client: Client) -> None:
         try:

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 from html.parser import HTMLParser
 
@@ -331,6 +332,27 @@ def test_what_it_leaves_in_the_queue_is_for_the_next_one():
             accepted.sendall(b"the app")
             accepted.close()
             assert connection.recv(100) == b"the app"
+
+
+def test_the_last_one_answers_who_waits_in_the_queue_and_refuses_who_comes_after():
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener, contextlib.ExitStack() as stack:
+        server = maintenance.Server(listener, -1, Config(last=True))
+        waiting = [
+            stack.enter_context(socket.create_connection(listener.getsockname(), 5)) for _ in range(20)
+        ]
+        for each in waiting:
+            each.sendall(get("/x"))
+        server.take_leave()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(listener.getsockname(), 5)
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        assert {taken(each)[0] for each in waiting} == {503}
+        for each in waiting:
+            each.close()
+        thread.join(10)
+        assert not thread.is_alive()
+        server.selector.close()
 
 
 def test_a_hand_over_under_load_loses_nothing():
