@@ -164,6 +164,7 @@ _TABLE = """
 705 W server listens on loopback inside a container
 706 E health check failed
 707 W no state directory
+708 W no operations listener
 
 801 E fallback failed
 802 E remedy did not help

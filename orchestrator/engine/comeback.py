@@ -52,6 +52,7 @@ def take_up(service: Service, orders: Mapping[str, Any]) -> None:
     only_off(service.report, start, orders)
     start.listener = memory.inherited(orders["listener"])
     service.maintaining.adopt(orders["maintenance"], orders["lifeline"])
+    start.operating.adopt(*orders["operations"])
     start.take_notes()
     work = _go_on(start, orders["failed"])
     if work.serve is not None:

@@ -18,6 +18,7 @@ from orchestrator.engine.context import Context, SystemClock, User, current_user
 from orchestrator.engine.importing import Importing
 from orchestrator.engine.lanes import Lanes
 from orchestrator.engine.listing import beside, expanded, flat, list_works, names_in, with_schemas_of_health
+from orchestrator.engine.operating import Operating
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.rechecking import Rechecking
 from orchestrator.engine.stepping import Stepping
@@ -146,6 +147,7 @@ class Start:
         self.rechecking = Rechecking(self)
         self.reaper = Reaper(self._is_ours, PATIENCE)
         self.maintenance_pid = 0
+        self.operating = Operating(self)
         self.server: Importer | None = None
         """The server, once it was told to go."""
         self.launched_at = 0.0
@@ -489,6 +491,7 @@ class Start:
             self.importing.pid,
             self.stepping.pid,
             self.maintenance_pid,
+            self.operating.pid,
             server,
             preloaded.pid if preloaded else 0,
         )
@@ -712,6 +715,7 @@ class Start:
         self.lanes.abandon()
         self.importing.discard()
         self.stepping.kill()
+        self.operating.end()
         if self.server is not None:
             self.server.end()
 

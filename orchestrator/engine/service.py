@@ -66,6 +66,7 @@ class Service:
                 self.start.prepare()
                 self._warn_of_loopback()
                 self.tell("starting")
+                self.start.operating.begin()
             return self._until_the_end()
         except Interrupted as stop:
             gently = self._end_children()
@@ -360,6 +361,7 @@ class Service:
             maintenance=self.maintaining.config(),
             status=status,
             returning=comeback.left_behind(self, plan),
+            operations=start.operating.kept,
         )
 
     def _tell_verdicts(self) -> None:

@@ -46,11 +46,13 @@ def become(
     maintenance: Config | None = None,
     status: str = "ready",
     returning: dict[str, Any] | None = None,
+    operations: tuple[int, int] = (0, -1),
 ) -> NoReturn:
     """Replaces the engine by the supervisor: same pid, same children, little else. Or raises OSError.
 
     `maintenance` is what is said when a fallback serves it; `notes` may hold signals that nobody has read;
-    `returning` is what the engine has to know when it is started again: without it, it never is.
+    `returning` is what the engine has to know when it is started again: without it, it never is; `operations` is the
+    operations listener and the descriptor that it lives by.
     """
     from orchestrator.launch import prctl
 
@@ -71,7 +73,10 @@ def become(
             "path": sys.path,
             "memory": -1,
             "supervised": {},
+            "operations": list(operations),
         }
+        if operations[1] >= 0:
+            os.set_inheritable(operations[1], True)
         if returning is not None:
             given["memory"] = spawn.package(returning)
             given["supervised"] = returning["supervised"] | {"engine": True}
@@ -114,6 +119,8 @@ class Supervisor:
         self.prober: Prober | None = None
         self.memory: int = given["memory"]
         """Behind it is what the engine has to know when it is started again; looked at by that alone."""
+        self.operations: list[int] = given["operations"]
+        """The operations listener, which outlives the server, and the descriptor that it lives by."""
         self.beside: Beside | None = None
         self.settled: dict[str, dict[str, Any]] = {}
         """Items whose state has changed since the engine left, as the engines beside the server told it."""
@@ -128,7 +135,7 @@ class Supervisor:
         )
 
     def run(self) -> NoReturn:
-        for descriptor in (self.listener, self.memory, *self.lifeline):
+        for descriptor in (self.listener, self.memory, self.operations[1], *self.lifeline):
             if descriptor >= 0:
                 os.set_inheritable(descriptor, False)
         # Raises for a server that is no child of ours, or was collected: its end would never be heard of.
@@ -202,6 +209,9 @@ class Supervisor:
             self._probed(code)
         elif self.beside and pid == self.beside.pid:
             self._answered(code)
+        elif pid == self.operations[0]:
+            self.operations[0] = 0
+            self._do_say("warning", f"the operations listener {decide.ending(code)}")
 
     def _hear(self) -> None:
         """A restarted server tells when it serves; of a command, the pipe's end tells that it was started."""
@@ -229,7 +239,7 @@ class Supervisor:
             return
         if self.supervision.state == decide.KILLING:
             self._do_sweep(decide.KILL)
-        if not self.server and not descendants():
+        if not self.server and not descendants((self.operations[0],)):
             self._on("empty")
 
     # What is done
@@ -308,7 +318,7 @@ class Supervisor:
     def _do_sweep(self, number: int) -> None:
         if self.beside:
             self.beside.dropped = True
-        sweep(number)
+        sweep(number, self.operations[0])
 
     def _do_spawn(self) -> None:
         self.plan["environ"]["ORCHESTRATOR_DEGRADED"] = ",".join(self.supervision.features.names())
@@ -405,7 +415,7 @@ class Supervisor:
             name: getattr(supervision, name)
             for name in ("restarts", "streak", "action", "used", "rounds", "since")
         }
-        for descriptor in (self.listener, *self.lifeline):
+        for descriptor in (self.listener, self.operations[1], *self.lifeline):
             if descriptor >= 0:
                 os.set_inheritable(descriptor, True)
         noted = dict(zip(("noted", "wakeup"), self.notes.hand_over(), strict=True))
@@ -414,6 +424,7 @@ class Supervisor:
             "listener": self.listener,
             "lifeline": self.lifeline,
             "maintenance": self.maintenance,
+            "operations": self.operations,
         }
         return own | noted | {"failed": failed, "budget": budget} | self._live()
 
@@ -425,9 +436,9 @@ class Supervisor:
         os._exit(code)
 
 
-def sweep(number: int) -> None:
-    """A signal to everything below this process."""
-    for pid in descendants():
+def sweep(number: int, spared: int = 0) -> None:
+    """A signal to everything below this process, but for one."""
+    for pid in descendants((spared,)):
         try:
             os.kill(pid, number)
         except (ProcessLookupError, PermissionError):

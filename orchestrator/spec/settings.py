@@ -72,7 +72,9 @@ class Telemetry(Model):
     listen: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = described(
         None, "host:port of the operations listener; none by default.", examples=["127.0.0.1:9090"]
     )
-    metrics: bool | None = described(None, "Whether the operations listener has /metrics.")
+    metrics: bool | None = described(
+        None, "Whether the operations listener has /metrics; it has unless this is false."
+    )
     traces: str | None = described(None, "The OTLP endpoint for traces.")
 
 

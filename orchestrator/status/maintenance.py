@@ -167,10 +167,14 @@ class Server:
         client.received += chunk
         head, blank, _ = bytes(client.received).replace(b"\r\n", b"\n").partition(b"\n\n")
         if blank or len(client.received) > HEAD:
-            client.answer = answer(head if blank else b"", self.config)
+            client.answer = self.respond(head if blank else b"")
             self.selector.modify(client.connection, selectors.EVENT_WRITE, client)
             return False
         return not chunk
+
+    def respond(self, head: bytes) -> bytes:
+        """The whole answer to a request, by its head; empty when that was too long or not complete."""
+        return answer(head, self.config)
 
     def send(self, client: Client) -> None:
         client.answer = client.answer[client.connection.send(client.answer) :]
@@ -197,16 +201,21 @@ class Server:
 
 def answer(head: bytes, config: Config) -> bytes:
     """The whole answer to a request, of which only the method, the path and `Accept` matter."""
-    lines = head.decode("latin-1").lstrip("\n").split("\n")
-    words = lines[0].split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/"):
+    method, target = request_line(head)
+    if not method:
         return response(400, "text/plain", "This is not an HTTP request.\n", config, method="GET")
-    method, path = words[0], path_of(words[1])
+    path = path_of(target)
     if config.live and path == config.live != config.ready:
         return response(200, "application/json", document(config, 200), config, method)
-    if prefers_page(accepted(lines[1:])):
+    if prefers_page(accepted(head.decode("latin-1").lstrip("\n").split("\n")[1:])):
         return response(503, "text/html; charset=utf-8", page(config), config, method)
     return response(503, "application/problem+json", document(config, 503), config, method)
+
+
+def request_line(head: bytes) -> tuple[str, str]:
+    """Method and target of a request; empty when it is none."""
+    words = head.decode("latin-1").lstrip("\n").partition("\n")[0].split(" ")
+    return (words[0], words[1]) if len(words) == 3 and words[2].startswith("HTTP/") else ("", "")
 
 
 def path_of(target: str) -> str:

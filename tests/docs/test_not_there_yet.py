@@ -5,7 +5,6 @@ When one of these fails, something has arrived (take its line out of the README)
 
 import fcntl
 import os
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -101,15 +100,6 @@ def test_recheck(terminal):
         "`recheck`",
         effect=_until(lambda: "shop is ready" in here.type("orchestrator status"), limit=2.0),
     )
-
-
-def test_the_operations_listener(terminal):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    here = terminal(LAUNCH + f"telemetry: {{listen: '127.0.0.1:{port}'}}\n")
-    here.start("orchestrator run")
-    claim("`listen`", effect=_status(port, "/") != 0)
 
 
 def _until(holds, limit=15.0):
