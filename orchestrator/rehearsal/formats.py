@@ -33,10 +33,13 @@ def as_text(service: str, rows: Sequence[Row], *, proving: bool = False) -> str:
         "",
         _line(cells[0], widths, "" if not proving else "      "),
     ]
+    same = _of_all(rows)
     for row, cell, mark in zip(rows, cells[1:], marks[1:], strict=True):
         lines.append(_line(cell, widths, f"{mark:<6}" if proving else ""))
-        lines += [f"{'':{6 if proving else 0}}  {'':<{widths[0]}}  {said}" for said in _below(row)]
-    return "\n".join([*lines, "", *_words(rows), _sum(rows, proving=proving)]) + "\n"
+        lines += [f"{'':{6 if proving else 0}}  {'':<{widths[0]}}  {said}" for said in _below(row, same)]
+    return (
+        "\n".join([*lines, "", *_words(rows), *([same] if same else []), _sum(rows, proving=proving)]) + "\n"
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -56,12 +59,18 @@ def _line(cells: tuple[str, ...], widths: list[int], mark: str) -> str:
     return ("  ".join([*([mark] if mark else [""]), *padded, cells[-1]])).rstrip()
 
 
-def _below(row: Row) -> list[str]:
+def _of_all(rows: Sequence[Row]) -> str:
+    """What is to be said of every row is said once."""
+    notes = {row.note for row in rows if not row.skipped}
+    return notes.pop() if len(notes) == 1 and len(rows) > 1 else ""
+
+
+def _below(row: Row, same: str) -> list[str]:
     """What a cell has no room for: how a remedy may go, what should have been, why it is not proved."""
     said = [f"{action}: {result}" for action, result in row.fallbacks if result not in _known(row)]
     if row.proved is False:
         said.append(f"by the spec it should lead to {row.expected}")
-    return [printable(each) for each in (*said, row.note) if each]
+    return [printable(each) for each in (*said, row.note) if each and each != same]
 
 
 def _known(row: Row) -> set[str]:

@@ -57,7 +57,22 @@ def prove(
             said(f"the service does not become ready in a private copy even when nothing is broken: {cause}")
             return [row.unproved("the service is not ready even when nothing is broken") for row in rows]
         _tell(loaded, job, base, said)
-        return stages.all(lambda row: _row(stages, job, base, row), rows)
+        return stages.all(_Told(lambda row: _row(stages, job, base, row), len(rows), said), rows)
+
+
+class _Told:
+    """Tells each row as it is done: a rehearsal takes minutes."""
+
+    def __init__(self, work: Callable[[Row], Row], rows: int, said: Callable[[str], None]) -> None:
+        self.work, self.rows, self.said, self.done = work, rows, said, 0
+
+    def __call__(self, row: Row) -> Row:
+        result = self.work(row)
+        self.done += 1
+        if not row.skipped:
+            mark = {True: "", False: " (not what the spec says)", None: " (not proved)"}[result.proved]
+            self.said(f"{self.done} of {self.rows}: {row.name}: {result.ending}{mark}")
+        return result
 
 
 def _baseline(stages: Stages, job: Job) -> tuple[Seen, Job]:

@@ -54,6 +54,8 @@ class Row:
 
     def unproved(self, why: str) -> Row:
         """The row as it was simulated, with why no real start says the same."""
+        if self.skipped:
+            return self
         return replace(self, note="; ".join(each for each in (self.note, f"not proved: {why}") if each))
 
     def record(self) -> dict[str, Any]:

@@ -26,13 +26,13 @@ def private_places(tmp_path_factory):
         pytest.skip(why)
 
 
-def proved(directory, *words):
-    """Every row, and how long it took."""
+def proved(directory, *words, stand_ins=""):
+    """Every row, and how long it took. What is in the folder of stand-ins comes before all else."""
     environ = {name: text for name, text in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "orchestrator", *words, "rehearse", "--prove", "--all", "--format", "json"], cwd=directory,
-        env=environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"}, capture_output=True, text=True,
+        env=environ | {"PATH": f"{stand_ins}:{Path(sys.executable).parent}:{environ['PATH']}"}, capture_output=True, text=True,
         timeout=400, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -84,3 +84,32 @@ def test_the_fallbacks_of_arkalia_do_what_they_say():
     assert [row for row in rows if row["proved"] is not True] == []
     off = {tuple(row["degraded"]) for row in rows if row["outcome"] == "degraded"}
     assert off == {("zeroia",), ("assistantia",)}
+
+
+SERVER = """#!{python} -IS
+import os, signal, socket
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+listener = socket.create_server(("0.0.0.0", int(os.environ["SERVE"])))
+while True:
+    connection, _ = listener.accept()
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok")
+    connection.close()
+"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("private_places")
+@pytest.mark.parametrize(
+    ("name", "server", "port"), [("flagsmith", "gunicorn", "8000"), ("litellm", "litellm", "4000")]
+)
+def test_the_fallbacks_of_the_cookbook_do_what_they_say(tmp_path, monkeypatch, name, server, port):
+    path = tmp_path / server
+    path.write_text(SERVER.format(python=sys.executable))
+    path.chmod(0o755)
+    monkeypatch.setenv("SERVE", port)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/a")
+    rows, _ = proved(ROOT / "examples" / "cookbook" / name, stand_ins=str(tmp_path))
+    tried = [row for row in rows if row["reason"] != "skipped"]
+    assert len(tried) > 10
+    assert [row for row in tried if row["proved"] is not True] == []

@@ -155,6 +155,15 @@ def test_a_service_that_is_not_ready_anyway_proves_nothing_and_says_why(service)
     assert "proved " not in done.out.replace("not proved", "").replace("0 proved", "")
 
 
+def test_no_secret_is_told(service):
+    service.write("main.py", "import os\nraise RuntimeError(os.environ['KEY'])")
+    service.spec("variables: {KEY: {secret: true, required: true}}\n")
+    service.environ["KEY"] = "swordfish-0815"
+    done = service.rehearse("--prove")
+    assert "RuntimeError" in done.err
+    assert "swordfish" not in done.out + done.err
+
+
 def test_a_step_that_cannot_work_here_is_supposed_done_and_said_so(service):
     service.spec(
         "directories: [{path: data, on_failure: warn}]\nsteps: [{name: fetch, run: [python, -c, 'import urllib.request as u; u.urlopen(\"http://203.0.113.1\", timeout=1)']}]\n"
