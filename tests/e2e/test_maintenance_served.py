@@ -37,8 +37,9 @@ def test_maintenance_answers_and_hands_over_without_losing_a_connection(engine):
     assert engine.get("/x")[0] == 503
     assert engine.get("/live")[0] == 200
     assert engine.get("/ready")[0] == 503
-    assert engine.status() == "maintenance"
-    assert engine.report()["status"] == "maintenance"
+    engine.until(lambda: engine.status() == "maintenance")
+    engine.until((engine.state / "report.json").exists)
+    engine.until(lambda: engine.report()["status"] == "maintenance")
     assert engine.command("health", "live").returncode == 0
     assert engine.command("health", "ready").returncode == 1
     client = Client(engine)
