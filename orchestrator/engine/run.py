@@ -480,7 +480,7 @@ class Start:
         for number in self.notes.take():
             if number in STOPS:
                 raise Interrupted(number)
-        if os.getpid() == 1:
+        if os.getpid() == 1 or (self.memory and not self.alone):  # the supervisor before it has adopted orphans
             self.reaper.reap()
 
     def _is_ours(self, pid: int) -> bool:

@@ -256,3 +256,19 @@ def test_a_crash_of_the_server_does_not_end_the_trying(engine):
     engine.write("late")
     engine.until(lambda: engine.status() == "ready")
     assert engine.stop() == 0
+
+
+def test_it_is_tried_with_the_same_files_environment_and_words(engine):
+    engine.spec(
+        """
+        variables: {APP_WORD: {default: other}}
+        files: [{path: "${APP_WORD}", on_failure: {degrade: search, recheck: 200ms}}]
+        """,
+        name="else.yaml",
+    )
+    engine.spec("files: [{path: '${APP_WORD}', on_failure: warn}]", name="startup.yaml")
+    engine.start("-f", "else.yaml", "--log-format", "json", env={"APP_WORD": "mine"}).serving()
+    engine.write("other")
+    engine.write("mine")
+    engine.until(lambda: engine.status() == "ready")
+    assert '"event": "feature"' in engine.stderr

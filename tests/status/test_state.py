@@ -251,3 +251,17 @@ def test_a_directory_that_cannot_be_shared_is_told_with_its_reason(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert "link" in share(str(tmp_path / "link"), os.getegid())
     assert mode(str(tmp_path / "real")) != 0o2710
+
+
+def test_the_last_words_replace_earlier_ones_where_the_platform_looks(tmp_path, monkeypatch):
+    path = tmp_path / "termination-log"
+    path.write_text("something much longer than what follows\n")
+    monkeypatch.setattr(files, "TERMINATION_LOG", str(path))
+    files.write_last_words("it ended: naïve")
+    assert path.read_text(encoding="utf-8") == "it ended: naïve\n"
+
+
+def test_nobody_looks_for_last_words_where_there_is_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "TERMINATION_LOG", str(tmp_path / "termination-log"))
+    files.write_last_words("it ended")
+    assert list(tmp_path.iterdir()) == []
