@@ -9,12 +9,16 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import backoff
+from orchestrator.engine import backoff, processes
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
     from orchestrator.engine.work import Work
+
+
+SHORTEST = 0.05
+"""Seconds that an attempt gets at least; with less left before the deadline none is made."""
 
 
 class Attempt:
@@ -74,8 +78,9 @@ class Lanes:
         self.running.discard(work)
 
     def abandon(self) -> None:
-        """Lets the threads end by themselves; nobody listens to them any more."""
+        """Lets the threads end by themselves, and kills their commands; nobody listens to them any more."""
         self._stop.set()
+        processes.abandon()
         self.running.clear()
 
     def _lane(
@@ -102,23 +107,29 @@ class Lanes:
         deadline: float | None,
     ) -> None:
         clock, began = context.clock, context.clock.now()
-        attempt = 0
+        attempt, before = 0, None
         while not self._stop.is_set() and work.lane == lane:
             attempt += 1
-            left = None if deadline is None else deadline - (clock.now() - began)
-            bounded = context if left is None else context.within(min(context.timeout, max(left, 0.05)))
+            asked = clock.now()
+            left = None if deadline is None else max(deadline - (asked - began), SHORTEST)
+            bounded = context if left is None else context.within(min(context.timeout, left))
             outcome = item.attempt(bounded)
-            elapsed = clock.now() - began
-            pause = backoff.pause(policy, attempt, elapsed, random.random())  # noqa: S311 - spreads load, keeps no secret
+            if before is not None and outcome.reason == "timeout" and bounded.timeout < context.timeout:
+                outcome = before  # cut short by the deadline: what it said before says more
+            now = clock.now()
+            pause = backoff.pause(policy, attempt, now - began, random.random())  # noqa: S311 - spreads load, keeps no secret
+            until_over = None if deadline is None else deadline - (now - began)
+            pause = _not_past(pause, until_over, now - asked)
             over = (
-                deadline is None
-                or elapsed + pause >= deadline
+                until_over is None
+                or until_over <= SHORTEST
                 or (policy.times is not None and attempt >= policy.times)
             )
             last = outcome.ok or outcome.final or over
             self._tell(Attempt(work, lane, outcome, last=last))
             if last or self._stop.wait(pause):
                 return
+            before = outcome
 
     def _tell(self, attempt: Attempt) -> None:
         self._told.put(attempt)
@@ -126,3 +137,8 @@ class Lanes:
             os.write(self._writer, b".")
         except BlockingIOError:
             return  # the pipe is full: the loop has reason enough to wake
+
+
+def _not_past(pause: float, left: float | None, took: float) -> float:
+    """The pause, but not so long that the last attempt would not find the time that the one before took."""
+    return pause if left is None else max(min(pause, left - took - SHORTEST), 0.0)

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 from orchestrator.launch.prctl import end_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestrator.engine.context import Context
 
@@ -210,14 +210,35 @@ class Command:
         os.close(self._end)
 
 
-def capture(argv: Sequence[str], context: Context, timeout: float) -> Result:
-    """Runs a command to its end or to its timeout. Never raises for what the command does."""
+_groups: set[int] = set()
+"""The process groups that worker threads wait for at this moment."""
+
+
+@contextlib.contextmanager
+def awaited(group: int) -> Iterator[None]:
+    """While a worker thread waits for the group's leader: `abandon` ends the whole group."""
+    _groups.add(group)
     try:
-        process = start(argv, context)
+        yield
+    finally:
+        _groups.discard(group)
+
+
+def abandon() -> None:
+    """Kills what worker threads wait for, with all it has started: nobody wants to know any more."""
+    for group in list(_groups):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def capture(argv: Sequence[str], context: Context, timeout: float) -> Result:
+    """Runs a command to its end or to its timeout. Never raises for what the command does. It ends with this process."""
+    try:
+        process = start(argv, context, bound=True)
     except OSError as error:
         return Result(-1, problem=not_started(argv, error)[0])
     running = Command(process, lambda _line: None, deadline=time.monotonic() + timeout, grace=0.2)
-    with selectors.DefaultSelector() as selector:
+    with awaited(process.pid), selectors.DefaultSelector() as selector:
         selector.register(running, selectors.EVENT_READ)
         while (result := running.poll()) is None:
             due = running.due()

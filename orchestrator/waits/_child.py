@@ -46,12 +46,15 @@ class Done(NamedTuple):
 
 def run(argv: Sequence[str], context: Context, deadline: Deadline, descriptors: tuple[int, ...] = ()) -> Done:
     """Runs a command to its end; raises Failure when it cannot start or does not end in time."""
+    from orchestrator.engine.processes import awaited
+
     child = _started(argv, context, descriptors)
     readers = [_Reader(stream) for stream in (child.stdout, child.stderr) if stream is not None]
-    try:
-        _wait(child, argv, deadline)
-    finally:
-        _end(child)
+    with awaited(child.pid):
+        try:
+            _wait(child, argv, deadline)
+        finally:
+            _end(child)
     stdout, stderr = (each.text(0.2) for each in readers)
     return Done(child.returncode, stdout, stderr)
 
