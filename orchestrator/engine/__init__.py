@@ -6,7 +6,8 @@ Pure: `plan` (what orders what, worst-case times), `backoff`, `matching`, `repor
 Effects: `service` is the main job from end to end; `run` settles every item in one loop; it has its items from
 `listing`, variables from `environment`, the user from `users`, attempts that wait from `lanes`, steps from
 `stepping` (their locks from `locks` and `turns`), imports from `importing`, fallback actions from `remedies`, the
-launch from `launching`, and `maintaining` serves something else meanwhile. `installing` is the remedy `install`.
+launch from `launching`, its health from `measuring`, and `maintaining` serves something else meanwhile. `installing`
+is the remedy `install`.
 
 After the launch: `memory` is what an engine leaves to the next one, `comeback` goes on with it in the supervisor's place,
 `rechecking` tries degraded items again, before the launch and beside the server.

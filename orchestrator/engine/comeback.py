@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import events, launching, memory
+from orchestrator.engine import events, launching, measuring, memory
 from orchestrator.engine.outcome import Outcome, Status, failed
 from orchestrator.engine.work import HEALTH, LAUNCH, Work
 
@@ -117,6 +117,6 @@ def add_health(start: Start) -> None:
     from orchestrator.launch.plan import LaunchPlan
 
     known = start.memory["plan"]
-    launching.health_works(
+    measuring.health_works(
         start, LaunchPlan(start.spec.service, host=known["host"], port=known["port"], unix=known["unix"])
     )

@@ -8,7 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import events, launching, switching
+from orchestrator.engine import events, launching, measuring, switching
 from orchestrator.engine.backoff import Policy, delay
 from orchestrator.engine.memory import can_be_repeated
 from orchestrator.engine.outcome import Status
@@ -192,7 +192,7 @@ class Maintaining:
         other = importer.start(plan, listener)
         self.start.maintenance_pid = other.pid
         other.go()
-        due = time.monotonic() + launching.HEALTH_DEADLINE
+        due = time.monotonic() + measuring.HEALTH_DEADLINE
         said = "it did not serve in time"
         while not other.serving and other.code is None and time.monotonic() < due:
             for event in self.service.events_of(other, due):

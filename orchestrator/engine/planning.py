@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.importing import IMPORT_DEADLINE
-from orchestrator.engine.launching import GRACE, HEALTH_DEADLINE
+from orchestrator.engine.launching import GRACE
 from orchestrator.engine.listing import flat, ordered
+from orchestrator.engine.measuring import HEALTH_DEADLINE
 from orchestrator.engine.plan import timed
 from orchestrator.engine.remedies import INSTALL_DEADLINE, RUN_DEADLINE
 from orchestrator.engine.run import TIMEOUT, WAIT_DEADLINE

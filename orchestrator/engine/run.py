@@ -480,8 +480,8 @@ class Start:
         for number in self.notes.take():
             if number in STOPS:
                 raise Interrupted(number)
-        if os.getpid() == 1 or (self.memory and not self.alone):  # the supervisor before it has adopted orphans
-            self.reaper.reap()
+        if os.getpid() == 1 or (self.memory and not self.alone):
+            self.reaper.reap()  # without being PID 1: what the supervisor has adopted that this process was
 
     def _is_ours(self, pid: int) -> bool:
         """Whether somebody here waits for this process; what a thread has started is collected by it at once."""

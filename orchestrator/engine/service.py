@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import comeback, events, launching
+from orchestrator.engine import comeback, events, launching, measuring
 from orchestrator.engine.backoff import Policy
 from orchestrator.engine.maintaining import Maintaining
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
@@ -194,7 +194,7 @@ class Service:
             self._exec(importer)
         self.stream.emit(events.PHASE, phase="launch", level="debug")
         assert self.plan is not None
-        self._endpoints = launching.probe_endpoints(start, self.plan)
+        self._endpoints = measuring.probe_endpoints(start, self.plan)
         work = start.by_id["launch"]
         work.started, work.status = self.stream.now(), Status.WAITING
         work.attempts += 1
@@ -224,7 +224,7 @@ class Service:
 
     def _until_serving(self, importer: Importer) -> Outcome:
         """Waits for the server's word that it serves; a command's word is that it was executed."""
-        limit = launching.health_deadline(self.start)
+        limit = measuring.health_deadline(self.start)
         due = time.monotonic() + limit
         said: dict[str, Any] = {}
         while not importer.serving:
@@ -271,7 +271,7 @@ class Service:
         """Every declared endpoint, while the server lives."""
         start = self.start
         assert self.plan is not None
-        works = launching.health_works(start, self.plan)
+        works = measuring.health_works(start, self.plan)
         if works:
             self.stream.emit(events.PHASE, phase="health", level="debug")
         for work in works:
@@ -389,7 +389,7 @@ class Service:
             events.NOTE, "mode exec: the server takes this process; no restart, no watch, no maintenance, no state from here on",
             item="launch",
         )  # fmt: skip
-        self._endpoints = launching.probe_endpoints(self.start, self.plan)
+        self._endpoints = measuring.probe_endpoints(self.start, self.plan)
         self.maintaining.end()
         self.tell("degraded" if self.start.degraded else "ready", reason=", ".join(self.start.degraded))
         self.stream.emit(events.FINISHED, "", exit_code=None)

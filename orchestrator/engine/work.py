@@ -84,3 +84,17 @@ class Work:
     def check_again(self) -> None:
         """To be checked again while something else is served; the fallback that serves it stays the next action."""
         self.status, self.remedy = Status.UNKNOWN, ""
+
+
+@dataclass(slots=True)
+class Synthetic:
+    """An item that no section lists: the port, the endpoints of health."""
+
+    kind: str
+    why: str = ""
+    needs: tuple[str, ...] = ()
+    when: Any = None
+    timeout: float | None = None
+    deadline: float | None = None
+    retry: Any = None
+    on_failure: Any = None
