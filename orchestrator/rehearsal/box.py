@@ -65,7 +65,7 @@ def _try(box: str, told: int) -> None:
         enter(box, "/")
         said = "well"
     except (NoBox, OSError) as error:
-        said = str(error)
+        said = getattr(error, "strerror", None) or str(error)
     os.write(told, said.encode())
     os._exit(0)
 
@@ -247,7 +247,10 @@ def _loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         name = struct.pack("16s24x", b"lo")
         (flags,) = struct.unpack_from("16xh", fcntl.ioctl(asked, _FLAGS_OF_INTERFACE, name))
-        fcntl.ioctl(asked, _SET_FLAGS, struct.pack("16sh22x", b"lo", flags | 1))
+        try:
+            fcntl.ioctl(asked, _SET_FLAGS, struct.pack("16sh22x", b"lo", flags | 1))
+        except PermissionError:
+            raise NoBox("a network of its own cannot be used without the capability NET_ADMIN") from None
 
 
 def own_address(address: str, number: int) -> None:

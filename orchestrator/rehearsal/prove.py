@@ -131,9 +131,20 @@ def judge(row: Row, seen: Seen, base: Seen) -> Row:
     fallbacks = tuple((each["action"], each["result"]) for each in seen.fallbacks)
     expected = " or ".join(f"`{each}`" for each in dict.fromkeys(row.foreseen))
     return replace(
-        row, ending=ending, proved=proved, fallbacks=fallbacks or (row.fallbacks if proved else ()), otherwise=(),
+        row, ending=ending, proved=proved, fallbacks=fallbacks or _as_foreseen(row, ending), otherwise=(),
         note=_note(seen, ending, proved=proved), expected="" if proved else expected, seconds=seen.seconds,
     )  # fmt: skip
+
+
+def _as_foreseen(row: Row, ending: Ending) -> tuple[tuple[str, str], ...]:
+    """What was done after the launch, where no report tells of it: the supervisor's business."""
+    if ending != row.ending:
+        return ()
+    return (
+        tuple((action, "helped") for action, _ in row.fallbacks)
+        if ending.outcome == HEALED
+        else row.fallbacks
+    )
 
 
 def _ending(seen: Seen, base: Seen) -> Ending:

@@ -32,7 +32,7 @@ def proved(directory, *words, stand_ins=""):
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "orchestrator", *words, "rehearse", "--prove", "--all", "--format", "json"], cwd=directory,
-        env=environ | {"PATH": f"{stand_ins}:{Path(sys.executable).parent}:{environ['PATH']}"}, capture_output=True, text=True,
+        env=environ | {"PATH": ":".join(filter(None, (stand_ins, str(Path(sys.executable).parent), environ["PATH"])))}, capture_output=True, text=True,
         timeout=400, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -33,7 +33,7 @@ def make(place: Place, work: Work, reason: str) -> None:
 def deadline(place: Place) -> float:
     """Time to boot, and no more: what is broken stays so."""
     given = place.start.spec.health.deadline if place.start.spec.health is not None else None
-    return float(min(given if given is not None else 60.0, max(6.0, 4 * place.job.ready)))
+    return float(min(given if given is not None else 60.0, max(8.0, 4 * place.job.ready)))
 
 
 def _old(place: Place) -> str:
