@@ -2,7 +2,7 @@
 
 Events                                   Decisions
   ("signal", number)                       ("say", level, text)
-  ("exited", code)   negative: a signal    ("status", state, reason)
+  ("exited", code[, why])  negative: a signal   ("status", state, reason)
   ("serving",)       a restarted server    ("close",)     let go of the listener
   ("probed", name, ok, why)                ("refuse",)    nobody answers: refuse connections
   ("empty",)         nothing is left       ("send", number)  a signal to the server
@@ -163,7 +163,7 @@ class Supervision:
         else:
             self._request(now, number)
 
-    def _exited(self, now: float, code: int) -> None:
+    def _exited(self, now: float, code: int, why: str = "") -> None:
         if not self.alive:
             return
         self.alive = False
@@ -171,13 +171,13 @@ class Supervision:
         self._end_drain(now)
         booted = self.state != BOOTING
         if self.purpose is None:
-            how = f"the server {ending(code)}" + ("" if booted else " before it served")
+            how = f"the server {ending(code)}" + ("" if booted else " before it served") + why
             self._say("error" if code else "info", how)
             self._forgive(now)
             self.code = exit_code(code) if booted else NOT_WELL
             self.failed = {"item": self.blamed, "summary": how, "code": self.code}
             self.purpose = self._after_exit(now, code if booted else NOT_WELL)
-            self._show_outage(f"the server {ending(code)}")
+            self._show_outage(f"the server {ending(code)}{why}")
         if not self.requested:
             self.out.append(("refuse",))
         self._sweep(now)

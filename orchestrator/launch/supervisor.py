@@ -16,7 +16,7 @@ if __name__ == "__main__":
 
 import _socket
 
-from orchestrator.launch import again, decide, saying, signals, spawn
+from orchestrator.launch import again, decide, oom, saying, signals, spawn
 from orchestrator.launch.beside import ALONE, BACK, SCOUT, Beside
 from orchestrator.launch.probing import Heard, Prober
 from orchestrator.launch.reaper import descendants
@@ -121,6 +121,7 @@ class Supervisor:
         """Behind it is what the engine has to know when it is started again; looked at by that alone."""
         self.operations: list[int] = given["operations"]
         """The operations listener, which outlives the server, and the descriptor that it lives by."""
+        self.kills = oom.Kills()
         self.beside: Beside | None = None
         self.settled: dict[str, dict[str, Any]] = {}
         """Items whose state has changed since the engine left, as the engines beside the server told it."""
@@ -201,7 +202,7 @@ class Supervisor:
             self.server = 0
             self._hear()
             self._close_pipes()
-            self._on("exited", code)
+            self._on("exited", code, self.kills.why(code))
         elif pid == self.maintenance:
             self.maintenance = 0
             self._on("maintenance_ended", code)

@@ -11,7 +11,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.launch import saying, signals
+from orchestrator.launch import oom, saying, signals
 from orchestrator.launch.decide import ending, exit_code
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Workers:
         self._to_dump: list[tuple[Worker, int]] = []
         """Who is to write its stacks: one after another, for all of them write to the same place."""
         self._dump_at = 0.0
+        self._kills = oom.Kills()
         self._again = self._booted = self._stopping = False
         self._code = self._streak = self._tries = 0
 
@@ -229,7 +230,7 @@ class Workers:
             return
         if time.monotonic() - worker.since >= STABLE:
             self._streak = 0
-        self._later(worker, ending(code))
+        self._later(worker, ending(code) + self._kills.why(code))
 
     def _later(self, worker: Worker, how: str) -> None:
         delay = min(FIRST_DELAY * 2 ** min(self._streak, 10), LONGEST_DELAY)
@@ -238,7 +239,7 @@ class Workers:
         self._say("error", f"worker {worker.number} (pid {worker.pid}) {how}: another one in {delay:g} s")
 
     def _did_not_boot(self, worker: Worker, code: int) -> None:
-        how = f"{ending(code)} before it served"
+        how = f"{ending(code)} before it served{self._kills.why(code)}"
         if worker is self._new:
             self._new = None
             self._old.clear()
