@@ -48,7 +48,7 @@ class Service:
         self.state = state
         self.plan: LaunchPlan | None = None
         self.maintaining = Maintaining(self)
-        start.stream.listeners.append(self.maintaining.begin_early)
+        start.stream.listeners += [self.maintaining.begin_early, self._keep_features]
         self._endpoints: tuple[Any, ...] = ()
 
     @property
@@ -176,6 +176,11 @@ class Service:
         self.state.write_probe(
             Probe(status, os.getpid(), self._endpoints, self.stream.secrets.masked(reason))
         )
+
+    def _keep_features(self, event: events.Event) -> None:
+        """Hears events: what went off or came back between two states is known at once."""
+        if event.name == events.FEATURE and self.state is not None:
+            self.state.set_degraded(self.start.degraded)
 
     def write_report(self) -> None:
         if self.state is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.status import files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 VARIABLE = "ORCHESTRATOR_STATE_DIR"
 STATUSES = ("starting", "ready", "degraded", "maintenance", "stopping", "stopped", "failed")
@@ -215,6 +215,12 @@ class StateDirectory:
     def set_status(self, status: str, *, reason: str = "", degraded: tuple[str, ...] | None = None) -> None:
         """Changes the status in `probe` and `state.json`, and the degraded features where given."""
         files.set_status(self.path, status, reason, degraded)
+
+    def set_degraded(self, features: Sequence[str]) -> None:
+        """Changes the degraded features in `state.json` alone."""
+        import json
+
+        files.set_value(self.path, "degraded", json.dumps(list(features)))
 
     def set_verdict(self, name: str, *, ok: bool, expires: float, text: str = "") -> None:
         """Notes how an endpoint was judged, and the time until which the probe may believe it."""

@@ -1,5 +1,6 @@
 """Degraded features after the launch: tried again, on again, off for too long; with the server that runs."""
 
+import json
 import os
 import time
 
@@ -11,6 +12,10 @@ RECHECKED = "{degrade: search, recheck: 200ms}"
 
 def off(engine):
     return engine.get("/")[1]["degraded"]
+
+
+def state(engine):
+    return json.loads((engine.state / "state.json").read_text())
 
 
 def told(engine, event, **facts):
@@ -272,3 +277,23 @@ def test_it_is_tried_with_the_same_files_environment_and_words(engine):
     engine.write("mine")
     engine.until(lambda: engine.status() == "ready")
     assert '"event": "feature"' in engine.stderr
+
+
+def test_what_is_off_is_tried_again_in_maintenance_too(engine):
+    engine.spec(f"""
+        files: [{{path: flag, on_failure: {{serve: maintenance}}}}, {{path: late, on_failure: {RECHECKED}}}]
+    """).start()
+    engine.until(lambda: (engine.tries() or (0,))[0] == 503)
+    engine.until(lambda: state(engine)["degraded"] == ["search"])
+    engine.write("late")
+    engine.until(lambda: state(engine)["degraded"] == [])
+    assert engine.status() == "maintenance"
+    engine.write("flag")
+    engine.serving()
+    assert engine.get("/")[1]["at_import"] == ""
+    assert engine.status() == "ready"
+
+
+def test_a_variable_alone_is_no_order_of_the_supervisor(engine):
+    engine.spec().start(env={"ORCHESTRATOR_ORDERS": "1"}).serving()
+    assert "ORCHESTRATOR_ORDERS" not in engine.get("/")[1]["environ"]
