@@ -119,8 +119,8 @@ def _row(stages: Stages, job: Job, base: Seen, row: Row) -> Row:
     seen = stages.run(replace(job, break_=row.id, reason=row.reason))
     if seen.cannot:
         return row.unproved(seen.cannot)
-    if seen.status in ("ok", "skipped") and row.reason != "ended" and seen.outcome != STOPPED:
-        return row.unproved(f"it could not be made to fail: {seen.summary}")
+    if seen.status in ("", "ok", "skipped") and row.reason != "ended" and seen.outcome != STOPPED:
+        return row.unproved(f"it could not be made to fail: {seen.summary or 'nothing needs it here'}")
     return judge(row, seen, base)
 
 

@@ -72,7 +72,14 @@ class _Simulation:
         if why:
             ending = Ending(READY, self._goes_on)
             return [Row(work.id, "skipped", ending, note=f"not tried: {why}", skipped=True)]
-        return [self._row(work, reason) for reason in failures(work)]
+        return [self._row(work, reason) for reason in failures(work) if not self._is_optional(work, reason)]
+
+    def _is_optional(self, work: Work, reason: str) -> bool:
+        """A variable that is required under a condition may be missing where that does not hold."""
+        asked = getattr(work.item, "required_when", None)
+        if reason != "missing" or asked is None or work.item.required:
+            return False
+        return _decided(asked, self._context())[0] is False
 
     def _row(self, work: Work, reason: str) -> Row:
         if (work.id, reason) == ("launch", "ended"):

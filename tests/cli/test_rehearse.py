@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 GOLDEN = Path(__file__).parents[1] / "cases" / "rehearsals"
@@ -61,6 +62,21 @@ def test_what_fails_for_lateness_alone_ends_with_75_and_what_is_wrong_with_3(orc
     assert {each["reason"]: each["exit_code"] for each in rows(done) if each["break"] == "wait:db"} == {
         "refused": 75, "timeout": 75, "dropped": 75, "protocol": 3,
     }  # fmt: skip
+
+
+def test_the_json_keeps_its_schema(orchestrator):
+    schema = json.loads((Path(__file__).parents[2] / "schema" / "rehearsal.schema.json").read_text())
+    orchestrator.spec(SPEC)
+    found = json.loads(orchestrator("rehearse", "--format", "json").stdout)
+    jsonschema.Draft202012Validator(schema).validate(found)
+
+
+def test_a_variable_is_missing_only_where_it_is_required(orchestrator):
+    orchestrator.spec("variables:\n  A: {required_when: {environment: production}}\n")
+    assert rows(orchestrator("rehearse", "--format", "json")) == []
+    orchestrator.write("startup.production.yaml", "x-nothing: 1\n")
+    done = orchestrator("--env", "production", "rehearse", "--format", "json")
+    assert [each["reason"] for each in rows(done)] == ["missing"]
 
 
 def test_break_takes_one_item_by_its_id_or_its_name(orchestrator):

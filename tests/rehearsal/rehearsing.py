@@ -1,10 +1,12 @@
 """A service on disk, and its rehearsal as a real command."""
 
+import contextlib
 import hashlib
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 APP = """
 import os
@@ -63,6 +65,15 @@ class Service:
         done = self.rehearse(*words, "--prove", "--format", "json", *chosen)
         assert done.returncode == code, done.out + done.err
         return {(each["break"], each["reason"]): each for each in json.loads(done.out)["rehearsals"]}
+
+    def alive(self):
+        """The command lines of what runs with this service's environment, wherever it is."""
+        found, mark = [], f"TMPDIR={self.temporary}".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return found
 
     def fingerprint(self):
         """Everything below the service's directory, with its content, modes and times."""

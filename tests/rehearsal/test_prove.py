@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import time
 
 import pytest
@@ -192,32 +191,35 @@ directories: [data, {outside}, {tmp_path}/new]
 files: [{{path: {outside}/kept, contains: kept}}]
 steps: [{{name: it, run: [sh, -c, 'rm -f {outside}/kept; touch {tmp_path}/made here']}}]
 """)
-    before, processes = service.fingerprint(), running()
+    before = service.fingerprint()
     service.rehearse("--prove", "--break", f"directory:{outside}", "--break", "it")
     assert service.fingerprint() == before
     assert (outside / "kept").read_text() == "kept"
     assert not (tmp_path / "made").exists()
     assert not (tmp_path / "new").exists()
     assert list(service.temporary.iterdir()) == []
-    assert running() - processes == set()
+    assert service.alive() == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_request_to_stop_cleans_up(service, number, code):
     service.spec("steps: [{name: long, run: [sleep, '3000']}]\n")
     process = service.start("--prove")
-    until(lambda: any("3000" in line for line in running()))
+    until(lambda: any("sleep" in line for line in service.alive()))
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == code, out + err
-    until(lambda: not any("sleep 3000" in line for line in running()))
+    until(lambda: service.alive() == [])
     assert list(service.temporary.iterdir()) == []
 
 
-def running():
-    """The command lines of what runs below this test, or without a parent."""
-    lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return {line for line in lines.splitlines() if "orchestrator.rehearsal" in line or "sleep 3000" in line}
+def test_nothing_survives_a_rehearsal_that_is_killed(service):
+    service.spec("steps: [{name: long, run: [sleep, '3000']}]\n")
+    process = service.start("--prove")
+    until(lambda: any("sleep" in line for line in service.alive()))
+    process.kill()
+    process.communicate(timeout=60)
+    until(lambda: service.alive() == [])
 
 
 def until(holds, within=60):
