@@ -1,6 +1,7 @@
-"""Make things fail on purpose, and show what each fallback does: what follows by the spec, and with --prove what really follows.
+"""Make things fail on purpose, and show what each fallback does: what follows by the spec, with --prove what really follows.
 
-Each outcome is ready, healed, degraded, maintenance or stopped. 4 when one is not what `rehearsal:` in the spec says.
+Each outcome is ready, healed, degraded, maintenance or stopped. 4 when one is not what `rehearsal:` in the spec says,
+or when --prove could prove nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def run(options: argparse.Namespace) -> int:
         rows = _proved(loaded, rows, options)
     wrong = judged(loaded, rows)
     _write(loaded, rows, wrong, options)
-    return _spec.FINDINGS if wrong else 0
+    tried = [row for row in rows if not row.skipped]
+    # Asked for a proof, and none was to be had: that must not look like one.
+    unproved = options.prove and bool(tried) and all(row.proved is None for row in tried)
+    return _spec.FINDINGS if wrong or unproved else 0
 
 
 def _named(loaded: Loaded, options: argparse.Namespace) -> list[str]:

@@ -24,6 +24,10 @@ NEW_MOUNTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NET = 0x20000, 0x8000000, 0x1000000
 READ_ONLY, REMOUNT, BIND, RECURSIVE, PRIVATE = 1, 32, 4096, 16384, 1 << 18
 _FLAGS_OF_INTERFACE, _SET_FLAGS, _SET_ADDRESS = 0x8913, 0x8914, 0x8916
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_OF_CONTAINERS = frozenset(
+    {"/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/run/docker", "/run/containerd"}
+)
+"""Full of other containers' mounts, and no service's business: empty in the box."""
 _SMALL = 1 << 20
 """Bytes up to which a file that stands beside a mount is copied."""
 
@@ -162,6 +166,8 @@ class _Mirror:
 
     def _folder(self, path: str, target: str) -> None:
         os.mkdir(target)
+        if path in _OF_CONTAINERS:
+            return
         if any(each.startswith(path + "/") for each in self.mounts) and os.access(path, os.R_OK | os.X_OK):
             _same_look(path, target)
             for name in sorted(os.listdir(path)):
