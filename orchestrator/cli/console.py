@@ -92,7 +92,9 @@ class Lines:
             self._below(f"hint: {event.data['hint']}")
 
     def _on_feature(self, event: events.Event) -> None:
-        self._line("note", event.item, event.message)
+        """That one is off, its item says."""
+        if event.data["on"]:
+            self._line("note", event.item, event.message)
 
     def _on_output(self, event: events.Event) -> None:
         say(f"{event.item} | {printable(event.message)}")

@@ -12,12 +12,21 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.engine import backoff, environment, events, launching, memory, remedies, switching, workers
+from orchestrator.engine import (
+    backoff,
+    concluding,
+    environment,
+    events,
+    launching,
+    memory,
+    switching,
+    workers,
+)
 from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.context import Context, SystemClock, User, current_user
 from orchestrator.engine.importing import Importing
 from orchestrator.engine.lanes import Lanes
-from orchestrator.engine.listing import beside, expanded, flat, list_works, names_in, with_schemas_of_health
+from orchestrator.engine.listing import beside, expanded, list_works, names_in, with_schemas_of_health
 from orchestrator.engine.operating import Operating
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.rechecking import Rechecking
@@ -45,8 +54,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = 2.0
 WAIT_DEADLINE = 60.0
-LETS_GO = ("warn", "degrade")
-"""Verdicts that go on without the item."""
 PATIENCE = 1.0
 """Seconds after which an ended child that nobody has collected is nobody's."""
 
@@ -520,125 +527,19 @@ class Start:
 
     def conclude(self, work: Work, outcome: Outcome) -> None:
         """An attempt's outcome: a state, or the next fallback action."""
-        before, work.outcome = work.outcome, outcome
-        if outcome.ok:
-            self._holds(work)
-            return
-        if work.serve is not None:
-            self._still_failed(work, before)
-            return
-        self._say_no_help(work)
-        actions = self.actions(work)
-        while work.tried < len(actions):
-            action = actions[work.tried]
-            if self.alone and action.word in remedies.ABOUT_THE_SERVER:
-                break  # that is the supervisor's business
-            work.tried += 1
-            if remedies.act(self, work, action):
-                return
-        self.settle_as(work, Status.FAILED)
-
-    def _holds(self, work: Work) -> None:
-        """It is well, and with it what was off for its sake alone."""
-        work.serve = None
-        back, work.features, work.feature = work.features, [], ""
-        for name in back:
-            self._switch_on(work, name)
-        self.settle_as(work, Status.HEALED if work.tried or work.attempts_of_actions else Status.OK)
-
-    def _switch_on(self, work: Work, name: str) -> None:
-        if name not in self.degraded or any(name in other.features for other in self.works):
-            return
-        self.degraded.remove(name)
-        seconds = round(time.monotonic() - work.off_since, 1)
-        self.stream.emit(
-            events.FEATURE, f"{name} is on again after {seconds:g} s", item=work.id, feature=name, on=True, seconds=seconds,
-        )  # fmt: skip
-
-    def _switch_off(self, work: Work, name: str) -> None:
-        if name not in work.features:
-            work.features.append(name)
-        if name not in self.degraded:
-            self.degraded.append(name)
-            self.stream.emit(
-                events.FEATURE,
-                f"{name} is off",
-                level="debug",
-                item=work.id,
-                feature=name,
-                on=False,
-                seconds=0.0,
-            )
-
-    def _still_failed(self, work: Work, before: Outcome | None) -> None:
-        """Something else is served, and this was checked again: said once, and again when it fails differently."""
-        outcome = work.outcome
-        assert outcome is not None
-        if before is not None and before.summary == outcome.summary:
-            work.status = Status.FAILED
-        else:
-            self.settle_as(work, Status.FAILED)
+        concluding.conclude(self, work, outcome)
 
     def take_back(self, work: Work, outcome: Outcome) -> None:
-        """It was let go and cannot be: it has failed, and nothing is off for it. What follows in its list is tried."""
-        gone, work.features, work.feature, work.recheck = work.features, [], "", None
-        for name in gone:
-            if name in self.degraded and not any(name in other.features for other in self.works):
-                self.degraded.remove(name)
-                self.stream.emit(
-                    events.FEATURE,
-                    f"{name} cannot be off",
-                    level="debug",
-                    item=work.id,
-                    feature=name,
-                    on=True,
-                )
-        work.essential, work.status = True, Status.WAITING
-        self.conclude(work, outcome)
-
-    def _say_no_help(self, work: Work) -> None:
-        """A remedy is not believed, the check is: that it did not help is said."""
-        word, work.remedy = work.remedy, ""
-        if word and work.outcome is not None:
-            self.stream.emit(
-                events.FALLBACK, f"did not help: {work.outcome.summary}", level="warning", item=work.id, action=word, code="ORC802",
-                helped=False,
-            )  # fmt: skip
+        """It was let go and cannot be: it has failed."""
+        concluding.take_back(self, work, outcome)
 
     def actions(self, work: Work) -> list[Action]:
-        """What is to be done for an item, named lists put in; actions that cannot stand on its kind are left out."""
-        given = () if self.only_looks else getattr(work.item, "on_failure", None)
-        if given is None:
-            given = self.spec.on_failure or ()
-        actions = [each for each in flat(given, self.spec.fallbacks or {}) if stands_on(each, work.kind)]
-        # Those that were applied keep their places, for they are counted.
-        done = actions[: work.tried]
-        return done + [
-            each for each in actions[work.tried :] if not (work.essential and each.word in LETS_GO)
-        ]
+        """What is to be done for an item when it fails."""
+        return concluding.actions(self, work)
 
     def settle_as(self, work: Work, status: Status, message: str = "") -> None:
         """The item's state is told, and noted."""
-        work.status, work.remedy = status, ""
-        outcome = work.outcome
-        assert outcome is not None
-        if work.feature and status in (Status.DEGRADED, Status.WARNED):
-            self._switch_off(work, work.feature)
-        levels = {
-            Status.FAILED: "error",
-            Status.BLOCKED: "error",
-            Status.DEGRADED: "warning",
-            Status.WARNED: "warning",
-        }
-        bad = status not in (Status.OK, Status.HEALED, Status.SKIPPED)
-        place = work.place
-        self.stream.emit(
-            events.ITEM, message or outcome.summary, level=levels.get(status, "info"), item=work.id, status=status.value,
-            reason=outcome.reason if bad else "", hint=outcome.hint if bad else "", code=outcome.code if bad else "",
-            details=outcome.details if bad else "", why=(getattr(work.item, "why", None) or "") if bad else "", feature=work.feature, recheck=work.recheck,
-            attempts=work.attempts, start_ms=work.started, duration_ms=self.stream.now() - work.started,
-            file=place.file if place else "", line=place.line if place else 0,
-        )  # fmt: skip
+        concluding.settle_as(self, work, status, message)
 
     def _skip(self, work: Work, why: str) -> None:
         work.outcome = Outcome(ok=True, summary=why)
@@ -734,10 +635,3 @@ def no_value(variable: str) -> Outcome:
         f"set {variable}, or give it a default",
         final=True,
     )
-
-
-def stands_on(action: Action, kind: str) -> bool:
-    """Whether an action may stand on a kind of item. Without its socket or its server there is no service that could go on."""
-    if kind in ("launch", "port") and action.word in ("warn", "degrade"):
-        return False
-    return action.allowed is None or kind in action.allowed

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import conditions
+from orchestrator.engine.concluding import stands_on
 from orchestrator.engine.listing import flat, names_in
 from orchestrator.engine.planning import works_of
 from orchestrator.engine.remedies import using
 from orchestrator.engine.report import exit_code
-from orchestrator.engine.run import stands_on
 from orchestrator.engine.work import HEALTH, QUICK, Work
 from orchestrator.rehearsal.failures import failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row

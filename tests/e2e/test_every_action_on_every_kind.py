@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.engine.run import stands_on
+from orchestrator.engine.concluding import stands_on
 from orchestrator.engine.work import PHASES
 from orchestrator.spec.kinds import FALLBACKS
 
