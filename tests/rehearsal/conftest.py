@@ -11,7 +11,7 @@ def service(tmp_path):
     return Service(tmp_path / "service")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def private_places():
     """Skips where the kernel gives no namespaces: then `--prove` proves nothing, and says so."""
     with tempfile.TemporaryDirectory() as box:

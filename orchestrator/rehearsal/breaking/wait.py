@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SOON, ATTEMPT = 2.0, 0.5
 """Seconds: all attempts together, and one."""
+_SPOKEN = ("tcp", "http", "redis")
+"""What a server of ours can be asked and be well."""
 _FAILS = """import time
 def fails():
     {how}
@@ -114,6 +116,9 @@ def _others_well(place: Place, work: Work) -> None:
         url = action.use.url if action.word == "use" else None  # type: ignore[attr-defined]
         if url and "://" in url:
             from urllib.parse import urlsplit
+
+            if type(work.item).__module__.rpartition(".")[2] not in _SPOKEN:
+                raise CannotBreak("no server of ours can be well at the address that its `use` takes")
 
             parts = urlsplit(url)
             port = parts.port or {"redis": 6379, "https": 443}.get(parts.scheme, 80)
