@@ -506,3 +506,35 @@ def test_a_step_can_open_its_standard_output_again(service):
     done = to_its_end(service)
     assert "step:who | again" in done.stderr
     assert "step:who | also" in done.stderr
+
+
+def test_what_is_off_is_tried_again_as_the_same_user(service):
+    service.spec(
+        "user: app\nchecks:\n  - {name: it, run: [sh, -c, 'id -u >> /tmp/seen/uids; test -e late'],"
+        " on_failure: {degrade: search, recheck: 200ms}}\n".replace("/tmp/seen", str(service.root / "seen"))
+    )
+    (service.root / "seen").mkdir()
+    os.chown(service.root / "seen", 900, 900)
+    service.start(python=service.python, prefix=service.accounts.prefix()).serving()
+    assert service.get()[1]["degraded"] == ["search"]
+    service.write("late")
+    service.until(lambda: service.status() == "ready")
+    assert service.get()[1]["degraded"] == []
+    assert set((service.root / "seen" / "uids").read_text().split()) == {"900"}
+    assert service.stop() == 0
+
+
+def test_the_engine_that_comes_back_serves_as_the_same_user(service):
+    crash = "\nimport threading, time\ndef fall():\n    while not os.path.exists('crash'): time.sleep(0.02)\n    os._exit(9)\n"
+    service.write("main.py", APP + crash + "threading.Thread(target=fall, daemon=True).start()\n")
+    service.spec("user: app\non_failure: {serve: maintenance}\n")
+    service.start(python=service.python, prefix=service.accounts.prefix()).serving()
+    service.write("crash")
+    service.says("the engine is back")
+    (service.root / "crash").unlink()
+    said = service.until(lambda: (found := service.tries()) and found[0] == 200 and found[1])
+    assert said["uids"] == ["900"] * 4
+    assert said["environ"]["HOME"] == str(service.accounts.home / "app")
+    service.serving()
+    assert service.get()[1]["live"] == "ready"
+    assert service.stop() == 0
