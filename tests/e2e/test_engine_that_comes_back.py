@@ -313,3 +313,13 @@ def test_restarts_that_were_spent_stay_spent(engine):
     engine.write("crash")
     assert engine.wait() == 31
     assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4])
+def test_a_stop_at_any_moment_of_the_change_is_heard(service, delay):
+    engine = service("{serve: maintenance}")
+    engine.write("crash")
+    engine.says("the server ended with 9")
+    time.sleep(delay)
+    assert engine.stop() == 0
+    assert engine.status() == "stopped"
