@@ -24,6 +24,15 @@ def holds(condition: Condition, context: Context) -> Answer:
     return _ANSWERS[type(condition).__name__](condition, context)
 
 
+def runs_a_command(condition: Condition) -> bool:
+    """Whether the answer takes the time of a command."""
+    kind = type(condition).__name__
+    if kind == "Not":
+        return runs_a_command(condition.not_)  # type: ignore[attr-defined]
+    parts = getattr(condition, "all_", ()) or getattr(condition, "any_", ())
+    return kind == "Succeeds" or any(runs_a_command(each) for each in parts)
+
+
 def _variable(condition: Any, context: Context) -> Answer:
     name = condition.variable
     text = context.environ.get(name)

@@ -22,6 +22,7 @@ from orchestrator.engine import (
     switching,
     workers,
 )
+from orchestrator.engine.asking import Asking
 from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.context import Context, SystemClock, User, current_user
 from orchestrator.engine.importing import Importing
@@ -151,6 +152,7 @@ class Start:
         self.lanes = Lanes()
         self.importing = Importing(self)
         self.stepping = Stepping(self)
+        self.asking = Asking(self)
         self.rechecking = Rechecking(self)
         self.reaper = Reaper(self._is_ours, PATIENCE)
         self.maintenance_pid = 0
@@ -288,7 +290,7 @@ class Start:
         for name, why in applied.skipped.items():
             work = self._variable(name)
             if not work.settled:
-                self._skip(work, why)
+                self.skip(work, why)
         for name, message, hint in applied.warnings:
             self.stream.emit(
                 events.NOTE, message, level="warning", item=f"variable:{name}", hint=hint, code="ORC403"
@@ -324,10 +326,16 @@ class Start:
         from orchestrator.spec.loading import missing_findings
 
         if without is None:
-            without = [work.path for work in self.works if self._is_skipped(work)]
+            concerned = [work for work in self.works if self._misses_a_value(work)]
+            without = [work.path for work in concerned if self._is_skipped(work)]
         found = missing_findings(self.resolved, without)
         if found:
             raise Invalid(found)
+
+    def _misses_a_value(self, work: Work) -> bool:
+        """Only then is it asked ahead of time whether it applies: a condition may be a command that takes long."""
+        length = len(work.path)
+        return any(each.path[:length] == work.path for each in self.resolved.missing)
 
     def _is_skipped(self, work: Work) -> bool:
         when = getattr(work.item, "when", None)
@@ -400,26 +408,17 @@ class Start:
         elif work.id == "port":
             self.conclude(work, no_value(variable))
         else:
-            self._skip(work, f"`{variable}` has no usable value, and the service goes on without it")
+            self.skip(work, f"`{variable}` has no usable value, and the service goes on without it")
 
     def _begin(self, work: Work) -> None:
         if work.settled:
             return
         self._enter(work.phase)
         work.started = self.stream.now()
-        when = getattr(work.item, "when", None)
-        if when is not None:
-            try:
-                yes, why = holds(when, self.context())
-            except CannotTell as error:
-                self.conclude(
-                    work,
-                    failed("ORC471", "condition", f"cannot tell whether it applies: {error}", final=True),
-                )
-                return
-            if not yes:
-                self._skip(work, why)
-                return
+        self.asking.ask(work)
+
+    def go_on(self, work: Work) -> None:
+        """Tries an item to which its condition applies."""
         if work.phase == STEP:
             self.stepping.begin(work)
         elif work.phase == IMPORT and self.importing.takes(work):
@@ -463,7 +462,9 @@ class Start:
     def wait(self, until: float | None = None) -> None:
         """Waits for something to happen, at most until a time (`time.monotonic`), and takes note of it."""
         poll = select.poll()
-        sources: list[_Source] = [self.notes, self.lanes, *self.importing.sources(), *self.stepping.sources()]
+        sources: list[_Source] = [
+            self.notes, self.lanes, *self.asking.sources(), *self.importing.sources(), *self.stepping.sources(),
+        ]  # fmt: skip
         for source in sources:
             poll.register(source.fileno(), select.POLLIN)
         later = time.monotonic() + PATIENCE / 2 if self.reaper.waiting else None
@@ -473,6 +474,7 @@ class Start:
         self.take_notes()
         for attempt in self.lanes.take():
             self._heard(attempt)
+        self.asking.hear()
         self.importing.hear()
         self.stepping.hear()
         self.rechecking.begin()
@@ -541,7 +543,11 @@ class Start:
         """The item's state is told, and noted."""
         concluding.settle_as(self, work, status, message)
 
-    def _skip(self, work: Work, why: str) -> None:
+    def bug(self, details: str) -> None:
+        """Something broke that is nobody's fault but ours."""
+        raise InternalError(details)
+
+    def skip(self, work: Work, why: str) -> None:
         work.outcome = Outcome(ok=True, summary=why)
         work.started = work.started or self.stream.now()
         self.settle_as(work, Status.SKIPPED)

@@ -37,6 +37,7 @@ PHASES = {
     "a wait": "wait_for: [{name: flag, file: nothing}]",
     "a wait in a command": "wait_for: [{name: slow, command: [sh, -c, 'sleep 120 & python hang.py reached; true'], timeout: 100s, deadline: 100s}]",
     "a check": "checks: [{name: slow, run: [sh, -c, 'sleep 120 & python hang.py reached; true'], timeout: 100s}]",
+    "a condition": "files: [{path: x, when: {succeeds: [sh, -c, 'sleep 120 & python hang.py reached; true'], timeout: 100s}}]",
     "a step": "steps: [{name: long, run: [sh, -c, 'sleep 120 & python hang.py reached; true']}]",
     "an import": "modules: [imported]",
     "a remedy": "files: [{path: nothing, on_failure: {run: [python, hang.py, reached]}}]",
