@@ -268,6 +268,7 @@ def _without_effect(spec: Spec) -> Iterator[tuple[Path, str, str]]:
             "`watch` has no effect: `health` declares no endpoint",
             "add `live` or `ready`",
         )
+    yield from _tried_once(spec)
     telemetry = spec.telemetry
     if telemetry is not None and telemetry.metrics is True and telemetry.listen is None:
         yield (
@@ -275,3 +276,26 @@ def _without_effect(spec: Spec) -> Iterator[tuple[Path, str, str]]:
             "`metrics` has no effect: there is no operations listener",
             "add `listen: 127.0.0.1:9000`",
         )
+
+
+def _tried_once(spec: Spec) -> Iterator[tuple[Path, str, str]]:
+    """A step that was tried and cannot say whether it is done is never tried again: nothing comes back by itself."""
+    for at, step in enumerate(spec.steps):
+        if step.unless is not None or step.creates is not None or not isinstance(step.on_failure, tuple):
+            continue
+        for index, action in enumerate(step.on_failure):
+            word = getattr(action, "word", "")
+            place: Path = ("steps", at, "on_failure", index)
+            hint = "add `unless` or `creates`, which says whether it is done"
+            if word == "degrade" and action.recheck is not None:
+                yield (
+                    (*place, "recheck"),
+                    "`recheck` has no effect: the step was tried, and cannot say whether it is done",
+                    hint,
+                )
+            elif word == "serve" and action.for_ is None:
+                yield (
+                    place,
+                    f"`serve: {action.serve}` would last for ever: the step was tried, and cannot say whether it is done",
+                    f"{hint}; or give `serve` an end with `for`",
+                )
