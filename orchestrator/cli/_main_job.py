@@ -85,7 +85,8 @@ def _start(invocation: Invocation, preloaded: Preloaded | None, orders: Orders |
         invocation.stream.listeners.append(lambda event: _say_when_well(invocation, event))
     service = Service(start, invocation.report, kept, orders)
     try:
-        code = service.run()
+        with console.tidied():
+            code = service.run()
     except Invalid as error:
         start.close()
         return invocation.invalid(error.diagnostics)

@@ -55,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
     if start is None:
         return invocation.invalid(invocation.loaded.diagnostics)
     try:
-        code = _checked(invocation, start, options)
+        with console.tidied():
+            code = _checked(invocation, start, options)
     except Invalid as error:
         return invocation.invalid(error.diagnostics)
     except _spec.Usage as error:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics.printable import printable, printable_lines
@@ -13,6 +16,9 @@ from orchestrator.engine import events
 from orchestrator.launch import saying
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.cli.live import Region
     from orchestrator.engine.report import Report
 
 STYLES = {
@@ -110,11 +116,70 @@ class Lines:
         say(" " * (STATUS_WIDTH + ITEM_WIDTH + 4) + printable(text))
 
 
+class Live(Lines):
+    """The same on a terminal, and below the lines what is being waited for."""
+
+    def __init__(self, level: str, terminal: int, *, color: bool) -> None:
+        from orchestrator.cli import live, progress
+
+        super().__init__(level, color=color)
+        encoding = sys.stderr.encoding or "utf-8"
+        self.look = progress.Look(color, encoding)
+        self.progress = progress.Progress()
+        self.region = live.Region(terminal, self._composed, encoding)
+        self._ahead = 0.0
+        """The clock (`time.monotonic`) at the start's beginning."""
+
+    def __call__(self, event: events.Event) -> None:
+        with self.region.lock:
+            self._ahead = time.monotonic() - event.at / 1000
+            self.progress(event)
+        if event.name == events.FINISHED:
+            end()
+        super().__call__(event)
+        self.region.draws(busy=not self.progress.nothing)
+
+    def _composed(self, columns: int, rows: int) -> list[str]:
+        from orchestrator.cli.progress import lines
+
+        now = time.monotonic() - self._ahead
+        return lines(self.progress.shown(now), now, columns, rows, self.look)
+
+
 def listener(form: str, level: str, *, color: bool) -> Lines | JsonLines:
-    return JsonLines(level) if form == "json" else Lines(level, color=color)
+    if form == "json":
+        return JsonLines(level)
+    from orchestrator.cli import live
+
+    terminal = live.terminal(sys.stderr, os.environ)
+    if terminal < 0:
+        return Lines(level, color=color)
+    global _region
+    made = Live(level, terminal, color=color)
+    _region = made.region
+    return made
 
 
+_region: Region | None = None
+"""Of the terminal, where there is one."""
 _LOCK = threading.Lock()
+
+
+@contextlib.contextmanager
+def tidied() -> Iterator[None]:
+    """However the start within ends, the terminal is left with whole lines and nothing below them."""
+    try:
+        yield
+    finally:
+        end()
+
+
+def end() -> None:
+    global _region
+    with _LOCK:
+        region, _region = _region, None
+    if region is not None:
+        region.end()
 
 
 def say(text: str) -> None:
@@ -125,6 +190,9 @@ def say(text: str) -> None:
             descriptor = sys.stderr.fileno()
         except (OSError, ValueError):
             _write_to_object(text)
+            return
+        if _region is not None:
+            _region.say(text)
         else:
             saying.send(descriptor, text.encode(sys.stderr.encoding or "utf-8", "backslashreplace"))
 

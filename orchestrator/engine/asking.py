@@ -31,6 +31,7 @@ class Asking:
             question = _Question(when, self.start.context())
             turn = turns.Turn(None, question.answer, 0.0)
             self._open[turn], work.status = (work, question), Status.WAITING
+            self.start.stream.begun(work.id, "asking", None, "whether it applies")
             turn.start()
         else:
             question = _Question(when, self.start.context())

@@ -58,6 +58,7 @@ def _still_failed(start: Start, work: Work, before: Outcome | None) -> None:
     assert outcome is not None
     if before is not None and before.summary == outcome.summary:
         work.status = Status.FAILED
+        start.stream.begun(work.id, "waiting", None, outcome.summary)  # for the next round
     else:
         settle_as(start, work, Status.FAILED)
 

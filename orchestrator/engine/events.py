@@ -15,6 +15,10 @@ STARTED = "started"
 """The start began: service, environment, role, pid."""
 PHASE = "phase"
 """A phase began: name."""
+BEGUN = "begun"
+"""Something is done about an item from now on: item, doing (a word), how many seconds it had of its deadline, deadline."""
+IMPORTING = "importing"
+"""The importing process is at another item, or at none: item, deadline."""
 WAITING = "waiting"
 """An attempt failed and another follows: item, attempt, reason, summary."""
 FALLBACK = "fallback"
@@ -124,6 +128,12 @@ class Stream:
     def now(self) -> float:
         """Milliseconds since the start."""
         return (self._clock() - self.began) * 1000
+
+    def begun(
+        self, item: str, doing: str, deadline: float | None, message: str = "", *, spent: float = 0.0
+    ) -> None:
+        """`doing` is a word for people: waiting, running, mending."""
+        self.emit(BEGUN, message, level="debug", item=item, doing=doing, deadline=deadline, spent=spent)
 
     def emit(self, name: str, message: str = "", *, level: str = "info", item: str = "", **data: Any) -> None:
         event = Event(name, self.now(), level, item, message, data)

@@ -186,6 +186,7 @@ class Importing:
             self.preloaded.end()
             self.preloaded = None
         if self.importer is not None:
+            self._at("")
             self.importer.end()
             self.importer = None
         self._round_done = False
@@ -209,17 +210,24 @@ class Importing:
 
     def _on(self, event: dict[str, Any]) -> None:
         kind = event["event"]
-        if kind == "ready":
+        if kind == "importing":
+            self._at(event["id"], event["deadline"] or None)
+        elif kind == "ready":
+            self._at("")
             self._round_done = True
         elif kind == "imported":
             self._imported(event)
         elif kind == "failed":
             self._lost(event)
         elif kind == "ended" and self.importer is not None:
+            self._at("")
             self.importer.close()
             self.importer = None
             self._failed_round = True
             self._end_of_round()
+
+    def _at(self, item: str, deadline: float | None = None) -> None:
+        self.start.stream.emit(events.IMPORTING, item=item, deadline=deadline, level="debug")
 
     def _imported(self, event: dict[str, Any]) -> None:
         self.start.stream.emit(events.IMPORTED, module=event["module"], total_ms=event["ms"], level="debug")

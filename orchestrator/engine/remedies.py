@@ -176,6 +176,7 @@ def execute(
         process = processes.start(argv, context or start.context())
     except OSError as error:
         return processes.Result(-1, problem=processes.not_started(argv, error)[0])
+    start.stream.begun(work.id, "mending", deadline, f"`{argv[0]}` runs")
     ends = time.monotonic() + deadline
     command = processes.Command(
         process, lambda line: start.stream.emit(events.OUTPUT, line, item=work.id), deadline=ends, grace=2.0

@@ -449,6 +449,7 @@ class Start:
         deadline = None if self.alone else work.item.deadline
         if deadline is None and work.kind == "wait" and not self.alone:
             deadline = defaults.deadline if defaults and defaults.deadline is not None else WAIT_DEADLINE
+        self.stream.begun(work.id, "waiting" if work.kind == "wait" else "checking", deadline)
         self.lanes.start(work, self.context(timeout=self._timeout(work)), policy, deadline)
 
     def _timeout(self, work: Work) -> float:

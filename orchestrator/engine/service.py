@@ -207,6 +207,7 @@ class Service:
         if launching.binds_itself(start.spec.launch):
             self.maintaining.end()
         start.launched_at = time.time()
+        self.stream.begun(work.id, "starting", measuring.health_deadline(start))
         importer.go({"ORCHESTRATOR_DEGRADED": ",".join(start.degraded)})
         outcome = self._until_serving(importer)
         if outcome.ok:
@@ -313,6 +314,7 @@ class Service:
         work.status = Status.WAITING
         spent = (self.stream.now() - start.by_id["launch"].started) / 1000
         left = max(work.item.deadline - spent, work.item.timeout)
+        self.stream.begun(work.id, "starting", work.item.deadline, spent=spent)
         start.lanes.start(work, start.context(timeout=work.item.timeout), ASKING, left)
         while True:
             ended = self._ended_while_asked(server)
@@ -326,6 +328,10 @@ class Service:
                 work.attempts += 1
                 if attempt.last:
                     return attempt.outcome if attempt.outcome.ok else _never_ready(work, attempt.outcome)
+                self.stream.emit(
+                    events.WAITING, attempt.outcome.summary, level="debug", item=work.id, attempt=work.attempts,
+                    reason=attempt.outcome.reason,
+                )  # fmt: skip
 
     def _ended_while_asked(self, server: Importer) -> Outcome | None:
         import select

@@ -85,6 +85,7 @@ class Stepping:
         defaults = self.start.spec.defaults
         patience = defaults.deadline if defaults and defaults.deadline is not None else LOCK_PATIENCE
         self.turn = turns.Turn(lock, lambda: _done_already(step, context), patience)
+        self.start.stream.begun(work.id, "asking", None, "whether it is done already")
         self.turn.start()
 
     def _lock_of(self, step: Any, context: Context) -> Lock:
@@ -168,6 +169,9 @@ class Stepping:
             self._first = self.began  # waiting for its turn is no part of it
         deadline = self._limit(step)
         grace = step.grace if step.grace is not None else GRACE
+        self.start.stream.begun(
+            work.id, "running", step.deadline or step.timeout, spent=self.began - self._first
+        )
         self.command = processes.Command(process, self._said, deadline=deadline, grace=grace)
 
     def _limit(self, step: Any) -> float | None:
