@@ -1,9 +1,7 @@
 """The maintenance page in a real browser: by eye and by axe, in both colour schemes, narrow, wide and zoomed."""
 
 import contextlib
-import fcntl
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -12,13 +10,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import chromium
+import npm
 import pytest
 
 from orchestrator.status.maintenance import Config, command
 
 HERE = Path(__file__).parent
-CACHE = HERE.parents[1] / ".cache" / "browser"
-AXE = CACHE / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path("axe-core") / "axe.min.js"
 CONFIG = Config(service="arkalia-api", live="/live")
 LONG = Config(service="a-service-with-a-name-that-is-much-longer-than-anybody-would-ever-want-it-to-be")
 LOOKS = {
@@ -27,28 +25,6 @@ LOOKS = {
     "zoomed": {"width": 1280, "height": 800, "zoom": 2},
     "zoomed-narrow": {"width": 640, "height": 800, "zoom": 2},
 }
-
-
-def install_axe():
-    """Installs axe-core into the cache where it is not there yet; says why that cannot be."""
-    if shutil.which("npm") is None:
-        return "npm is not installed"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
-        if not AXE.exists():
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(HERE / name, CACHE / name)
-            made = subprocess.run(
-                ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-                cwd=CACHE,
-                capture_output=True,
-                text=True,
-                timeout=100,
-            )
-            if made.returncode:
-                return "axe-core cannot be installed: " + " ".join(made.stderr.split())[:200]
-    return ""
 
 
 @contextlib.contextmanager
@@ -98,9 +74,10 @@ def look(request, scheme):
 
 @pytest.fixture(scope="module")
 def axe():
-    if reason := install_axe():
+    place, reason = npm.install(HERE, AXE, "axe-core")
+    if reason:
         pytest.skip(reason)
-    return AXE.read_text()
+    return (place / "node_modules" / AXE).read_text()
 
 
 def violations(browser, axe):

@@ -2,36 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from namespaces import TERMINAL, everywhere
 from starting import alive, cmdline, eventually, family
 
 from orchestrator.launch.signals import PASSED_ON
 
-TERMINAL = (sys.executable, str(Path(__file__).parents[1] / "launch" / "on_a_terminal.py"))
-UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 SOON = 2.0
 """200 ms are promised; the machine that tests may be busy with other things."""
-
-
-def namespaces():
-    try:
-        return subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-as_pid_1 = pytest.param(
-    UNSHARE, id="pid 1",
-    marks=pytest.mark.skipif(not namespaces(), reason="PID namespaces need root and `unshare`"),
-)  # fmt: skip
-everywhere = pytest.mark.parametrize(
-    "prefix", [pytest.param((), id="not pid 1"), as_pid_1, pytest.param(TERMINAL, id="terminal")]
-)
 HANGING = "open('{0}', 'w').close()\nimport time\ntime.sleep(120)\n"
 PHASES = {
     "a wait": "wait_for: [{name: flag, file: nothing}]",

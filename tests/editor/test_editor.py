@@ -1,48 +1,23 @@
 """What an editor makes of the schemas: the real YAML language server completes, explains and complains."""
 
-import fcntl
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
+import npm
 import pytest
 from language_server import LanguageServer
 
 from orchestrator.spec.generate import ROOT
 
 HERE = Path(__file__).parent
-CACHE = Path(ROOT) / ".cache" / "editor"
-SERVER = CACHE / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
+SERVER = Path("yaml-language-server") / "bin" / "yaml-language-server"
 TAGS = [f"!{word} {kind}" for word in ("replace", "remove") for kind in ("scalar", "sequence", "mapping")]
-
-
-def install():
-    """Installs the server into the cache where it is not there yet; says why that cannot be."""
-    for each in ("node", "npm"):
-        if shutil.which(each) is None:
-            return f"{each} is not installed"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
-        if not SERVER.exists():
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(HERE / name, CACHE / name)
-            made = subprocess.run(
-                ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-                cwd=CACHE,
-                capture_output=True,
-                text=True,
-                timeout=100,
-            )
-            if made.returncode:
-                return "the YAML language server cannot be installed: " + " ".join(made.stderr.split())[:200]
-    return ""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    reason = install()
+    place, reason = npm.install(HERE, SERVER, "the YAML language server")
     if reason:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("project")
@@ -58,7 +33,7 @@ def server(tmp_path_factory):
         "customTags": TAGS,
         "schemaStore": {"enable": False},
     }
-    command = [os.path.realpath(shutil.which("node")), str(SERVER), "--stdio"]
+    command = [os.path.realpath(shutil.which("node")), str(place / "node_modules" / SERVER), "--stdio"]
     running = LanguageServer(command, str(folder), {"yaml": yaml})
     yield running
     running.close()

@@ -1,20 +1,9 @@
 import signal
-import subprocess
 
-import pytest
 from launching import eventually, family
+from namespaces import UNSHARE, needed
 
-UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
-
-
-def works():
-    try:
-        return subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-pytestmark = pytest.mark.skipif(not works(), reason="PID namespaces need root and `unshare`")
+pytestmark = needed
 
 ORPHANS = """
 import os, subprocess

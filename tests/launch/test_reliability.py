@@ -2,20 +2,9 @@
 
 import os
 import signal
-import subprocess
 
-import pytest
 from launching import answering, eventually, family
-
-UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
-
-
-def namespaces():
-    try:
-        return subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
-
+from namespaces import UNSHARE, needed
 
 ORPHANS = """
 import os
@@ -42,7 +31,7 @@ def zombies():
 """
 
 
-@pytest.mark.skipif(not namespaces(), reason="PID namespaces need root and `unshare`")
+@needed
 def test_a_thousand_orphans_are_reaped(launch):
     service = launch(ORPHANS, prefix=UNSHARE).supervised()
     service.get("/", timeout=60)

@@ -3,34 +3,13 @@
 import contextlib
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from launching import APP, cmdline, eventually, family
+from namespaces import TERMINAL, everywhere
 
 from orchestrator.launch.signals import PASSED_ON
 
-TERMINAL = (sys.executable, str(Path(__file__).with_name("on_a_terminal.py")))
-UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
-
-
-def namespaces():
-    try:
-        return subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-as_pid_1 = pytest.param(
-    UNSHARE,
-    id="pid 1",
-    marks=pytest.mark.skipif(not namespaces(), reason="PID namespaces need root and `unshare`"),
-)
-everywhere = pytest.mark.parametrize(
-    "prefix", [pytest.param((), id="not pid 1"), as_pid_1, pytest.param(TERMINAL, id="terminal")]
-)
 NOTING = (
     f"import os, signal\nfor each in {PASSED_ON}:\n"
     "    signal.signal(each, lambda number, _: os.write(noted, b'%d\\n' % number))\n"
