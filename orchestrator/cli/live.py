@@ -116,7 +116,7 @@ class Region:
     def _composed(self) -> str:
         columns, rows = self._size()
         # The last column stays free: some terminals go on to the next line when it is written.
-        lines = self._compose(columns - 1, min(rows - 2, rows // 2)) if columns >= NARROWEST else []
+        lines = self._compose(columns - 1, rows // 2 - 1) if columns >= NARROWEST else []
         return "".join(f"\r\n{line}" for line in lines) + f"\r\x1b[{len(lines)}A" if lines else ""
 
     def _size(self) -> tuple[int, int]:

@@ -18,6 +18,9 @@ SOON = 0.2
 """Seconds after which an item is worth a line: most are settled before anybody could read it."""
 SERVER = 2.0
 """The same for the server, which writes to the terminal itself, and most at its start."""
+OTHERS = ("importing", "starting")
+"""While the app may write to the terminal itself; these many lines more are then left free for what it says at once."""
+FREE = 2
 DOING_WIDTH, ITEM_WIDTH = 9, 28
 NARROW = 40
 """Columns below which the id and the time are all there is room for."""
@@ -133,15 +136,16 @@ class Look(NamedTuple):
 
 def lines(found: list[Open], now: float, columns: int, rows: int, look: Look) -> list[str]:
     """A line for each, none wider than the terminal, and not more of them than rows."""
+    free = [""] * FREE if rows > MOST and any(each.doing in OTHERS for each in found) else []
     most = min(MOST, rows)
-    if most < 1:
+    if not found or most < 1:
         return []
     kept = found if len(found) <= most else found[: most - 1]
     made = [_line(each, now, columns, look) for each in kept]
     if len(kept) < len(found):
         indent = "" if columns < NARROW else "  "
         made.append(look.cut(f"{indent}and {len(found) - len(kept)} more", columns))
-    return made
+    return free + made
 
 
 def _line(one: Open, now: float, columns: int, look: Look) -> str:

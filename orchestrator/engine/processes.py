@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CAPTURED = 64 * 1024
 """Bytes of output that are kept."""
+LAST_CHUNKS = 16
+"""How much of what a command left unread is still read after its end: all that a pipe holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +166,8 @@ class Command:
         self._signal(signal.SIGKILL)
 
     def poll(self) -> Result | None:
-        """Reads what it said, keeps its times; the result once it has ended."""
-        self._read()
+        """Reads some of what it said, keeps its times; the result once it has ended."""
+        self._read(1)
         now = time.monotonic()
         if self._kill_at is None and self.deadline is not None and now >= self.deadline:
             self.timed_out = True
@@ -176,7 +178,7 @@ class Command:
         if self.process.poll() is None:
             return None
         self._signal(signal.SIGKILL)  # what it left behind in its group
-        self._read()
+        self._read(LAST_CHUNKS)
         self._close()
         return Result(self.process.returncode, self.tail.decode("utf-8", "replace"), timed_out=self.timed_out)
 
@@ -184,10 +186,12 @@ class Command:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
 
-    def _read(self) -> None:
-        if self._out is None:
-            return
-        while (chunk := self._out.read(65536)) is not None:
+    def _read(self, chunks: int) -> None:
+        """Not without end: one that never stops talking must not keep the engine from everything else."""
+        for _ in range(chunks):
+            chunk = self._out.read(65536) if self._out is not None else None
+            if self._out is None or chunk is None:
+                return
             if not chunk:
                 self._selector.unregister(self._out)
                 self._out.close()

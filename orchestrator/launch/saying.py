@@ -84,7 +84,19 @@ def _at_once(descriptor: int, data: bytes) -> int:
         return os.pwritev(descriptor, [data], -1, os.RWF_NOWAIT)
     except BlockingIOError:
         raise
-    except OSError:  # files and terminals know no such thing; a terminal may have been stopped, by Ctrl-S
+    except OSError:  # files and terminals know no such thing
+        return _to_terminal(descriptor, data) if os.isatty(descriptor) else os.write(descriptor, data)
+
+
+def _to_terminal(descriptor: int, data: bytes) -> int:
+    """It may have been stopped, by Ctrl-S, or nobody reads it; that there is room says not for how much."""
+    try:
+        own = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:  # another user's, handed to us: the next best
         if not _has_room(descriptor, 0):
             raise BlockingIOError from None
         return os.write(descriptor, data)
+    try:
+        return os.write(own, data)
+    finally:
+        os.close(own)
