@@ -49,8 +49,13 @@ def screen(report: Report, code: int, verdict: str = "did not start", width: int
         lines = ["", *_folded("orchestrator: ", f"{service} {report.reason or verdict} (exit {code})", width)]
         for item, said in report.waiting.items():
             lines += _folded("  ", f"{item} was not well yet: {printable(said)}", width)
+        for item, (doing, since) in report.under_way.items():
+            if item not in report.waiting:
+                seconds = (report.duration_ms - since) / 1000
+                lines += _folded("  ", f"{item} was still {doing} after {seconds:.1f} s", width)
         return "\n".join(lines)
-    head = _folded("orchestrator: ", f"{service} {verdict} (exit {code}): {_count(report)}", width)
+    ended = report.reason or verdict  # somebody may have ended it while it was in maintenance
+    head = _folded("orchestrator: ", f"{service} {ended} (exit {code}): {_count(report)}", width)
     lines = ["", *head, *_failures(report, width)]
     if code in MEANINGS:
         lines += _folded(f"  exit {code}: ", MEANINGS[code], width)
@@ -59,7 +64,7 @@ def screen(report: Report, code: int, verdict: str = "did not start", width: int
 
 def maintenance(report: Report, width: int = 0) -> str:
     """What is served instead, and until when."""
-    head = _folded("orchestrator: ", f"{report.service} serves something else until this holds:", width)
+    head = _folded("orchestrator: ", f"{report.service} is in maintenance until this holds:", width)
     return "\n".join([*head, *_failures(report, width)])
 
 

@@ -345,7 +345,9 @@ def app_outcome(event: dict[str, Any]) -> Outcome:
         code,
         outcome.reason,
         f"cannot import the app: {outcome.summary}",
-        outcome.hint,
+        f"define it in {event['module']}, or correct `app` of the launch"
+        if outcome.reason == "attribute"
+        else outcome.hint,
         details=outcome.details,
         final=True,
     )

@@ -12,7 +12,7 @@ from orchestrator.engine import events, launching, measuring, switching
 from orchestrator.engine.backoff import Policy, delay
 from orchestrator.engine.memory import can_be_repeated
 from orchestrator.engine.outcome import Status
-from orchestrator.engine.work import HEALTH, IMPORT, LAUNCH
+from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, WAIT
 
 if TYPE_CHECKING:
     import socket
@@ -77,10 +77,11 @@ class Maintaining:
             self.begin(action)
             self._rounds += 1
             start.pause(min(time.monotonic() + delay(CHECK_AGAIN, self._rounds, 1.0), over or float("inf")))
+            if over is None or time.monotonic() < over:
+                self._check_again(over)
             if over is not None and time.monotonic() >= over:
                 self._give_up(action)
-                return
-            self._check_again(over)
+                break
         if not start.failures:
             self.service.tell("starting", reason="everything holds again")
 
@@ -105,7 +106,11 @@ class Maintaining:
         start.settle(over)
 
     def _give_up(self, action: Action) -> None:
-        """Its time is over: the actions behind it follow."""
+        """Its time is over: the actions behind it follow. A wait is not awaited; a step is not left half done."""
+        if any(
+            work.status is Status.WAITING and work.phase not in (WAIT, CHECK) for work in self.start.works
+        ):
+            self.start.settle()
         self._since.pop(id(action), None)
         for work in self.start.works:
             if work.serve is action:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 INTERNAL, USAGE, FAILED, FINDINGS, NOT_BOOTED, LATE_EXIT, INVALID, FORCED = 1, 2, 3, 4, 5, 75, 78, 137
 
+IMPORTING = "importing"
+"""The word for what the importing process is at."""
 WELL = frozenset({Status.OK, Status.HEALED, Status.DEGRADED, Status.WARNED, Status.SKIPPED})
 
 
@@ -36,6 +38,8 @@ class Report:
         """Why it ended, where no item says so."""
         self.waiting: dict[str, str] = {}
         """Items that were tried and not well yet, with what the last attempt came to."""
+        self.under_way: dict[str, tuple[str, float]] = {}
+        """Items about which something is done: a word for what, and since when (milliseconds of the start)."""
 
     def __call__(self, event: events.Event) -> None:
         self.duration_ms = event.at
@@ -56,12 +60,20 @@ class Report:
         if self.phases:
             self.phases[-1]["duration_ms"] = round(at - self.phases[-1]["start_ms"], 1)
 
+    def _on_begun(self, event: events.Event) -> None:
+        self.under_way[event.item] = (event.data["doing"], event.at)
+
+    def _on_importing(self, event: events.Event) -> None:
+        others = {item: known for item, known in self.under_way.items() if known[0] != IMPORTING}
+        self.under_way = {**others, event.item: (IMPORTING, event.at)} if event.item else others
+
     def _on_waiting(self, event: events.Event) -> None:
         self.waiting[event.item] = event.message
 
     def _on_item(self, event: events.Event) -> None:
         data = event.data
         self.waiting.pop(event.item, None)
+        self.under_way.pop(event.item, None)
         self.items[event.item] = {
             "id": event.item,
             "kind": event.item.partition(":")[0],

@@ -414,7 +414,8 @@ class Start:
         if work.settled:
             return
         self._enter(work.phase)
-        work.started = self.stream.now()
+        if not work.attempts:  # else it is checked again, and its time is that of all attempts
+            work.started = self.stream.now()
         self.asking.ask(work)
 
     def go_on(self, work: Work) -> None:
@@ -554,9 +555,12 @@ class Start:
         self.settle_as(work, Status.SKIPPED)
 
     def block(self, work: Work, by: str) -> None:
-        work.blocked_by = by
-        work.started = self.stream.now()
+        before, work.blocked_by = work.outcome, by
         work.outcome = Outcome(ok=False, summary=f"not tried: {by} is not well", reason="blocked")
+        if before == work.outcome:  # in maintenance everything is gone through again: said once
+            work.status = Status.BLOCKED
+            return
+        work.started = self.stream.now()
         self.settle_as(work, Status.BLOCKED)
 
     def changed(self, names: Mapping[str, str | None]) -> None:

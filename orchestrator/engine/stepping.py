@@ -227,7 +227,7 @@ class Stepping:
             return self._lock_lost(step, last)
         if result.timed_out:
             limit = step.deadline if step.timeout is None else step.timeout
-            return failed("ORC602", "timeout", f"did not end within {limit:g} s and was ended", "raise `deadline`, or find what it waits for: the output is above",
+            return failed("ORC602", "timeout", f"did not end within {limit:g} s and was ended", "raise `deadline`, or find what it waits for" + (": its last lines say how far it came" if last else ""),
                           details=last)  # fmt: skip
         if result.code != 0:
             return failed(

@@ -290,6 +290,8 @@ def explained(error: BaseException, module: str, attribute: str) -> dict[str, An
             "missing": error.name or "",
             "itself": _is_itself(error.name or "", module),
         }
+    elif isinstance(error, SyntaxError) and error.filename and error.lineno:
+        facts |= {"at": f"{error.filename}:{error.lineno}", "message": error.msg}
     elif isinstance(error, AttributeError) and attribute and not facts["at"]:
         facts |= {"reason": "attribute", "message": f"`{module}` has no `{attribute}`"}
     return facts

@@ -231,7 +231,7 @@ def _raised(reference: str, answer: dict[str, Any], context: Context) -> Outcome
         "ORC471",
         "exception",
         said,
-        f"mend {place or reference}; the traceback is in the details",
+        f"mend {place or reference}: the traceback says what led there",
         details=details,
     )
 

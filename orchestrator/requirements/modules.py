@@ -324,9 +324,7 @@ def _copy(name: str) -> str:
 def _remedy(kind: str, message: str, where: str) -> str:
     found = _FROM.search(message) if kind == "ImportError" else None
     if found is None:
-        return (
-            f"mend {where}; the traceback is in the details" if where else "the traceback is in the details"
-        )
+        return f"mend {where}: the traceback says what led there" if where else "the traceback says where"
     if found["partial"]:
         return f"`{found['module']}` is imported in a circle: import it inside the function that needs it"
     return (

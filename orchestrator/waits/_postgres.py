@@ -187,7 +187,7 @@ def _hint_for_login(state: str, message: str) -> str:
         return "its pg_hba.conf decides who may come, from where, and whether TLS is needed (sslmode)"
     if state != "28P01":
         return ""
-    return "a volume keeps the password it was made with: POSTGRES_PASSWORD counts only for an empty one"
+    return "compare it with the password the server has: POSTGRES_PASSWORD counts only for an empty volume, which keeps the first"
 
 
 def _text(value: str) -> bytes:

@@ -55,6 +55,26 @@ def test_attempts_are_told_where_the_actions_do_not_explain_them(told):
     ]
 
 
+def test_an_interrupted_start_names_what_it_was_at(told):
+    report, stream, fail = told
+    stream.begun("wait:db", "waiting", 60.0)
+    stream.emit(events.WAITING, "refused", item="wait:db")
+    stream.begun("step:migrate", "asking", None)
+    stream.begun("step:migrate", "running", None)
+    stream.emit(events.IMPORTING, item="module:shop", deadline=None)
+    stream.emit(events.IMPORTING, item="launch", deadline=None)
+    stream.begun("check:ledger", "checking", None)
+    fail("check:ledger", "it holds", status="ok")
+    stream.emit(events.FINISHED, "stopped by signal 15 before it was ready", exit_code=143)
+    assert ending.screen(report, 143).splitlines() == [
+        "",
+        "orchestrator: shop stopped by signal 15 before it was ready (exit 143)",
+        "  wait:db was not well yet: refused",
+        "  step:migrate was still running after 0.0 s",
+        "  launch was still importing after 0.0 s",
+    ]
+
+
 def test_a_long_cause_is_folded_below_itself_and_words_stay_whole(told):
     report, _, fail = told
     fail("wait:db", "the server " + "answered " * 12 + "x" * 60, hint="look " * 20)

@@ -66,6 +66,36 @@ def test_a_start_that_was_interrupted_says_what_it_waited_for(engine):
     assert "wait:db was not well yet: connection to 127.0.0.1:1 refused" in engine.stderr
 
 
+def test_a_start_that_was_interrupted_in_a_step_names_it(engine):
+    engine.spec("steps: [{name: migrate, run: [sh, -c, 'echo altering; sleep 60']}]").start().says("altering")
+    assert engine.stop() == 143
+    assert re.search(r"^  step:migrate was still running after \d+\.\d s$", engine.stderr, re.MULTILINE)
+
+
+def test_a_stop_in_maintenance_is_said_beside_what_it_was_in_maintenance_for(engine):
+    engine.spec("files: [{path: flag, on_failure: {serve: maintenance}}]").start()
+    engine.until(lambda: engine.status() == "maintenance")
+    assert engine.stop() == 143
+    assert "stopped by signal 15 before it was ready (exit 143): 1 thing failed" in engine.stderr
+    assert "did not start" not in engine.stderr
+
+
+def test_an_app_without_the_name_that_is_launched_says_what_to_correct(engine):
+    engine.write("main.py", "application = None\n")
+    done = engine.spec("").run()
+    assert done.returncode == 5
+    assert "cannot import the app: `main` has no `app`" in done.stderr
+    assert "do:     define it in main, or correct `app` of the launch" in done.stderr
+
+
+def test_a_syntax_error_is_mended_where_it_stands(engine):
+    engine.write("main.py", "app = (\n")
+    done = engine.spec("").run()
+    assert done.returncode == 5
+    assert "main.py:1 raises SyntaxError: '(' was never closed" in done.stderr
+    assert "mend main.py:1" in done.stderr
+
+
 def test_the_last_words_are_one_json_line(engine):
     done = engine.spec("packages: [no-such-thing]").run("--log-format", "json")
     last = json.loads(done.stderr.splitlines()[-1])

@@ -117,6 +117,21 @@ def test_time_that_is_over_ends_a_wait_that_would_go_on(engine):
     assert engine.item("wait:db")["status"] == "warned"
 
 
+def test_when_the_time_is_over_while_a_wait_goes_on_nothing_is_said_twice(engine):
+    began = time.monotonic()
+    done = engine.spec("""
+        wait_for: [{name: db, tcp: '127.0.0.1:1', deadline: 4s, on_failure: [{serve: maintenance, for: 3s}, stop]}]
+        steps: [{name: migrate, run: ['true'], needs: [db]}]
+    """).run()  # fmt: skip
+    assert done.returncode == 75, done.stderr
+    assert 6.9 < time.monotonic() - began < 15
+    assert done.stderr.count("is in maintenance until this holds") == 1
+    assert done.stderr.count("blocked   step:migrate") == 1
+    assert "serving maintenance instead, for 3 s at most" in done.stderr
+    db = engine.item("wait:db")
+    assert db["duration_ms"] > 6_500, "the attempts of the whole start are counted, and so is their time"
+
+
 def test_a_step_that_was_tried_is_not_tried_again(engine):
     engine.spec("""
         steps:

@@ -59,7 +59,7 @@ def at_once(engine, said, reason="auth"):
 def test_a_wrong_password_of_postgres_fails_at_once_with_its_remedy(engine, postgres):
     url = f"postgresql://app:wr0ng@127.0.0.1:{postgres.port}/postgres"
     done = at_once(wait_for(engine, "postgres", url), "(28P01)")
-    assert "POSTGRES_PASSWORD counts only for an empty" in done.stderr
+    assert "POSTGRES_PASSWORD counts only for an empty volume" in done.stderr
     assert "wr0ng" not in done.stderr
 
 
