@@ -37,6 +37,8 @@ class Open:
     deadline: float | None = None
     attempts: int = 0
     reason: str = ""
+    kept: bool = False
+    """Whether it has failed and is tried again and again, while something else is served: then all that time counts."""
 
     def shown(self, now: float) -> bool:
         return now - self.seen >= (SERVER if self.doing == "starting" else SOON)
@@ -73,12 +75,10 @@ class Progress:
 
     def _on_begun(self, event: events.Event) -> None:
         data, at = event.data, event.at / 1000
+        made = Open(event.item, data["doing"], at - data["spent"], at, data["deadline"])
         known = self._open.get(event.item)
-        made = Open(
-            event.item, data["doing"], at - data["spent"], known.seen if known else at, data["deadline"]
-        )
-        if known is not None and known.doing == "waiting":
-            made.attempts, made.reason = known.attempts, known.reason
+        if known is not None:
+            _follow(made, known)
         made.reason = _first_line(event.message) or made.reason
         self._open[event.item] = made
 
@@ -110,6 +110,16 @@ class Progress:
         """What has been open for a moment, in the order in which it began."""
         more = [self._importing] if self._importing is not None else []
         return [each for each in (*self._open.values(), *more) if each.shown(now)]
+
+
+def _follow(made: Open, known: Open) -> None:
+    """What is known of an item stays true while something else is done about it."""
+    made.seen = known.seen
+    if known.doing == "waiting":
+        made.attempts, made.reason = known.attempts, known.reason
+        made.kept = known.kept or (made.doing == "waiting" and made.deadline is None)
+    if made.kept:
+        made.since, made.deadline = known.seen, None
 
 
 def _first_line(text: str) -> str:

@@ -76,11 +76,14 @@ def test_what_a_remedy_does_is_no_reason_of_the_attempt_after_it():
     assert "make" not in told.begun(2, "wait:db").lines(3)[0]
 
 
-def test_what_is_waited_for_again_keeps_its_line_and_its_reason():
+def test_what_is_waited_for_again_and_again_keeps_its_line_its_reason_and_its_time():
     told = (
-        Told().begun(0, "wait:db").begun(60, "wait:db", deadline=None, message="refused").begun(65, "wait:db")
+        Told()
+        .begun(60, "wait:db")
+        .begun(63, "wait:db", deadline=None, message="refused")
+        .begun(70, "wait:db")
     )
-    assert told.lines(65) == ["  waiting   wait:db                      0 s of 60 s: refused"]
+    assert told.lines(72) == ["  waiting   wait:db                      12 s: refused"]
 
 
 def test_the_end_leaves_nothing():
