@@ -75,7 +75,7 @@ class Region:
     def say(self, text: str) -> None:
         """Lines that stay, above the region."""
         with self.lock:
-            before = ERASE if self._below else ""
+            before = ERASE if self._below and self._in_front() else ""
             rest, self._rest = self._rest, b""
             saying.send(self._descriptor, rest + self._encoded(before + text.replace("\n", f"\n{before}")))
             self._frame = ""
@@ -87,7 +87,7 @@ class Region:
             if self._over:
                 return
             self._over, self._busy = True, False
-            if self._below:
+            if self._below and self._in_front():
                 self._put(ERASE)
             self._wake.notify()
             os.close(self._descriptor)

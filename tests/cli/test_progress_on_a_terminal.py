@@ -70,6 +70,29 @@ orchestrator: starting shop
     )
 
 
+def test_a_check_shows_it_too(on, tmp_path):
+    terminal = on(WAIT, "check", columns=250)
+    terminal.shows(" s of 50 s, ")
+    (tmp_path / "flag").touch()
+    assert terminal.ended() == 0
+    assert terminal.lines[-1] == "orchestrator: shop may start: 1 ok"
+    assert " s of 50 s" not in "\n".join(terminal.lines)
+
+
+def test_maintenance_says_what_is_still_waited_for(on):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    terminal = on("wait_for: [{name: flag, file: flag, deadline: 500ms, on_failure: {serve: maintenance}}]\n"
+                  f"launch: {{app: 'shop:app', host: 127.0.0.1, port: {port}}}\n", columns=250, rows=50)  # fmt: skip
+    (terminal.root / "shop.py").write_text(APP)
+    terminal.shows("is in maintenance")
+    terminal.until(lambda: terminal.lines[-1].startswith("  waiting   wait:flag  "))
+    assert terminal.lines[-2] == ""
+    terminal.type(b"\x03")
+    assert terminal.ended() == 130
+    assert not any(line.startswith("  waiting   wait:flag") for line in terminal.lines[-8:])
+
+
 @pytest.mark.parametrize("no_color", [None, "1"])
 def test_without_colour_it_moves_all_the_same(on, no_color):
     terminal = on(WAIT, env={"NO_COLOR": no_color})
@@ -147,6 +170,21 @@ def test_a_terminal_that_becomes_narrower_is_drawn_for_anew(on, tmp_path):
     (tmp_path / "flag").touch()
     assert terminal.ended() == 0
     assert " s of 50 s" not in "\n".join(terminal.lines)
+
+
+def test_who_sends_it_to_the_background_gets_lines_from_then_on(on, tmp_path):
+    """Ctrl-Z and `bg`: what is in front has the terminal, and nothing of its is erased."""
+    terminal = on(
+        WAIT, prefix=("bash", "--norc", "-c", 'set -m; "$@"; bg; echo in front; wait', "bash"), columns=250
+    )
+    terminal.shows(" s of 50 s, ")
+    terminal.type(b"\x1a")
+    terminal.shows("in front")
+    (tmp_path / "flag").touch()
+    terminal.shows("is there")
+    assert terminal.ended() == 0
+    assert b"is there" in terminal.raw.partition(b"in front")[2]
+    assert b"\x1b[J" not in terminal.raw.partition(b"in front")[2]
 
 
 def test_ctrl_c_leaves_whole_lines_and_nothing_below_them(on):
