@@ -45,7 +45,9 @@ def main() -> int:
             against_one = measured(folder, one, ours, 1, AGAINST_ONE)
             against_many = measured(folder, many, ours, WORKERS, AGAINST_MANY if slow > 1 else None)
             best = against_one[0].rival_median / against_many[0].rival_median
-            print(f"{kind}: one import and nothing else would be {best:.2f} of uvicorn --workers {WORKERS} here")
+            print(
+                f"{kind}: one import and nothing else would be {best:.2f} of uvicorn --workers {WORKERS} here"
+            )
             rows += [*against_one, *against_many]
     return finish("workers", rows)
 

@@ -116,16 +116,18 @@ class Plain:
     def _list(self, nodes: list[Node], path: Path) -> tuple[Any, ...]:
         """A tuple: the models are frozen, and strict about it."""
         result: list[Any] = []
-        origins: list[int] = []
+        origins: list[int] | None = None
         for index, child in enumerate(nodes):
             elements = self._spread(child)
-            if elements is not None:
-                result.extend(elements)
+            if elements is None:
+                made = self.of(child, (*path, index))
+                elements = [] if made is ABSENT else [made]
+            if origins is None and len(elements) != 1:
+                origins = list(range(index))  # from here on an element is not where its node is
+            if origins is not None:
                 origins.extend(index for _ in elements)
-            elif (made := self.of(child, (*path, index))) is not ABSENT:
-                result.append(made)
-                origins.append(index)
-        if len(origins) != len(nodes) or origins != list(range(len(nodes))):
+            result.extend(elements)
+        if origins is not None:
             self.moved[path] = origins
         return tuple(result)
 

@@ -325,7 +325,11 @@ def _merge(done: _Open) -> None:
 
 def _span(event: Any) -> Span:
     start, end = event.start_mark, event.end_mark
-    return (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+    line = start.line + 1
+    last = (
+        line if end.line == start.line else end.line + 1
+    )  # one number where it is the same: a spec has many
+    return (line, start.column + 1, last, end.column + 1)
 
 
 def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> None:

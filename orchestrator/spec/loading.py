@@ -204,6 +204,7 @@ def _validated(
     whole, broken = spec, frozenset[str]()
     if whole is None:
         whole, broken = _without(static, places, findings.found[before:])
+    del static  # a large spec is large enough once
     known = Known.of(tree, overlays)
     if whole is not None:
         check(whole, places, plain, findings, known, broken)

@@ -92,12 +92,20 @@ class Model:
             data = getattr(cls, name)(data)
         if not isinstance(data, dict):
             raise _no_mapping(cls, data)
-        made = cls.__new__(cls)
-        lines = cls._decode(data, made.__dict__)
+        values: dict[str, Any] = {}
+        lines = cls._decode(data, values)
         if lines:
             raise ValidationError(lines)
+        made = cls._of(values)
         for name in cls._after:
             made = getattr(made, name)()
+        return made
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Self:
+        """An instance with just these values. They become its `__dict__`: one that was filled would be larger."""
+        made = cls.__new__(cls)
+        object.__setattr__(made, "__dict__", values)
         return made
 
     @classmethod
@@ -157,10 +165,7 @@ class Model:
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self:
         """The same with other values, which are taken as they are."""
-        made = self.__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        made.__dict__.update(update or {})
-        return made
+        return self._of({**self.__dict__, **(update or {})})
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a {self.noun or type(self).__name__} does not change: `{name}` cannot be set")
