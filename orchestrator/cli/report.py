@@ -84,7 +84,8 @@ def _items(items: list[dict[str, Any]]) -> list[str]:
 
 
 def _imports(imports: list[dict[str, Any]]) -> list[str]:
-    slowest = sorted(imports, key=lambda each: -each["total_ms"])[:SLOWEST]
+    last = {each["module"]: each for each in imports}  # what was imported again is told once
+    slowest = sorted(last.values(), key=lambda each: -each["total_ms"])[:SLOWEST]
     return (
         ["", "slowest imports:", *(f"  {each['total_ms']:>7.0f} ms  {each['module']}" for each in slowest)]
         if slowest

@@ -5,6 +5,7 @@ What was well stays so, what was done is not done again; what failed goes on wit
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import events, launching, measuring, memory
@@ -85,12 +86,17 @@ def _go_on(start: Start, known: Mapping[str, Any]) -> Work:
     work = start.by_id[known["item"]]
     if work.phase in (LAUNCH, HEALTH):
         work.item.on_failure = launching.given_after_launch(start)
+    outcome = _outcome(work, known)
     start.stream.emit(
-        events.NOTE, f"the engine is back: {known['summary']}", level="warning", item=work.id, code="ORC704"
+        events.NOTE,
+        f"the engine is back: {known['summary']}",
+        level="warning",
+        item=work.id,
+        code=outcome.code,
     )
     start.importing.begin_again()
     work.tried, work.status = known["tried"], Status.WAITING
-    start.conclude(work, _outcome(known))
+    start.conclude(work, outcome)
     if work.phase in (LAUNCH, HEALTH):
         _until_it_serves_again(start, work)
     return work
@@ -106,7 +112,11 @@ def _until_it_serves_again(start: Start, work: Work) -> None:
         launch.tried, launch.serve = 0, work.serve
 
 
-def _outcome(known: Mapping[str, Any]) -> Outcome:
+def _outcome(work: Work, known: Mapping[str, Any]) -> Outcome:
+    """The server's end; or what an item comes to that was off for too long: its own code and hint are still true."""
+    last = work.outcome
+    if work.phase not in (LAUNCH, HEALTH) and last is not None and not last.ok:
+        return replace(last, summary=known["summary"], data={**last.data, "server_code": known["code"]})
     return failed(
         "ORC704", "ended", known["summary"], "what it printed is above", final=True, server_code=known["code"]
     )

@@ -57,12 +57,20 @@ def decode_action(value: Any) -> Action:
         return value
     if isinstance(value, str):
         if value in FALLBACKS.built_in:
-            return cast("Action", FALLBACKS.load(value).model_validate({value: None}))
+            return _by_word_alone(value)
         return Named(name=str(value))
     names = FALLBACKS.names(
         plugins=isinstance(value, dict) and not any(key in FALLBACKS.built_in for key in value)
     )
     return cast("Action", keyed(value, "fallback action", names, (), FALLBACKS.load))
+
+
+def _by_word_alone(word: str) -> Action:
+    """An action that was written without a value, as `warn` and `stop` can be."""
+    kind = FALLBACKS.load(word)
+    if kind.model_fields[word].required:
+        raise problem("ORC102", f"`{word}` needs a value", f"orchestrator explain {word} shows an example")
+    return cast("Action", kind.model_validate({word: None}))
 
 
 def decode_actions(value: Any) -> tuple[Action, ...]:

@@ -144,7 +144,7 @@ def overlay_of(file: str, environment: str, findings: Findings) -> str | None:
     near = closest(environment, there)
     listed = ", ".join(f"`{each}`" for each in there)
     findings.add("ORC210", f"the environment `{environment}` has no overlay: there is no {overlay}", Place(overlay),
-                 hint=f"did you mean `{near}`?" if near else f"there are: {listed}" if there else "no overlay is there")  # fmt: skip
+                 hint=f"did you mean `{near}`?" if near else f"there are: {listed}" if there else f"write {overlay}, or name no environment")  # fmt: skip
     return None
 
 
