@@ -23,6 +23,7 @@ _HOST_PORT = pattern(
     r"(?:tcp://)?(?:\[(?P<six>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})\Z"
 )
 _PATHS = frozenset({"unix", "redis+socket", "redis+unix"})
+_ESCAPES = "in a password write %2F, %3F, %23, %40 for `/`, `?`, `#`, `@`; or write it apart, as `password`"
 _BLANKS = pattern(r"[\s\x00-\x1f\x7f]")
 
 
@@ -67,6 +68,9 @@ def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
         raise problem("ORC117", f"expected a URL with {_listed(schemes)}, got `{scheme}://`", example)
     if _BLANKS.search(url):
         raise problem("ORC117", "the URL has blanks or control characters", "write %20 for a blank")
+    if "@" in url[found.end("authority") :] and scheme not in ("http", "https"):
+        # What stands before it is no host, but a piece of a password: it must neither be asked for nor shown.
+        raise problem("ORC117", "the URL has an `@` behind its host", _ESCAPES)
     userinfo, _, hostport = found["authority"].rpartition("@")
     user, _, password = userinfo.partition(":")
     host, port = _split(hostport, default_port)
@@ -90,7 +94,7 @@ def _split(hostport: str, default_port: int) -> tuple[str, int]:
         raise problem(
             "ORC117",
             "the URL's port is not a number from 1 to 65535",
-            "in a password write %2F, %3F, %23, %40 for `/`, `?`, `#`, `@`; or write it apart, as `password`",
+            _ESCAPES,
         )
     return host, int(port or default_port)
 

@@ -334,6 +334,10 @@ def test_a_password_is_in_no_message_of_a_bad_url(make):
     assert SECRET not in caught.value.errors()[0]["msg"]
 
 
+def test_an_at_sign_in_a_path_is_part_of_it(make):
+    assert make("http", "http://packages:8080/@shop/cart").target() == "http://packages:8080/@shop/cart"
+
+
 def test_secrets_are_in_neither_target_nor_repr(make):
     value = {"url": f"http://me:{SECRET}@a/b?token={SECRET}", "headers": {"Authorization": SECRET}}
     wait = make("http", value)

@@ -364,6 +364,8 @@ def test_a_server_that_does_not_know_the_password_is_not_believed(attempt):
         ("db:5432", "ORC117"), ("mysql://db/app", "ORC117"), ({"user": "me"}, "ORC101"),
         ("postgresql://db/app?sslmode=maybe", "ORC117"), ("postgresql://a,b/app", "ORC117"),
         ({"url": "postgresql://db", "database": "x"}, "ORC113"), ("postgresql://me:se/cret@db/app", "ORC117"),
+        ("postgresql://me:s@cret/x@db/app", "ORC117"), ("postgresql://me:s@cret#x@db/app", "ORC117"),
+        ("postgresql://me:s@cret?x@db/app", "ORC117"),
     ],
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused_when_it_is_read(make, value, code):
