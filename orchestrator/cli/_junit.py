@@ -7,10 +7,12 @@ from xml.sax.saxutils import escape, quoteattr
 
 from orchestrator.diagnostics.printable import printable
 
+NOT_WELL = ("failed", "blocked", "waiting")
+
 
 def junit(report: dict[str, Any]) -> str:
     items = report["items"]
-    failed = sum(each["status"] in ("failed", "blocked") for each in items)
+    failed = sum(each["status"] in NOT_WELL for each in items)
     skipped = sum(each["status"] == "skipped" for each in items)
     head = f'<testsuite name={quoteattr(report["service"])} tests="{len(items)}" failures="{failed}" skipped="{skipped}" time="{report["duration_ms"] / 1000:.3f}">'
     cases = "\n".join(_case(each) for each in items)
@@ -23,7 +25,7 @@ def _case(item: dict[str, Any]) -> str:
     name, kind = quoteattr(item["id"]), quoteattr(item["kind"])
     head = f'  <testcase classname={kind} name={name} time="{item["duration_ms"] / 1000:.3f}"'
     summary = printable(item["summary"])
-    if item["status"] in ("failed", "blocked"):
+    if item["status"] in NOT_WELL:
         body = "\n".join(
             each
             for each in (summary, f"hint: {item['hint']}" if item["hint"] else "", item["details"])

@@ -50,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
 def _text(found: dict[str, Any]) -> str:
     service = found.get("service", "?")
     words = [each for each in (found.get("environment"), found.get("role")) if each]
-    lines = [f"{service} is {found['status']}" + (f" ({', '.join(words)})" if words else "")]
+    status = "in maintenance" if found["status"] == "maintenance" else found["status"]
+    lines = [f"{service} is {status}" + (f" ({', '.join(words)})" if words else "")]
     if found.get("reason"):
         lines.append(f"  reason:   {found['reason']}")
     if found.get("degraded"):

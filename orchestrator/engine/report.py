@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.engine.outcome import LATE, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.engine import events
 
 INTERNAL, USAGE, FAILED, FINDINGS, NOT_BOOTED, LATE_EXIT, INVALID, FORCED = 1, 2, 3, 4, 5, 75, 78, 137
@@ -38,6 +40,8 @@ class Report:
         """Why it ended, where no item says so."""
         self.waiting: dict[str, str] = {}
         """Items that were tried and not well yet, with what the last attempt came to."""
+        self.attempts: dict[str, int] = {}
+        """How often they were tried so far."""
         self.under_way: dict[str, tuple[str, float]] = {}
         """Items about which something is done: a word for what, and since when (milliseconds of the start)."""
 
@@ -69,29 +73,50 @@ class Report:
 
     def _on_waiting(self, event: events.Event) -> None:
         self.waiting[event.item] = event.message
+        self.attempts[event.item] = event.data["attempt"]
 
     def _on_item(self, event: events.Event) -> None:
         data = event.data
         self.waiting.pop(event.item, None)
         self.under_way.pop(event.item, None)
-        self.items[event.item] = {
-            "id": event.item,
-            "kind": event.item.partition(":")[0],
-            "status": data["status"],
-            "summary": event.message,
+        self.items[event.item] = self._item(event.item, data["status"], event.message, event.at, data)
+        self._note_feature(event)
+
+    def _item(
+        self, name: str, status: str, summary: str, at: float, data: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return {
+            "id": name,
+            "kind": name.partition(":")[0],
+            "status": status,
+            "summary": summary,
             "reason": data.get("reason", ""),
             "hint": data.get("hint", ""),
             "code": data.get("code", ""),
             "why": data.get("why", ""),
             "details": data.get("details", ""),
             "attempts": data.get("attempts", 1),
-            "start_ms": round(data.get("start_ms", event.at), 1),
+            "start_ms": round(data.get("start_ms", at), 1),
             "duration_ms": round(data.get("duration_ms", 0.0), 1),
-            "fallbacks": self.fallbacks.get(event.item, []),
+            "fallbacks": self.fallbacks.get(name, []),
             "file": data.get("file", ""),
             "line": data.get("line", 0),
         }
-        self._note_feature(event)
+
+    @property
+    def unsettled(self) -> list[dict[str, Any]]:
+        """What something was done about, and what came to no state before the end."""
+        return [
+            self._item(
+                name,
+                Status.WAITING.value,
+                self.waiting.get(name, f"still {doing}"),
+                since,
+                {"duration_ms": self.duration_ms - since, "attempts": self.attempts.get(name, 1)},
+            )
+            for name, (doing, since) in self.under_way.items()
+            if name not in self.items
+        ]
 
     def _note_feature(self, event: events.Event) -> None:
         feature, known = event.data.get("feature"), self.features.pop(event.item, {})
@@ -161,7 +186,7 @@ class Report:
             "started_at": self.started_at,
             "duration_ms": round(self.duration_ms, 1),
             "degraded": list(self.degraded),
-            "items": list(self.items.values()),
+            "items": [*self.items.values(), *self.unsettled],
             "imports": self.imports,
             "phases": self.phases,
             "notes": self.notes,

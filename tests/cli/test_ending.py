@@ -58,7 +58,7 @@ def test_attempts_are_told_where_the_actions_do_not_explain_them(told):
 def test_an_interrupted_start_names_what_it_was_at(told):
     report, stream, fail = told
     stream.begun("wait:db", "waiting", 60.0)
-    stream.emit(events.WAITING, "refused", item="wait:db")
+    stream.emit(events.WAITING, "refused", item="wait:db", attempt=3)
     stream.begun("step:migrate", "asking", None)
     stream.begun("step:migrate", "running", None)
     stream.emit(events.IMPORTING, item="module:shop", deadline=None)
@@ -73,6 +73,13 @@ def test_an_interrupted_start_names_what_it_was_at(told):
         "  step:migrate was still running after 0.0 s",
         "  launch was still importing after 0.0 s",
     ]
+    items = {
+        each["id"]: (each["status"], each["summary"], each["attempts"]) for each in report.record()["items"]
+    }
+    assert items == {
+        "check:ledger": ("ok", "it holds", 1), "wait:db": ("waiting", "refused", 3),
+        "step:migrate": ("waiting", "still running", 1), "launch": ("waiting", "still importing", 1),
+    }  # fmt: skip
 
 
 def test_a_long_cause_is_folded_below_itself_and_words_stay_whole(told):

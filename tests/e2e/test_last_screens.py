@@ -64,12 +64,21 @@ def test_a_start_that_was_interrupted_says_what_it_waited_for(engine):
     assert engine.stop() == 143
     assert "stopped by signal 15 before it was ready (exit 143)" in engine.stderr
     assert "wait:db was not well yet: connection to 127.0.0.1:1 refused" in engine.stderr
+    db = engine.item("wait:db")
+    assert (db["status"], db["attempts"] > 0) == ("waiting", True)
+    assert db["summary"].startswith("connection to 127.0.0.1:1 refused")
 
 
 def test_a_start_that_was_interrupted_in_a_step_names_it(engine):
     engine.spec("steps: [{name: migrate, run: [sh, -c, 'echo altering; sleep 60']}]").start().says("altering")
     assert engine.stop() == 143
     assert re.search(r"^  step:migrate was still running after \d+\.\d s$", engine.stderr, re.MULTILINE)
+    assert (engine.item("step:migrate")["status"], engine.item("step:migrate")["summary"]) == (
+        "waiting",
+        "still running",
+    )
+    junit = engine.command("report", "--format", "junit").stdout
+    assert '<failure type="waiting" message="still running">' in junit
 
 
 def test_a_stop_in_maintenance_is_said_beside_what_it_was_in_maintenance_for(engine):
