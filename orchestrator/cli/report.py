@@ -56,8 +56,10 @@ def text(report: dict[str, Any]) -> str:
 def _head(report: dict[str, Any]) -> list[str]:
     code = "" if report["exit_code"] is None else f", exit {report['exit_code']}"
     where = ", ".join(each for each in (report["environment"], report["role"]) if each)
+    took = f"{report['duration_ms'] / 1000:.1f} s"
+    when = f"; its start took {took}" if report["status"] == "stopped" else f" after {took}"
     lines = [
-        f"{report['service']}: {report['status']}{code} after {report['duration_ms'] / 1000:.1f} s, started {report['started_at']}"
+        f"{report['service']}: {report['status']}{code}{when}, started {report['started_at']}"
         + (f" ({where})" if where else "")
     ]
     if report["degraded"]:

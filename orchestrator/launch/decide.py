@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 KILL, TERM, DUMP = 9, 15, 63
 STOPS = (15, 2)
+ECHO = 0.1
+"""The same signal so soon again is the same request: `timeout` and terminals tell the process and then its group."""
 FORCED, NOT_WELL = 137, 5
 
 SERVING, BOOTING, BACKOFF, MAINTENANCE = "serving", "booting", "backoff", "maintenance"
@@ -75,6 +77,7 @@ class Supervision:
         "health",
         "let_go",
         "next_probe",
+        "number",
         "out",
         "outdated",
         "purpose",
@@ -127,6 +130,7 @@ class Supervision:
         self.asked = self.told = self.ended = now
         self.purpose: Purpose | None = None
         self.requested = self.forced = False
+        self.number = 0
         self.code = 0
         self.restarts: list[float] = list(budget.get("restarts", ()))
         self.streak: int = budget.get("streak", 0)
@@ -158,10 +162,10 @@ class Supervision:
         if number not in STOPS:
             if self.state in HAS_SERVER:
                 self.out.append(("send", number))
-        elif self.requested:
-            self._force(now)
-        else:
+        elif not self.requested:
             self._request(now, number)
+        elif number != self.number or now - self.asked >= ECHO:
+            self._force(now)
 
     def _exited(self, now: float, code: int, why: str = "") -> None:
         if not self.alive:
@@ -261,7 +265,7 @@ class Supervision:
     # Stopping
 
     def _request(self, now: float, number: int) -> None:
-        self.requested = True
+        self.requested, self.number = True, number
         self.asked = self.told = self.ended = now
         self._say("info", f"stopping: asked by signal {number}")
         self._show("stopping", f"signal {number}")

@@ -432,6 +432,11 @@ class Supervisor:
     def _do_exit(self, code: int) -> NoReturn:
         if self.plan["unix"]:
             _unlink(self.plan["unix"])
+        if self.plan["state_dir"]:
+            try:
+                files.end_report(self.plan["state_dir"], self.supervision.shown, code)
+            except OSError as error:
+                self._lost_state(error)
         if code:
             files.write_last_words(self.last_words)
         os._exit(code)

@@ -121,6 +121,15 @@ def set_value(directory: str, key: str, value: str) -> None:
     _edit(f"{directory}/state.json", [(f'  "{key}": ', f'  "{key}": {value}')])
 
 
+def end_report(directory: str, status: str, code: int) -> None:
+    """Notes in `report.json`, without parsing it, how what was started has ended."""
+    changes = [
+        ('  "status": ', f'  "status": {quoted(status)}'),
+        ('  "exit_code": ', f'  "exit_code": {code}'),
+    ]
+    _edit(f"{directory}/report.json", changes)
+
+
 def write_last_words(text: str) -> None:
     """Why it ended, where the platform looks for it: a file that is there and may be written."""
     try:

@@ -5,6 +5,8 @@ import time
 import pytest
 from starting import alive, eventually, family
 
+from orchestrator.launch.decide import ECHO
+
 SOON = 0.4
 """What is promised is 200 ms; the machine that tests may be busy."""
 
@@ -74,6 +76,7 @@ def test_a_second_request_ends_a_step_that_does_not_want_to_end(engine):
     engine.until((engine.root / "running").exists)
     engine.process.send_signal(signal.SIGTERM)
     engine.until((engine.root / "asked").exists)
+    time.sleep(2 * ECHO)
     ended, took = interrupted(engine)
     assert ended == 137
     assert took < SOON
@@ -126,3 +129,23 @@ def test_a_stop_is_heard_while_a_step_is_asked_whether_it_is_done(engine):
     assert engine.stop() == 143
     assert time.monotonic() - began < 1.5
     assert not (engine.root / "ran").exists()
+
+
+def test_a_request_that_is_told_twice_at_once_is_one_request(engine):
+    """`timeout` tells the process and then its group: a step keeps its grace, and nothing is forced."""
+    engine.write("step.py", "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), sys.exit(0)))\n"
+                            "open('running', 'w').close()\nwhile True: time.sleep(0.05)\n")  # fmt: skip
+    engine.spec("steps: [{name: long, run: [python, step.py], grace: 30s}]").start()
+    engine.until((engine.root / "running").exists)
+    for _ in range(3):
+        engine.process.send_signal(signal.SIGTERM)
+        time.sleep(0.01)
+    assert engine.wait() == 143
+
+
+def test_the_report_says_how_it_ended(engine):
+    engine.spec("health: {ready: /ready}").start().serving()
+    assert engine.report()["status"] == "ready"
+    assert engine.stop() == 0
+    assert (engine.report()["status"], engine.report()["exit_code"]) == ("stopped", 0)
+    assert "shop: stopped, exit 0; its start took" in engine.command("report").stdout

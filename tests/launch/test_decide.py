@@ -128,6 +128,11 @@ HISTORIES = {
         [(1, TERM), (2, ENDED), (3, TICK), (3, EMPTY)],
         [status("stopping"), *STOPPED, KILL, status("stopped"), ("exit", 0)],
     ),
+    "the same request at once again is the same": (
+        plan(),
+        [(1, TERM), (1.05, TERM)],
+        [status("stopping"), CLOSE, ("send", 15)],
+    ),
     "other signals pass": (plan(), [(1, ("signal", 1)), (2, ("signal", 10))], [("send", 1), ("send", 10)]),
     "other signals have nobody to go to": (
         plan(restart=ALWAYS),

@@ -8,6 +8,8 @@ import time
 import pytest
 from launching import alive, cmdline, eventually, family, refused
 
+from orchestrator.launch.decide import ECHO
+
 RAISING = """
 from contextlib import asynccontextmanager
 from fastapi import FastAPI
@@ -79,8 +81,19 @@ def test_a_second_signal_forces_the_end(launch):
     service = launch(slow, grace=60.0).supervised()
     service.signal(signal.SIGTERM)
     eventually(lambda: "stopping" in service.errors())
+    time.sleep(2 * ECHO)
     service.signal(signal.SIGTERM)
     assert service.wait(5) == 137
+
+
+def test_the_same_signal_at_once_again_is_the_same_request(launch):
+    """As `timeout` does: it tells the process, and then its whole group."""
+    service = launch(grace=30.0).supervised()
+    for _ in range(3):
+        service.signal(signal.SIGTERM)
+        time.sleep(0.01)
+    assert service.wait(10) == 0
+    assert "asked again" not in service.errors()
 
 
 def test_another_stop_signal_asks_as_well(launch):
