@@ -141,15 +141,6 @@ def end_gently(process: Importer, number: int, until: float, heard: Callable[[],
     return gently
 
 
-def in_container(environ: dict[str, str]) -> bool:
-    """Whether this is a container: what its engines leave behind, or the word of who runs it."""
-    told = environ.get("ORCHESTRATOR_IN_CONTAINER", "")
-    if told in ("0", "1"):
-        return told == "1"
-    marks = ("/.dockerenv", "/run/.containerenv")
-    return "KUBERNETES_SERVICE_HOST" in environ or any(os.path.exists(mark) for mark in marks)
-
-
 def loopback(launch: Launch | None) -> bool:
     return (
         launch is not None

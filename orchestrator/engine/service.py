@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import comeback, events, launching, measuring
+from orchestrator.engine import comeback, events, launching, measuring, whereabouts
 from orchestrator.engine.backoff import Policy
 from orchestrator.engine.maintaining import Maintaining
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
@@ -103,7 +103,7 @@ class Service:
 
     def _warn_of_loopback(self) -> None:
         launch = self.start.spec.launch
-        if launching.loopback(launch) and launching.in_container(self.start.environ):
+        if launching.loopback(launch) and whereabouts.place(self.start.environ):
             assert launch is not None
             self.stream.emit(
                 events.NOTE, f"the server listens on {launch.host} alone: nobody outside this container can reach it", level="warning",

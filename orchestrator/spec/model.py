@@ -154,6 +154,12 @@ class Model:
         return cls._decoders
 
     @classmethod
+    def spelled_out(cls, text: str) -> str:
+        """What was meant by a text in the place of a mapping, where that is known: for the hint."""
+        del text
+        return ""
+
+    @classmethod
     def keys(cls) -> list[str]:
         """The keys as a user writes them."""
         return [field.alias or name for name, field in cls.model_fields.items()]
@@ -262,11 +268,12 @@ def _no_mapping(model: type[Model], data: Any) -> Problem:
             f"expected a mapping for {noun}, got nothing",
             "write what belongs there, or take the line out",
         )
+    spelled = model.spelled_out(data) if isinstance(data, str) else ""
     own = [key for key in model.keys() if key not in _COMMON] or model.keys()
     return problem(
         "ORC102",
         f"expected a mapping for {noun}, got {_shown(data)}",
-        "the keys are " + ", ".join(f"`{each}`" for each in own),
+        f"write {spelled}" if spelled else "the keys are " + ", ".join(f"`{each}`" for each in own),
     )
 
 

@@ -113,6 +113,11 @@ class Step(Item):
         return self.name
 
     @classmethod
+    def spelled_out(cls, text: str) -> str:
+        words = text.split()
+        return f"{{name: {words[0]}, run: [{', '.join(words)}]}}" if words else ""
+
+    @classmethod
     def identify(cls, data: Any) -> str | None:
         if isinstance(data, dict):
             for key in ("id", "name"):

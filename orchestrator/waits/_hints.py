@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
+
+from orchestrator.engine.whereabouts import place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_MARKS = ("/.dockerenv", "/run/.containerenv")
-
-
-def place(environ: Mapping[str, str]) -> str:
-    """`pod`, `container`, or nothing."""
-    if environ.get("KUBERNETES_SERVICE_HOST"):
-        return "pod"
-    return "container" if any(os.path.exists(mark) for mark in _MARKS) else ""
 
 
 def is_loopback(host: str) -> bool:
@@ -26,9 +18,10 @@ def refused(host: str, port: int, environ: Mapping[str, str]) -> str:
     where = place(environ)
     if is_loopback(host):
         if where:
-            return (
-                f"inside a {where} {host} is the {where} itself: write the name of the service that is meant"
+            itself = (
+                f"inside a {where} {host} is the {where} itself, and nothing in it listens on port {port}"
             )
+            return f"{itself}: write the name of the service that is meant"
         return f"start what should listen on port {port} of this machine"
     return f"it must listen on port {port} of all its addresses (0.0.0.0), not on its own loopback alone"
 

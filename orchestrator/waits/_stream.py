@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from orchestrator.engine.whereabouts import place
 from orchestrator.waits import _hints
 from orchestrator.waits._failure import Deadline, Failure
 
@@ -181,7 +182,7 @@ def _no_socket(error: OSError, path: str) -> Failure:
         return Failure(
             "refused",
             f"there is no socket {path}",
-            "is its directory shared with this container?" if _hints.place(os.environ) else "",
+            "is its directory shared with this container?" if place(os.environ) else "",
         )
     if error.errno == errno.ENOTDIR:
         return Failure("unreachable", f"{path} leads through something that is no directory")

@@ -2,9 +2,12 @@ import json
 import os
 import signal
 import stat
+import time
 
 import pytest
 from starting import APP, alive, eventually, family
+
+from orchestrator.launch.decide import ECHO
 
 
 def test_a_start_in_which_all_is_well_serves_and_a_request_to_stop_ends_it_with_zero(engine):
@@ -143,6 +146,7 @@ def test_a_second_request_to_stop_forces_the_end(engine):
     engine.until(lambda: "up" in engine.out.read_text())
     engine.process.send_signal(signal.SIGTERM)
     engine.until(lambda: "hold" in engine.out.read_text())
+    time.sleep(2 * ECHO)
     engine.process.send_signal(signal.SIGTERM)
     assert engine.wait() == 137
 

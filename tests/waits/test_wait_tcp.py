@@ -111,3 +111,10 @@ def test_an_address_from_a_variable_is_read(make):
     assert make("tcp", known).target() == "db:5432"
     port = Interpolated("5432", known=True, secret=False, written="${PORT}")
     assert make("tcp", {"host": "db", "port": port}).target() == "db:5432"
+
+
+@pytest.mark.parametrize(("told", "hint"), [("1", "inside a container 127.0.0.1 is the container itself"), ("0", "start what should listen on port")])  # fmt: skip
+def test_who_runs_it_may_say_whether_this_is_a_container(attempt, told, hint):
+    with closed_port() as port:
+        outcome = attempt("tcp", f"127.0.0.1:{port}", environ={"ORCHESTRATOR_IN_CONTAINER": told})
+    assert hint in outcome.hint
