@@ -109,7 +109,7 @@ def test_restart_app_starts_the_server_anew_with_what_it_has_now(engine):
 
 def test_what_is_off_for_too_long_goes_on_with_the_next_action(engine):
     engine.spec(
-        "files: [{path: late, on_failure: [{degrade: search, recheck: 100ms, max_degraded: 1s}, {stop: {exit_code: 9}}]}]"
+        "files: [{path: late, on_failure: [{degrade: search, recheck: 100ms, max_degraded: 4s}, {stop: {exit_code: 9}}]}]"
     ).start().serving()
     assert engine.wait() == 9
     assert engine.status() == "failed"
@@ -117,14 +117,14 @@ def test_what_is_off_for_too_long_goes_on_with_the_next_action(engine):
 
 def test_the_end_of_the_list_stops_with_the_code_of_the_item(engine):
     engine.spec(
-        "files: [{path: late, on_failure: [{degrade: search, recheck: 100ms, max_degraded: 500ms}]}]"
+        "files: [{path: late, on_failure: [{degrade: search, recheck: 100ms, max_degraded: 4s}]}]"
     ).start().serving()
     assert engine.wait() == 3
 
 
 def test_a_remedy_behind_degrade_is_tried_beside_the_server(engine):
     engine.spec("""
-        files: [{path: late, on_failure: [{degrade: search, recheck: 10s, max_degraded: 500ms}, {run: [touch, late]}]}]
+        files: [{path: late, on_failure: [{degrade: search, recheck: 10s, max_degraded: 4s}, {run: [touch, late]}]}]
     """).start().serving()
     server = engine.get("/")[1]["pid"]
     engine.until(lambda: engine.status() == "ready")
@@ -134,7 +134,7 @@ def test_a_remedy_behind_degrade_is_tried_beside_the_server(engine):
 
 def test_warn_behind_degrade_leaves_the_feature_off(engine):
     engine.spec("""
-        files: [{path: late, on_failure: [{degrade: search, recheck: 10s, max_degraded: 500ms}, warn]}]
+        files: [{path: late, on_failure: [{degrade: search, recheck: 10s, max_degraded: 4s}, warn]}]
     """).start().serving()
     engine.until(lambda: engine.statuses()["file:late"] == "warned")
     engine.says("going on all the same")
@@ -143,7 +143,7 @@ def test_warn_behind_degrade_leaves_the_feature_off(engine):
 
 def test_another_feature_goes_off_behind_the_first(engine):
     engine.spec("""
-        files: [{path: late, on_failure: [{degrade: search, recheck: 10s, max_degraded: 500ms}, {degrade: orders, recheck: 200ms}]}]
+        files: [{path: late, on_failure: [{degrade: search, recheck: 10s, max_degraded: 4s}, {degrade: orders, recheck: 200ms}]}]
     """).start().serving()
     engine.until(lambda: off(engine) == ["orders", "search"])
     engine.write("late")
@@ -154,7 +154,7 @@ def test_another_feature_goes_off_behind_the_first(engine):
 def test_set_behind_degrade_brings_the_engine_back_and_starts_the_server_anew(engine):
     engine.spec("""
         checks: [{name: it, run: [sh, -c, 'test "$APP_MODE" = safe'], on_failure:
-                 [{degrade: search, recheck: 10s, max_degraded: 500ms}, {set: {APP_MODE: safe}}]}]
+                 [{degrade: search, recheck: 10s, max_degraded: 4s}, {set: {APP_MODE: safe}}]}]
     """).start(env={"APP_MODE": "fast"}).serving()
     pid, server = engine.process.pid, engine.get("/")[1]["pid"]
     after = engine.until(lambda: (found := engine.tries()) and found[1]["pid"] != server and found[1])
@@ -168,7 +168,7 @@ def test_set_behind_degrade_brings_the_engine_back_and_starts_the_server_anew(en
 
 def test_maintenance_behind_degrade_checks_again_and_hands_over(engine):
     engine.spec("""
-        files: [{path: late, on_failure: [{degrade: search, recheck: 10s, max_degraded: 500ms}, {serve: maintenance}]}]
+        files: [{path: late, on_failure: [{degrade: search, recheck: 10s, max_degraded: 4s}, {serve: maintenance}]}]
     """).start().serving()
     engine.until(lambda: (engine.tries() or (0,))[0] == 503)
     engine.says("the engine is back")
