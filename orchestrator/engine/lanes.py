@@ -21,6 +21,10 @@ SHORTEST = 0.05
 """Seconds that an attempt gets at least; with less left before the deadline none is made."""
 
 
+NEARLY = 0.9
+"""An attempt that took this much of its time has used it up."""
+
+
 class Attempt:
     """What a lane tells the engine: an outcome, and whether it is the last."""
 
@@ -114,9 +118,10 @@ class Lanes:
             left = None if deadline is None else max(deadline - (asked - began), SHORTEST)
             bounded = context if left is None else context.within(min(context.timeout, left))
             outcome = item.attempt(bounded)
-            if before is not None and outcome.reason == "timeout" and bounded.timeout < context.timeout:
-                outcome = before  # cut short by the deadline: what it said before says more
             now = clock.now()
+            cut_short = bounded.timeout < context.timeout and now - asked >= NEARLY * bounded.timeout
+            if before is not None and cut_short and not outcome.ok:
+                outcome = before  # by the deadline: what it said when it had its time says more
             pause = backoff.pause(policy, attempt, now - began, random.random())  # noqa: S311 - spreads load, keeps no secret
             until_over = None if deadline is None else deadline - (now - began)
             pause = _not_past(pause, until_over, now - asked)

@@ -22,6 +22,8 @@ class Clock:
 class Item:
     """Takes its time, at most what it is given, and then says what it says."""
 
+    cut_short = "timeout"
+
     def __init__(self, clock, takes, says="refused", well_from=None):
         self.clock, self.takes, self.says, self.well_from = clock, takes, says, well_from
         self.began = []
@@ -32,7 +34,7 @@ class Item:
         self.clock.time += min(self.takes, context.timeout)
         if self.well_from is not None and self.clock.time >= self.well_from and not cut:
             return ok("well")
-        return failed("ORC501", "timeout" if cut else self.says, "cut short" if cut else "as ever")
+        return failed("ORC501", self.cut_short if cut else self.says, "cut short" if cut else "as ever")
 
 
 def outcomes(item, deadline, policy=None, timeout=2.0):
@@ -77,3 +79,10 @@ def test_without_a_deadline_it_is_tried_once():
 
 def test_so_many_times_are_enough():
     assert len(outcomes(Item(Clock(), 0.001), 60.0, Policy(times=3))) == 3
+
+
+def test_whatever_a_cut_attempt_calls_it_the_reason_that_was_known_stays():
+    """A name server that is given no time to answer is not one that is silent."""
+    item = Item(Clock(), 0.3, says="unknown name")
+    item.cut_short = "dns"
+    assert {each.outcome.reason for each in outcomes(item, 1.0)} == {"unknown name"}
