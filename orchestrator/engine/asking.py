@@ -27,14 +27,14 @@ class Asking:
         when = getattr(work.item, "when", None)
         if when is None:
             self.start.go_on(work)
-        elif runs_a_command(when):
-            question = _Question(when, self.start.context())
+            return
+        question = _Question(when, self.start.context())
+        if runs_a_command(when):
             turn = turns.Turn(None, question.answer, 0.0)
             self._open[turn], work.status = (work, question), Status.WAITING
             self.start.stream.begun(work.id, "asking", None, "whether it applies")
             turn.start()
         else:
-            question = _Question(when, self.start.context())
             question.answer()
             self._answered(work, question)
 

@@ -26,11 +26,10 @@ def holds(condition: Condition, context: Context) -> Answer:
 
 def runs_a_command(condition: Condition) -> bool:
     """Whether the answer takes the time of a command."""
-    kind = type(condition).__name__
-    if kind == "Not":
-        return runs_a_command(condition.not_)  # type: ignore[attr-defined]
-    parts = getattr(condition, "all_", ()) or getattr(condition, "any_", ())
-    return kind == "Succeeds" or any(runs_a_command(each) for each in parts)
+    from orchestrator.spec.conditions import Succeeds
+    from orchestrator.spec.reachable import within
+
+    return any(isinstance(each, Succeeds) for _, each in within((), condition))
 
 
 def _variable(condition: Any, context: Context) -> Answer:

@@ -56,7 +56,7 @@ class Lock(Protocol):
         """Why it is not held any more; empty while it is."""
 
     def release(self) -> None:
-        """Gives it up, and all that it took to hold it."""
+        """Gives it up, and all that it took to hold it. Said again meanwhile, there is nothing to do."""
 
 
 def lock_of(name: str, context: Context, step: str, wait: Any) -> Lock:
@@ -149,9 +149,9 @@ class FileLock:
 
     def release(self) -> None:
         """The file is left: who took it away could take it from under somebody who has just opened it."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 def _opened(name: str, directory: int) -> int:
@@ -267,19 +267,20 @@ class ServerLock:
     def release(self) -> None:
         from orchestrator.waits._failure import Failure
 
-        if self._session is not None:
+        session, self._session = self._session, None
+        if session is not None:
             try:
-                self._ask(self._session, "ROLLBACK")  # a pooler keeps a connection that is left in order
-                self._session.leave()
+                self._ask(session, "ROLLBACK")  # a pooler keeps a connection that is left in order
+                session.leave()
             except Failure:
                 pass  # it is released by the end of the connection as well
             finally:
-                self._drop()
+                session.stream.connection.close()
 
     def _drop(self) -> None:
-        if self._session is not None:
-            self._session.stream.connection.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            session.stream.connection.close()
 
 
 def key(service: str, step: str) -> int:

@@ -8,7 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import events, launching, measuring, switching
+from orchestrator.engine import events, launching, measuring, processes, switching
 from orchestrator.engine.backoff import Policy, delay
 from orchestrator.engine.memory import can_be_repeated
 from orchestrator.engine.outcome import Status
@@ -171,21 +171,14 @@ class Maintaining:
 
     def _serve_maintenance(self, listener: socket.socket) -> None:
         """Standard library only, because anything else may be what is missing."""
-        import subprocess
-
         from orchestrator.launch import sockets
         from orchestrator.status import maintenance
 
         sockets.ready_to_listen(listener)  # what was accepted before may still linger on the port
-        reader, self._lifeline = os.pipe()
-        argv = maintenance.command(listener.fileno(), self.config(), reader)
-        environ = {"PATH": os.environ.get("PATH", "")}
         user = switching.of_server(self.start)  # it answers whoever asks: not as root
-        self._process = subprocess.Popen(
-            argv, pass_fds=(listener.fileno(), reader), close_fds=True, env=environ, user=user.uid if user else None,
-            group=user.gid if user else None, extra_groups=user.groups if user else None,
-        )  # fmt: skip
-        os.close(reader)
+        self._process, self._lifeline = processes.on_socket(
+            listener, user, lambda reader: maintenance.command(listener.fileno(), self.config(), reader)
+        )
         self.start.maintenance_pid = self._process.pid
 
     def _serves(self, app: str, listener: socket.socket) -> bool:

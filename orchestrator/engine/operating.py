@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
-from orchestrator.engine import events, switching
+from orchestrator.engine import events, processes, switching
 from orchestrator.engine.listing import flat
 
 if TYPE_CHECKING:
@@ -44,19 +43,18 @@ class Operating:
         if isinstance(listener, sockets.BindError):
             self._warn(listener.message, listener.hint)
             return
-        reader, self.lifeline = os.pipe()
         user = switching.of_server(self.start)  # it answers whoever asks: not as root
+        told, directory = features(self.start), self.start.state_directory
         with listener:
             sockets.ready_to_listen(listener)
             listener.listen(BACKLOG)
-            argv = operations.command(
-                listener.fileno(), reader, self.start.state_directory, features(self.start), counted=counted
+            process, self.lifeline = processes.on_socket(
+                listener,
+                user,
+                lambda reader: operations.command(
+                    listener.fileno(), reader, directory, told, counted=counted
+                ),
             )
-            process = subprocess.Popen(
-                argv, pass_fds=(listener.fileno(), reader), stdin=subprocess.DEVNULL, env={"PATH": os.environ.get("PATH", "")},
-                user=user.uid if user else None, group=user.gid if user else None, extra_groups=user.groups if user else None,
-            )  # fmt: skip
-        os.close(reader)
         self.pid, process.returncode = process.pid, 0  # the supervisor collects it, not this object
         self.start.stream.emit(events.NOTE, f"operations listener on {address}", level="info")
 

@@ -18,9 +18,10 @@ from typing import IO, TYPE_CHECKING
 from orchestrator.launch.prctl import end_with
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from orchestrator.engine.context import Context
+    from orchestrator.engine.context import Context, User
 
 CAPTURED = 64 * 1024
 """Bytes of output that are kept."""
@@ -92,6 +93,22 @@ def start(
         os.close(writer)
     process.stdout = open(reader, "rb")  # noqa: SIM115 -- closed by who reads it
     return process
+
+
+def on_socket(
+    listener: socket.socket, user: User | None, command: Callable[[int], list[str]]
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Starts a process of ours that answers on a socket, as this user where there is one, with nothing of the environment.
+
+    It ends with the pipe whose reading end `command` is told; the writing end is given, and is its life.
+    """
+    reader, lifeline = os.pipe()
+    process = subprocess.Popen(
+        command(reader), pass_fds=(listener.fileno(), reader), stdin=subprocess.DEVNULL, env={"PATH": os.environ.get("PATH", "")},
+        user=user.uid if user else None, group=user.gid if user else None, extra_groups=user.groups if user else None,
+    )  # fmt: skip
+    os.close(reader)
+    return process, lifeline
 
 
 def own_python(environ: Mapping[str, str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.rechecking import Rechecking
 from orchestrator.engine.stepping import Stepping
 from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
-from orchestrator.launch.decide import ECHO
+from orchestrator.launch.decide import Asked
 from orchestrator.launch.reaper import Reaper
 from orchestrator.launch.signals import STOPS
 from orchestrator.spec.references import run_time_names
@@ -156,8 +156,7 @@ class Start:
         self.asking = Asking(self)
         self.rechecking = Rechecking(self)
         self.reaper = Reaper(self._is_ours, PATIENCE)
-        self._asked_to_stop = (0, 0.0)
-        """The signal that asked last, and when."""
+        self._asked_to_stop = Asked()
         self.maintenance_pid = 0
         self.operating = Operating(self)
         self.server: Importer | None = None
@@ -305,8 +304,6 @@ class Start:
 
     def _variable(self, name: str) -> Work:
         """The work of a variable; a name that a `*` stands for has its contract."""
-        from orchestrator.spec.values import find_contract
-
         known = self.by_id.get(f"variable:{name}")
         if known is not None:
             return known
@@ -492,16 +489,10 @@ class Start:
     def take_notes(self) -> None:
         """Signals: a request to stop ends the start; the end of a stranger is collected."""
         for number in self.notes.take():
-            if number in STOPS and not self._is_echo(number):
+            if number in STOPS and not self._asked_to_stop.again(number, time.monotonic()):
                 raise Interrupted(number)
         if os.getpid() == 1 or (self.memory and not self.alone):
             self.reaper.reap()  # without being PID 1: what the supervisor has adopted that this process was
-
-    def _is_echo(self, number: int) -> bool:
-        """Whether it is the request that was just heard, told once more."""
-        now, (before, since) = time.monotonic(), self._asked_to_stop
-        self._asked_to_stop = (number, now)
-        return number == before and now - since < ECHO
 
     def _is_ours(self, pid: int) -> bool:
         """Whether somebody here waits for this process; what a thread has started is collected by it at once."""

@@ -53,6 +53,21 @@ JUDGED_EVERY = 30.0
 FIRST_PROBES = 0.25
 
 
+class Asked:
+    """Who asked last for the end."""
+
+    __slots__ = ("at", "number")
+
+    def __init__(self) -> None:
+        self.number, self.at = 0, 0.0
+
+    def again(self, number: int, now: float) -> bool:
+        """Notes a request; whether it is the one before, told once more."""
+        echo = number == self.number and now - self.at < ECHO
+        self.number, self.at = number, now
+        return echo
+
+
 class Supervision:
     """The state of one supervised service after its launch."""
 

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.launch import oom, saying, signals
-from orchestrator.launch.decide import ECHO, ending, exit_code
+from orchestrator.launch.decide import Asked, ending, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,8 +97,7 @@ class Workers:
         """Who is to write its stacks: one after another, for all of them write to the same place."""
         self._dump_at = 0.0
         self._kills = oom.Kills()
-        self._asked = (0, 0.0)
-        """The signal that asked last for the end, and when."""
+        self._asked = Asked()
         self._again = self._booted = self._stopping = False
         self._code = self._streak = self._tries = 0
 
@@ -152,9 +151,9 @@ class Workers:
             self._send(number)
 
     def _stop(self, number: int) -> None:
-        before, self._asked = self._asked, (number, time.monotonic())
+        echo = self._asked.again(number, time.monotonic())
         if self._stopping:
-            if number != before[0] or self._asked[1] - before[1] >= ECHO:
+            if not echo:
                 self._code = FORCED
                 self._send(KILL)
             return

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     Path = tuple[str | int, ...]
 
 _TYPES = {
-    "string_type": "a text", "int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number",
-    "bool_type": "true or false", "list_type": "a list", "tuple_type": "a list", "dict_type": "a mapping",
-    "model_type": "a mapping", "none_required": "nothing", "mapping_type": "a mapping",
+    "string_type": "a text", "int_type": "a whole number", "float_type": "a number", "bool_type": "true or false",
+    "tuple_type": "a list", "dict_type": "a mapping", "none_required": "nothing",
 }  # fmt: skip
 _OF_VALUES = frozenset(
     {"ORC102", "ORC103", "ORC105", "ORC106", "ORC107", "ORC108", "ORC109", "ORC115", "ORC117", "ORC124"}
@@ -32,7 +31,7 @@ def translate(error: ValidationError, places: Places, data: Any, findings: Findi
     for line in error.errors():
         at_fault = line.get("ctx", {}).get("key", "")
         path, of_key = _real_path((*line["loc"], at_fault) if at_fault != "" else line["loc"], places)
-        if not _unknown_yet(line["type"], path, data) and not _follows(line, path):
+        if not _unknown_yet(line["type"], path, data) and not _follows(path):
             by_path.setdefault((path, of_key), []).append(line)
     told = _Told(findings, places, data)
     for (path, of_key), lines in by_path.items():
@@ -102,10 +101,8 @@ class _Told:
                                    if (each.code, each.place) not in self.traps or each.pointer]  # fmt: skip
 
 
-def _follows(line: Any, path: Path) -> bool:
-    """Whether the error only follows from another: a list is not empty because its elements are wrong."""
-    if line["type"] in ("too_short", "string_too_short"):
-        return isinstance(line["input"], tuple | dict | list) and bool(line["input"])
+def _follows(path: Path) -> bool:
+    """Whether the error only follows from another: a key cannot hold `${…}`, which was said when it was filled in."""
     return bool(path) and isinstance(path[-1], str) and "${" in path[-1]
 
 
@@ -193,7 +190,7 @@ def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, 
         found = f'the text "{line["input"]}"'
     if kind in _TYPES:
         return "ORC102", f"{subject} expects {_TYPES[kind]}, got {found}", _type_hint(kind, line["input"])
-    if kind in ("literal_error", "enum"):
+    if kind == "literal_error":
         return (
             "ORC103",
             f"{subject} expects {_quoted(context['expected'])}, got {found}",
@@ -207,8 +204,6 @@ def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, 
         return "ORC109", f"{subject} cannot be {found}", _pattern_hint(context)
     if kind in ("too_short", "string_too_short"):
         return "ORC115", f"{subject} must not be empty", ""
-    if kind == "finite_number":
-        return "ORC016", f"{subject} must be a finite number, got {found}", ""
     return "ORC102", f"{subject}: {line['msg'][:1].lower()}{line['msg'][1:]}", ""
 
 
@@ -278,10 +273,8 @@ def _type_hint(kind: str, value: Any) -> str:
         return f'write it in quotes: "{value}"'
     if kind in ("int_type", "float_type") and isinstance(value, str) and value.replace(".", "", 1).isdigit():
         return f"write it without quotes: {value}"
-    if kind == "int_from_float":
-        return "write it without a decimal point" if isinstance(value, float) and value.is_integer() else ""
     if kind == "bool_type" and isinstance(value, str) and value.lower() in ("true", "false"):
         return f"write it without quotes: {value.lower()}"
-    if kind in ("list_type", "tuple_type") and isinstance(value, str):
+    if kind == "tuple_type" and isinstance(value, str):
         return f"write [{value}]"
     return ""

@@ -26,7 +26,7 @@ def check(spec: Spec, index: Index, needs: Needs, places: Places, findings: Find
     order = {step.identity: at for at, step in enumerate(spec.steps)}
     for name, (path, item) in index.items.items():
         for where, condition in of_model(path, item):
-            for inner, each in _all(where, condition):
+            for inner, each in within(where, condition):
                 _refers(name, item, inner, each, index, needs, order, places, findings, known)
         when = getattr(item, "when", None)
         if isinstance(when, Condition):
@@ -57,18 +57,18 @@ def of_model(path: Path, model: Model) -> Iterator[tuple[Path, Condition]]:
                     yield from of_model((*below, at), each)
 
 
-def _all(path: Path, condition: Condition) -> Iterator[tuple[Path, Condition]]:
+def within(path: Path, condition: Condition) -> Iterator[tuple[Path, Condition]]:
     """A condition and all within it."""
     yield path, condition
     match condition:
         case conditions.Not():
             if isinstance(condition.not_, Condition):
-                yield from _all((*path, "not"), condition.not_)
+                yield from within((*path, "not"), condition.not_)
         case conditions.All() | conditions.AnyOf():
             key = "all" if isinstance(condition, conditions.All) else "any"
             parts = condition.all_ if isinstance(condition, conditions.All) else condition.any_
             for at, each in enumerate(parts if isinstance(parts, tuple) else ()):
-                yield from _all((*path, key, at), each)
+                yield from within((*path, key, at), each)
 
 
 def _words(value: Any) -> list[str]:

@@ -9,6 +9,8 @@ import posix
 import time
 
 TERMINATION_LOG = "/dev/termination-log"
+STATUSES = ("starting", "ready", "degraded", "maintenance", "stopping", "stopped", "failed")
+"""The states of a service."""
 LIMIT = 4 << 20
 """The most that is read of a file, and where `events.jsonl` starts anew."""
 

@@ -252,22 +252,28 @@ def weight(parameters: str) -> float:
 
 
 def response(status: int, kind: str, body: str, config: Config, method: str) -> bytes:
-    phrase = {200: "OK", 400: "Bad Request", 503: "Service Unavailable"}[status]
+    more = ["Vary: Accept", "Referrer-Policy: no-referrer", f"Content-Security-Policy: {policy(kind)}"]
+    if status == 503:
+        more.append(f"Retry-After: {config.retry_after}")
+    return message(status, kind, body, method, *more)
+
+
+PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}  # fmt: skip
+
+
+def message(status: int, kind: str, body: str, method: str, *headers: str) -> bytes:
+    """An answer of HTTP/1.1, with what all of ours say and these headers; without the body for HEAD."""
     content = body.encode("utf-8", "replace")
     lines = [
-        f"HTTP/1.1 {status} {phrase}",
+        f"HTTP/1.1 {status} {PHRASES[status]}",
         f"Date: {time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime())}",
         f"Content-Type: {kind}",
         f"Content-Length: {len(content)}",
         "Cache-Control: no-store",
-        "Vary: Accept",
         "X-Content-Type-Options: nosniff",
-        "Referrer-Policy: no-referrer",
-        f"Content-Security-Policy: {policy(kind)}",
         "Connection: close",
+        *headers,
     ]
-    if status == 503:
-        lines.append(f"Retry-After: {config.retry_after}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (b"" if method == "HEAD" else content)
 
 

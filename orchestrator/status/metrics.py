@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.status.files import STATUSES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -10,7 +12,6 @@ if TYPE_CHECKING:
     Labels = Mapping[str, str]
     Sample = tuple[Labels, float]
 
-STATUSES = ("starting", "ready", "degraded", "maintenance", "stopping", "stopped", "failed")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -19,15 +19,16 @@ if __name__ == "__main__":
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from orchestrator.status import metrics
-from orchestrator.status.maintenance import Config, Server, path_of, request_line
+from orchestrator.status.maintenance import Config, Server, message, path_of, request_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-OVER = ("stopping", "stopped", "failed")
+ENDED = ("stopped", "failed")
 SERVING = ("ready", "degraded")
+TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 
 
 def command(fd: int, control: int, directory: str, features: Sequence[str], *, counted: bool) -> list[str]:
@@ -51,27 +52,27 @@ class Operations(Server):
     def respond(self, head: bytes) -> bytes:
         method, target = request_line(head)
         if not method:
-            return _response(400, "This is not an HTTP request.\n")
+            return message(400, TEXT, "This is not an HTTP request.\n", "GET")
         if method not in ("GET", "HEAD"):
-            return _response(405, "Only GET and HEAD.\n")
-        made = self.page(path_of(target))
-        return made if method == "GET" else made.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            return message(405, TEXT, "Only GET and HEAD.\n", method)
+        return message(*self.page(path_of(target)), method)
 
-    def page(self, path: str) -> bytes:
+    def page(self, path: str) -> tuple[int, str, str]:
+        """Status, type and body."""
         state = self.read("state.json")
         status = str(state.get("status", "unknown"))
         if path == "/live":
-            return _response(503 if status in OVER[1:] else 200, f"{status}\n")
+            return 503 if status in ENDED else 200, TEXT, f"{status}\n"
         if path == "/ready":
-            return _response(200 if status in SERVING else 503, f"{status}\n")
+            return 200 if status in SERVING else 503, TEXT, f"{status}\n"
         if path == "/status":
-            return _response(200, json.dumps(state) + "\n", "application/json")
+            return 200, JSON, json.dumps(state) + "\n"
         if path == "/report":
-            return _response(200, json.dumps(self.read("report.json")) + "\n", "application/json")
+            return 200, JSON, json.dumps(self.read("report.json")) + "\n"
         if path == "/metrics" and self.counted:
             told = metrics.text(state, self.read("report.json"), self.features)
-            return _response(200, told, metrics.CONTENT_TYPE)
-        return _response(404, "There are /live, /ready, /status, /report and /metrics.\n")
+            return 200, metrics.CONTENT_TYPE, told
+        return 404, TEXT, "There are /live, /ready, /status, /report and /metrics.\n"
 
     def read(self, name: str) -> dict[str, Any]:
         try:
@@ -80,22 +81,6 @@ class Operations(Server):
         except (OSError, ValueError):
             return {}  # not written yet, or not for us: nothing is known
         return found if isinstance(found, dict) else {}
-
-
-PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}  # fmt: skip
-
-
-def _response(status: int, body: str, kind: str = "text/plain; charset=utf-8") -> bytes:
-    content = body.encode("utf-8", "replace")
-    lines = [
-        f"HTTP/1.1 {status} {PHRASES[status]}",
-        f"Content-Type: {kind}",
-        f"Content-Length: {len(content)}",
-        "Cache-Control: no-store",
-        "X-Content-Type-Options: nosniff",
-        "Connection: close",
-    ]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + content
 
 
 def main(argv: list[str]) -> int:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 VARIABLE = "ORCHESTRATOR_STATE_DIR"
-STATUSES = ("starting", "ready", "degraded", "maintenance", "stopping", "stopped", "failed")
 SHARED = 0o2710
 """The mode of a directory that the group of the service may look into."""
 KINDS = ("http", "https", "unix", "heartbeat", "command")

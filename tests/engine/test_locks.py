@@ -428,6 +428,22 @@ def test_what_waiting_cannot_mend_fails_at_once(server):
     assert (told.word, told.outcome.reason, told.outcome.final) == (turns.FAILED, "auth", True)
 
 
+@real
+def test_a_second_release_in_the_middle_of_the_first_finds_nothing_to_do(server_lock, monkeypatch):
+    lock = server_lock()
+    assert lock.take()
+    asked, ask = [], lock._ask
+
+    def meanwhile(session, text):
+        asked.append(text)
+        lock.release()
+        return ask(session, text)
+
+    monkeypatch.setattr(lock, "_ask", meanwhile)
+    lock.release()
+    assert asked == ["ROLLBACK"]
+
+
 def fifty_at_once(server, make_lock):
     server.sql("truncate done")
     ran, barrier, words = [], threading.Barrier(50), []

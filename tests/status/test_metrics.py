@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.status import metrics
+from orchestrator.status.files import STATUSES
 
 STATE = {
     "status": "degraded",
@@ -29,7 +30,7 @@ def read(text):
 def test_the_state_of_the_service_is_one_of_all():
     found = read(metrics.text(STATE, REPORT))["orchestrator_service_status"]
     assert {dict(labels)["status"] for labels, value in found.items() if value == 1} == {"degraded"}
-    assert {dict(labels)["status"] for labels in found} == set(metrics.STATUSES)
+    assert {dict(labels)["status"] for labels in found} == set(STATUSES)
 
 
 def test_features_are_told_whether_on_or_off():
