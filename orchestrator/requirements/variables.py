@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from orchestrator.document.node import words_for
 from orchestrator.document.plain import Interpolated
 from orchestrator.requirements._base import Requirement
+from orchestrator.requirements._texts import ARTICLES, EXAMPLES, READERS
+from orchestrator.requirements._texts import truth as truth  # noqa: PLC0414 - conditions take it from here
 from orchestrator.spec.fields import Field, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.model import LazySchema, Model, decode_each, described, lazy_model, problem
@@ -24,18 +26,15 @@ from orchestrator.spec.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from orchestrator.requirements._parts import Generate
+    from orchestrator.requirements._parts import Deprecated, Generate
 else:
+    Deprecated = lazy_model("orchestrator.requirements._parts:Deprecated")
     Generate = lazy_model("orchestrator.requirements._parts:Generate")
 
 Type = Literal[
-    "string", "integer", "number", "boolean", "port", "url", "path", "duration", "size", "list", "json", "email"
+    "string", "integer", "number", "boolean", "port", "url", "path", "duration", "size", "list", "json", "email",
+    "dsn",
 ]  # fmt: skip
-
-TRUE_WORDS = frozenset({"true", "yes", "on", "y", "t", "1"})
-FALSE_WORDS = frozenset({"false", "no", "off", "n", "f", "0"})
 
 
 def _default(value: Any) -> Any:
@@ -79,14 +78,18 @@ class Variable(Requirement):
     noun = "variable"
     judged_when_taken = frozenset({"default"})
     fixed = frozenset({
-        "id", "name", "needs", "type", "required", "allowed", "pattern", "min", "max", "min_length", "forbidden", "schemes", "separator",
-        "secret", "from_file", "generate", "conflicts", "requires", "renamed_to", "removed", "unset",
+        "id", "name", "needs", "type", "required", "non_empty", "must_be_unset", "allowed", "pattern", "min", "max", "min_length", "forbidden", "schemes", "host_required",
+        "separator", "secret", "from_file", "generate", "conflicts", "requires", "one_of", "renamed_to", "deprecated", "removed", "unset",
     })  # fmt: skip
     name: ClassVar[str] = ""
 
     type: Type = described("string", "What its text must be. The server gets the text unchanged.")
     required: bool = described(False, "The start fails when it is unset or empty.")
     required_when: AnyCondition | None = described(None, "Required only when this condition holds.")
+    non_empty: bool = described(False, "It may be unset, but not be set to nothing.")
+    must_be_unset: bool = described(
+        False, "Nobody may set it, such as a debugger's switch: add `when` for production alone."
+    )
     default: Default = described(
         None, "The value when it is unset: a value, or a list of {value, when}, the first that holds."
     )
@@ -103,8 +106,9 @@ class Variable(Requirement):
         None, "Values it must not have, any case.", examples=[["changeme"]]
     )
     schemes: Annotated[tuple[str, ...], NonEmpty] | None = described(
-        None, "For a URL: the schemes it may have.", examples=[["postgresql"]]
+        None, "For a URL or a DSN: the schemes it may have.", examples=[["postgresql"]]
     )
+    host_required: bool = described(False, "For a URL or a DSN: it must name a host.")
     separator: Annotated[str, Field(min_length=1, max_length=3)] | None = described(None, "For a list: what separates elements; without it they are split like shell words.")  # fmt: skip
     secret: bool = described(False, "Its value is never shown.")
     from_file: bool = described(
@@ -117,11 +121,17 @@ class Variable(Requirement):
     requires: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(
         None, "Variables that must be set when it is."
     )
+    one_of: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(
+        None, "Other variables: exactly one of them and it must be set.", examples=[["DB_HOST"]]
+    )
     renamed_to: VariableName | None = described(
         None, "Its new name; the old one still works and is warned about."
     )
     removed: str | Literal[True] | None = described(
         None, "It has no effect any more: setting it is an error with this message."
+    )
+    deprecated: Deprecated | None = described(
+        None, "It still works; setting it is warned about.", examples=["CACHE_URL", {"use": "CACHE_URL"}]
     )
     unset: bool = described(False, "It is not handed to the server.")
 
@@ -131,7 +141,7 @@ class Variable(Requirement):
 
     @model_validator(mode="after")
     def _consistent(self) -> Variable:
-        for check in (self._range, self._only_for_type, self._default_fits, self._alone):
+        for check in (self._range, self._only_for_type, self._alone, self._default_fits):
             check()
         return self
 
@@ -164,10 +174,14 @@ class Variable(Requirement):
         return float(value)
 
     def _only_for_type(self) -> None:
-        if self.schemes and self.type != "url":
-            raise problem(
-                "ORC113", f"`schemes` has no meaning for type `{self.type}`", "add `type: url`", "schemes"
-            )
+        for name in ("schemes", "host_required"):
+            if getattr(self, name) and self.type not in ("url", "dsn"):
+                raise problem(
+                    "ORC113",
+                    f"`{name}` has no meaning for type `{self.type}`",
+                    "add `type: url` or `type: dsn`",
+                    name,
+                )
         if self.separator and self.type != "list":
             raise problem(
                 "ORC113",
@@ -181,8 +195,21 @@ class Variable(Requirement):
             raise problem(
                 "ORC113", "`renamed_to` and `removed` exclude each other", "keep one of them", "removed"
             )
+        if self.must_be_unset:
+            self._nobodys()
         if self.generate and not self.secret:
             raise problem("ORC113", "a generated value must be a secret", "add `secret: true`", "generate")
+
+    def _nobodys(self) -> None:
+        """What must not be set has no use for a value."""
+        for name in ("required", "required_when", "default", "generate", "renamed_to"):
+            if getattr(self, name):
+                raise problem(
+                    "ORC124",
+                    f"`must_be_unset` and `{name}` contradict each other",
+                    "keep one of them",
+                    "must_be_unset",
+                )
 
     def _default_fits(self) -> None:
         for value in self.default_values():
@@ -205,8 +232,17 @@ class Variable(Requirement):
     def judge(self, text: str) -> tuple[str, str, str] | None:
         """None when the text keeps the contract, else the reason, what is wrong (without a secret's text), and a hint."""
         shown = "the value" if self.secret else f"`{text[:80]}`"
-        wrong = self._judge_type(text, shown) or self._judge_rules(text, shown)
+        wrong = (
+            self._judge_presence(text) or self._judge_type(text, shown) or self._judge_rules(text, shown)
+        )
         return wrong and (wrong[0], wrong[1], wrong[2])
+
+    def _judge_presence(self, text: str) -> tuple[str, str, str] | None:
+        if self.must_be_unset:
+            return "forbidden", "it is set and must not be", "take it out of the environment"
+        if self.non_empty and not text:
+            return "invalid", "it is set to nothing", "give it a value, or take it out of the environment"
+        return None
 
     def _judge_type(self, text: str, shown: str) -> tuple[str, str, str] | None:
         try:
@@ -225,14 +261,14 @@ class Variable(Requirement):
             return "invalid", f"{shown} is less than {self.min}", f"{self.min} or more"
         if high is not None and value > high:
             return "invalid", f"{shown} is more than {self.max}", f"{self.max} or less"
-        if self.schemes and self.type == "url" and value not in self.schemes:
-            return (
-                "invalid",
-                f"{shown} has the scheme `{value}`"
-                if not self.secret
-                else f"the value has the scheme `{value}`",
-                f"one of {_listed(self.schemes)}",
-            )
+        return self._judge_address(value, shown) if self.type in ("url", "dsn") else None
+
+    def _judge_address(self, value: Any, shown: str) -> tuple[str, str, str] | None:
+        if self.schemes and value.scheme not in self.schemes:
+            has = f"has the scheme `{value.scheme}`" if value.scheme else "has no scheme"
+            return "invalid", f"{shown} {has}", f"one of {_listed(self.schemes)}"
+        if self.host_required and not value.host:
+            return "invalid", f"{shown} names no host", EXAMPLES[self.type]
         return None
 
     def _judge_rules(self, text: str, shown: str) -> tuple[str, str, str] | None:
@@ -295,94 +331,6 @@ def as_text(value: Any, separator: str | None = None) -> str:
 
         return separator.join(value) if separator else shlex.join(value)
     return str(value)
-
-
-def truth(text: str) -> bool | None:
-    """What a text means as a boolean; None when it is not one of the usual words."""
-    word = text.strip().lower()
-    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
-
-
-def _boolean(text: str) -> bool:
-    value = truth(text)
-    if value is None:
-        raise ValueError(text)
-    return value
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 <= int(text) <= 65535):
-        raise ValueError(text)
-    return int(text)
-
-
-def _url(text: str) -> str:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(text)
-    if not parts.scheme or not (parts.netloc or parts.path):
-        raise ValueError(text)
-    parts.port  # noqa: B018 - raises ValueError for a port that is none
-    return parts.scheme
-
-
-def _path(text: str) -> str:
-    if not text or "\0" in text:
-        raise ValueError(text)
-    return text
-
-
-def _list(text: str) -> str:
-    import shlex
-
-    shlex.split(text)
-    return text
-
-
-def _json(text: str) -> Any:
-    import json
-
-    return json.loads(text)
-
-
-def _email(text: str) -> str:
-    if (
-        re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text) is None
-        and re.fullmatch(r"[^@\s]+@localhost", text) is None
-    ):
-        raise ValueError(text)
-    return text
-
-
-def _integer(text: str) -> int:
-    if re.fullmatch(r"[-+]?[0-9]{1,40}", text) is None:
-        raise ValueError(text)
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    import math
-
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-READERS: dict[str, Callable[[str], Any]] = {
-    "string": str, "integer": _integer, "number": _finite, "boolean": _boolean, "port": _port, "url": _url, "path": _path,
-    "duration": parse_duration, "size": parse_size, "list": _list, "json": _json, "email": _email,
-}  # fmt: skip
-ARTICLES = {
-    "string": "a text", "integer": "an integer", "number": "a number", "boolean": "a boolean", "port": "a port", "url": "a URL",
-    "path": "a path", "duration": "a duration", "size": "a size", "list": "a list", "json": "JSON", "email": "an e-mail address",
-}  # fmt: skip
-EXAMPLES = {
-    "string": "", "integer": "digits only, for example 4", "number": "for example 0.5",
-    "boolean": "true/false, yes/no, on/off, y/n, t/f or 1/0", "port": "0 to 65535, for example 8000",
-    "url": "for example https://host:443/path", "path": "for example /data", "duration": "for example 30s",
-    "size": "for example 200MB", "list": "quotes must be closed", "json": 'for example {"a": 1}', "email": "for example ops@example.org",
-}  # fmt: skip
 
 
 def _listed(values: Any) -> str:
