@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Context
 
 
+COMMON = frozenset(Item.model_fields)
+"""The fields that every item has."""
+
+
 class Requirement(Item):
     """Something that must be true before the service may serve."""
 

@@ -232,9 +232,7 @@ class Variable(Requirement):
     def judge(self, text: str) -> tuple[str, str, str] | None:
         """None when the text keeps the contract, else the reason, what is wrong (without a secret's text), and a hint."""
         shown = "the value" if self.secret else f"`{text[:80]}`"
-        wrong = (
-            self._judge_presence(text) or self._judge_type(text, shown) or self._judge_rules(text, shown)
-        )
+        wrong = self._judge_presence(text) or self._judge_type(text, shown) or self._judge_rules(text, shown)
         return wrong and (wrong[0], wrong[1], wrong[2])
 
     def _judge_presence(self, text: str) -> tuple[str, str, str] | None:
