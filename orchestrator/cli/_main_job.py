@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.cli import _spec, console, ending
 from orchestrator.cli._start import Invocation
 from orchestrator.engine import events, memory, rechecking
-from orchestrator.engine.run import InternalError, Invalid, Start
+from orchestrator.engine.exceptions import InternalError, Invalid
+from orchestrator.engine.run import Start
 from orchestrator.engine.service import Service
 from orchestrator.launch import beside, spawn
 from orchestrator.status import state

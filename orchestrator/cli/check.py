@@ -13,9 +13,10 @@ from orchestrator.cli import _spec, console, ending
 from orchestrator.cli._main_job import _leave
 from orchestrator.cli._start import Invocation
 from orchestrator.engine import events
+from orchestrator.engine.exceptions import Interrupted, Invalid
 from orchestrator.engine.outcome import Status, ok
 from orchestrator.engine.report import exit_code
-from orchestrator.engine.run import Interrupted, Invalid, Start
+from orchestrator.engine.run import Start
 from orchestrator.launch.signals import Notes
 
 if TYPE_CHECKING:

@@ -141,7 +141,9 @@ def _let_in(start: Start) -> None:
 
 def _path(start: Start, target: str) -> dict[str, str]:
     before = [
-        each for each in start.environ.get("PYTHONPATH", "").split(os.pathsep) if each and each != target
+        each
+        for each in start.variables.environ.get("PYTHONPATH", "").split(os.pathsep)
+        if each and each != target
     ]
     return {"PYTHONPATH": os.pathsep.join([target, *before])}
 

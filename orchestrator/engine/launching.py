@@ -171,7 +171,7 @@ def plan_of(start: Start, modules: list[Work]) -> LaunchPlan:
     if launch is None:
         plan.command = [sys.executable, "-c", ""]  # never told to go: it only imports
         return plan
-    if start.unknown_variable(("launch",)) or start.unknown_variable(("health",)):
+    if start.variables.unknown_in(("launch",)) or start.variables.unknown_in(("health",)):
         # It will not be served with values that nobody knows; what imports without them is imported and told.
         plan.app = launch.app if launch.app and not isinstance(launch.app, Interpolated) else ""
         plan.command = [] if plan.app else [sys.executable, "-c", ""]

@@ -32,8 +32,8 @@ def remember(start: Start, report: Report, plan: LaunchPlan) -> Memory:
     """Everything that a start later cannot find out by itself. Holds secrets: it never leaves the memory."""
     found = {
         "argv": sys.orig_argv[1:],
-        "environ": start.handed,
-        "changes": start.changes,
+        "environ": start.variables.handed,
+        "changes": start.variables.changes,
         "installed_in": start.installed_in,
         "began": start.stream.began,
         "works": {work.id: _packed(work) for work in start.works},

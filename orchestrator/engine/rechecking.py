@@ -110,7 +110,7 @@ def alone(
     answer = _answer(start, work, last=orders["last"])
     if answer["word"] != "off":
         answer["features"] = json.dumps(start.stream.secrets.clean(list(report.features.values())))
-        answer["changes"] = start.changes
+        answer["changes"] = start.variables.changes
         _amend(start, report, state)
     return answer
 

@@ -80,7 +80,7 @@ def _serve(start: Start, work: Work, action: Any) -> bool:
 
 def _set(start: Start, work: Work, action: Any) -> bool:
     names = ", ".join(sorted(action.set))
-    start.changed(action.set)
+    start.variables.change(action.set)
     _tell(
         start,
         work,
@@ -102,7 +102,7 @@ def _use(start: Start, work: Work, action: Any) -> bool:
         return False
     work.item, work.used = changed, (what, value)
     if action.use.export:
-        start.changed({action.use.export: value})
+        start.variables.change({action.use.export: value})
         work.item = changed  # what was resolved again is the item as written
     exported = f", exported as {action.use.export}" if action.use.export else ""
     names = [action.use.export] if action.use.export else []
@@ -210,7 +210,7 @@ def _install(start: Start, work: Work, action: Any) -> bool:
         return False
     variables = done.variables or {}
     if variables:
-        start.changed(variables)
+        start.variables.change(variables)
     changed = {"wheels": list(done.wheels), "path": done.place, "variables": list(variables)}
     _tell(
         start,

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.engine import (
     backoff,
     concluding,
-    environment,
     events,
     launching,
     memory,
@@ -23,29 +22,27 @@ from orchestrator.engine import (
     workers,
 )
 from orchestrator.engine.asking import Asking
-from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.context import Context, SystemClock, User, current_user
+from orchestrator.engine.exceptions import InternalError, Interrupted
 from orchestrator.engine.importing import Importing
 from orchestrator.engine.lanes import Lanes
-from orchestrator.engine.listing import beside, expanded, list_works, names_in, with_schemas_of_health
+from orchestrator.engine.listing import list_works
 from orchestrator.engine.operating import Operating
-from orchestrator.engine.outcome import Outcome, Status, failed, ok
+from orchestrator.engine.outcome import Outcome, Status, failed
 from orchestrator.engine.rechecking import Rechecking
 from orchestrator.engine.stepping import Stepping
+from orchestrator.engine.variables import Variables
 from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
 from orchestrator.launch.decide import Asked
 from orchestrator.launch.reaper import Reaper
 from orchestrator.launch.signals import STOPS
-from orchestrator.spec.references import run_time_names
-from orchestrator.spec.values import RunValues, find_contract
+from orchestrator.spec.values import find_contract
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.diagnostics import Diagnostic
     from orchestrator.engine.context import Clock
-    from orchestrator.engine.environment import Applied
     from orchestrator.engine.plan import Order
     from orchestrator.engine.users import Identity
     from orchestrator.launch.importer import Importer
@@ -58,26 +55,6 @@ TIMEOUT = 2.0
 WAIT_DEADLINE = 60.0
 PATIENCE = 1.0
 """Seconds after which an ended child that nobody has collected is nobody's."""
-
-
-class Interrupted(Exception):
-    """Somebody asked for the end. `number` is the signal."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-class Invalid(Exception):
-    """The spec cannot be used with the values of this environment."""
-
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        super().__init__(str(diagnostics))
-        self.diagnostics = list(diagnostics)
-
-
-class InternalError(Exception):
-    """A bug: `details` is its traceback."""
 
 
 class _Source(Protocol):
@@ -116,22 +93,13 @@ class Start:
         self.network = network
         self.steps = steps
         self.only = tuple(only)
-        self.handed = dict(environ)
-        """What the engine was started with."""
         self.alone = alone
         """The one item that this start is about, where it runs beside the server: tried once, by itself."""
         self.only_looks = False
         """Whether nothing is done about what fails."""
         self.memory: Mapping[str, Any] = remembered or {}
         """What an earlier engine of this process knew, where there was one: see `engine.memory`."""
-        self.changes: dict[str, str | None] = dict(self.memory.get("changes", {}))
-        """Variables that the run itself set, or took out."""
-        self.given = _changed(self.handed, self.changes)
-        """The environment before the contracts: what was handed in, and what the run itself set."""
-        self.environ = dict(environ)
-        self.hidden: frozenset[str] = frozenset()
-        self.unknown: frozenset[str] = frozenset()
-        """Variables whose contract failed: what needs them is blocked."""
+        self.variables = Variables(self, environ, self.memory.get("changes", {}))
         self.degraded: list[str] = []
         self.works: list[Work] = []
         self.by_id: dict[str, Work] = {}
@@ -184,34 +152,26 @@ class Start:
         early = not switching.needs_variables(self)
         if early and not switching.identify(self):
             return
-        applied = self._apply()
-        self.resolve()
-        self._tell_variables(applied)
+        applied = self.variables.apply()
+        self.variables.resolve()
+        self.variables.tell(applied)
         if not early and not self._late_user():
             return
         if not switching.identify_launch(self):
             return
         list_works(self)
-        self._missing_variables()
+        self.variables.require()
         workers.tell(self)
 
     def _late_user(self) -> bool:
         """A user whose numbers are variables, PUID and PGID: HOME follows only now."""
         missing = [each.path for each in self.resolved.missing]
         if any(path[0] == "user" for path in missing):
-            self._missing_variables([path for path in missing if path[0] != "user"])
+            self.variables.require([path for path in missing if path[0] != "user"])
         well = switching.identify(self)
-        self._apply()
-        self.resolve()
+        self.variables.apply()
+        self.variables.resolve()
         return well
-
-    def _apply(self) -> Applied:
-        """The contracts of variables, laid on what was given and what was set since."""
-        assert self.loaded.spec is not None
-        applied = environment.apply(self.loaded.spec.variables, self.context(self.given))
-        self.stream.secrets.add(applied.secrets)
-        self.environ, self.hidden, self.unknown = applied.environ, applied.hidden, applied.failed
-        return applied
 
     def add(self, work: Work) -> None:
         memory.restore(self, work)
@@ -220,7 +180,7 @@ class Start:
 
     def context(self, environ: Mapping[str, str] | None = None, *, timeout: float = TIMEOUT) -> Context:
         """What an attempt may know now: also what is kept from the server, such as the password of a first superuser."""
-        given = dict(environ if environ is not None else {**self.environ, **self._own_words()})
+        given = dict(environ if environ is not None else {**self.variables.environ, **self._own_words()})
         states = {work.id: work.status.value for work in self.works}
         return Context(
             given,
@@ -241,8 +201,7 @@ class Start:
 
     def service_environ(self) -> dict[str, str]:
         """The environment as the service gets it."""
-        handed = {name: text for name, text in self.environ.items() if name not in self.hidden}
-        return {**handed, **self._own_words()}
+        return {**self.variables.for_service(), **self._own_words()}
 
     def _own_words(self) -> dict[str, str]:
         return {
@@ -251,98 +210,6 @@ class Start:
             "ORCHESTRATOR_ROLE": self.role,
             "ORCHESTRATOR_DEGRADED": ",".join(self.degraded),
         }
-
-    def resolve(self) -> None:
-        """Puts the values of variables into the spec; raises Invalid when one is not of its field's type."""
-        known = {name: text for name, text in self.environ.items() if name not in self.unknown}
-        later = frozenset(run_time_names(self.spec)) | self.unknown
-        resolved = self.loaded.resolve(
-            RunValues(self.loaded.spec.variables if self.loaded.spec else {}, known, later)
-        )
-        if resolved.failed:
-            raise Invalid(resolved.diagnostics)
-        assert resolved.spec is not None
-        self.resolved = resolved
-        spec = launching.instead(with_schemas_of_health(resolved, resolved.spec), self.instead)
-        self.spec = launching.without(spec) if self.alone and not self.alone.startswith("health:") else spec
-        for work in self.works:
-            if not work.settled:
-                self._refresh(work)
-
-    def _refresh(self, work: Work) -> None:
-        """The item with the values that are known by now; its id stays, though it be made of one."""
-        item = next((item for path, item in self.spec.located_items() if path == work.path), None)
-        if item is None or work.path[0] == "variables":
-            return
-        found = [beside(self.resolved, work.path, each) for each in expanded(item, self)]
-        work.item = (
-            found[0]
-            if len(found) == 1
-            else next((each for each in found if each.identity == work.id), work.item)
-        )
-
-    def _tell_variables(self, applied: Applied) -> None:
-        for name, outcome in applied.outcomes.items():
-            if outcome.reason == "missing" and name in self._set_by_steps:
-                continue  # told when the step has set it
-            work = self._variable(name)
-            if not work.settled:
-                work.attempts = 1
-                self.conclude(work, outcome)
-        for name, why in applied.skipped.items():
-            work = self._variable(name)
-            if not work.settled:
-                self.skip(work, why)
-        for name, message, hint in applied.warnings:
-            self.stream.emit(
-                events.NOTE, message, level="warning", item=f"variable:{name}", hint=hint, code="ORC403"
-            )
-
-    @property
-    def _set_by_steps(self) -> set[str]:
-        return {name for step in self.spec.steps for name in step.output_names}
-
-    def _variable(self, name: str) -> Work:
-        """The work of a variable; a name that a `*` stands for has its contract."""
-        known = self.by_id.get(f"variable:{name}")
-        if known is not None:
-            return known
-        path = ("variables", name)
-        work = Work(
-            f"variable:{name}", find_contract(self.spec.variables, name), path, self.loaded.place(path), QUICK
-        )
-        work.started = self.stream.now()
-        self.add(work)
-        return work
-
-    def _judge_variable(self, work: Work) -> Outcome:
-        """The contract again, on what was set since."""
-        applied = self._apply()
-        self.resolve()
-        return applied.outcomes.get(work.id.partition(":")[2], ok("not set"))
-
-    def _missing_variables(self, without: Sequence[tuple[str | int, ...]] | None = None) -> None:
-        """All variables without a value in one go. Places in items that are skipped do not count."""
-        from orchestrator.spec.loading import missing_findings
-
-        if without is None:
-            concerned = [work for work in self.works if self._misses_a_value(work)]
-            without = [work.path for work in concerned if self._is_skipped(work)]
-        found = missing_findings(self.resolved, without)
-        if found:
-            raise Invalid(found)
-
-    def _misses_a_value(self, work: Work) -> bool:
-        """Only then is it asked ahead of time whether it applies: a condition may be a command that takes long."""
-        length = len(work.path)
-        return any(each.path[:length] == work.path for each in self.resolved.missing)
-
-    def _is_skipped(self, work: Work) -> bool:
-        when = getattr(work.item, "when", None)
-        try:
-            return when is not None and not holds(when, self.context())[0]
-        except CannotTell:
-            return False
 
     # The loop
 
@@ -378,7 +245,7 @@ class Start:
                 return False
             self.block(work, other.id)
             return True
-        variable = self.unknown_variable(work.path)
+        variable = self.variables.unknown_in(work.path)
         if variable:
             self._without(work, variable)
             return True
@@ -393,12 +260,6 @@ class Start:
                 self.block(work, other.id if other.status is Status.FAILED else other.blocked_by)
                 return True
         return self.stepping.free
-
-    def unknown_variable(self, path: tuple[str | int, ...]) -> str:
-        """A variable whose contract failed and that this part of the spec is written with."""
-        if not self.unknown:
-            return ""
-        return next((name for name in names_in(self.resolved, path) if name in self.unknown), "")
 
     def _without(self, work: Work, variable: str) -> None:
         """Written with a variable that has no value it could have: blocked by it, or let go as the variable was."""
@@ -438,7 +299,7 @@ class Start:
     def _at_once(self, work: Work) -> None:
         work.attempts += 1
         if work.kind == "variable":
-            outcome = self._judge_variable(work)
+            outcome = self.variables.judge(work)
         else:
             outcome = work.item.attempt(self.context(timeout=self._timeout(work)))
         self.conclude(work, outcome)
@@ -563,18 +424,6 @@ class Start:
         work.started = self.stream.now()
         self.settle_as(work, Status.BLOCKED)
 
-    def changed(self, names: Mapping[str, str | None]) -> None:
-        """Variables changed while the start runs: what is not settled yet sees the new values."""
-        self.changes.update(names)
-        self.given = _changed(self.given, names)
-        applied = self._apply()
-        self.resolve()
-        self.importing.outdated("variables changed: " + ", ".join(sorted(names)))
-        for name, outcome in applied.outcomes.items():
-            known = self.by_id.get(f"variable:{name}")
-            if name in names and (known is None or (known.well and not outcome.ok)):
-                self.conclude(self._variable(name), outcome)
-
     def retry(self, work: Work, remedy: str) -> None:
         """Tries an item again after a remedy."""
         work.remedy, work.status = remedy, Status.WAITING
@@ -630,11 +479,6 @@ class Start:
         self.operating.end()
         if self.server is not None:
             self.server.end()
-
-
-def _changed(environ: Mapping[str, str], names: Mapping[str, str | None]) -> dict[str, str]:
-    """The environment with changes; None takes a variable out."""
-    return {name: value for name, value in {**environ, **names}.items() if value is not None}
 
 
 def no_value(variable: str) -> Outcome:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import comeback, events, launching, measuring, whereabouts
 from orchestrator.engine.backoff import Policy
+from orchestrator.engine.exceptions import InternalError, Interrupted
 from orchestrator.engine.maintaining import Maintaining
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.report import FORCED, Report, exit_code
-from orchestrator.engine.run import InternalError, Interrupted, Start, no_value
+from orchestrator.engine.run import Start, no_value
 from orchestrator.launch.decide import ending
 from orchestrator.status.state import Probe, StateDirectory
 
@@ -96,14 +97,14 @@ class Service:
     def _launch_is_known(self) -> bool:
         """Whether every variable has a value that the launch and its health are written with."""
         start = self.start
-        name = start.unknown_variable(("launch",)) or start.unknown_variable(("health",))
+        name = start.variables.unknown_in(("launch",)) or start.variables.unknown_in(("health",))
         if name:
             start.conclude(start.by_id["launch"], no_value(name))
         return not name
 
     def _warn_of_loopback(self) -> None:
         launch = self.start.spec.launch
-        if launching.loopback(launch) and whereabouts.place(self.start.environ):
+        if launching.loopback(launch) and whereabouts.place(self.start.variables.environ):
             assert launch is not None
             self.stream.emit(
                 events.NOTE, f"the server listens on {launch.host} alone: nobody outside this container can reach it", level="warning",

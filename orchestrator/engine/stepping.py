@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import backoff, events, processes, switching, turns
 from orchestrator.engine.conditions import holds
+from orchestrator.engine.exceptions import InternalError
 from orchestrator.engine.locks import lock_of
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
 
@@ -114,8 +115,6 @@ class Stepping:
             elif told.word == turns.FAILED and told.outcome is not None:
                 self._conclude(work, told.outcome)
             else:
-                from orchestrator.engine.run import InternalError
-
                 raise InternalError(told.text)
 
     def _lose_lock(self, work: Work, why: str) -> None:
@@ -269,7 +268,7 @@ class Stepping:
                 f"set {', '.join(strangers)}, which it does not declare",
                 "declare the names under `outputs`",
             )
-        self.start.changed(found)
+        self.start.variables.change(found)
         return None
 
     def _read_outputs(self) -> dict[str, str]:

@@ -48,13 +48,13 @@ def identify(start: Start) -> bool:
             "user",
         )
         return False
-    found = users.resolve(start.spec.user, start.given)
+    found = users.resolve(start.spec.user, start.variables.given)
     if isinstance(found, Outcome):
         _refuse(start, found, "user")
         return False
     start.identity, start.user = found, found.user
     declared = start.loaded.spec.variables if start.loaded.spec is not None else {}
-    start.given.update({name: text for name, text in found.environ.items() if name not in declared})
+    start.variables.given.update({name: text for name, text in found.environ.items() if name not in declared})
     for level, message, hint in found.notes:
         start.stream.emit(events.NOTE, message, level=level, hint=hint)
     if found.switch:
@@ -68,7 +68,7 @@ def identify_launch(start: Start) -> bool:
     """The same for a launch that names a user of its own, so that a wrong one is told before anything is done."""
     launch = start.spec.launch
     own = launch is not None and launch.user is not None
-    found = users.resolve(launch.user, start.given) if own else start.identity
+    found = users.resolve(launch.user, start.variables.given) if own else start.identity
     outcome = found if isinstance(found, Outcome) else _cannot_start(start, found)
     if outcome is not None:
         _refuse(start, outcome, *(("launch", "user") if own else ("user",)))

@@ -6,6 +6,8 @@ import os
 from math import floor
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.engine.exceptions import Invalid
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -58,7 +60,6 @@ def tell(start: Start) -> None:
 def of_launch(start: Start) -> tuple[int, str]:
     """The number for this start; raises Invalid when WEB_CONCURRENCY is none."""
     from orchestrator.diagnostics import Diagnostic, Place
-    from orchestrator.engine.run import Invalid
 
     launch: Any = start.spec.launch
     try:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from orchestrator.engine.run import Invalid
+from orchestrator.engine.exceptions import Invalid
 from orchestrator.rehearsal import box, breaking
 from orchestrator.rehearsal.observe import Observer, Seen
 from orchestrator.rehearsal.place import CannotBreak, Job, Place
