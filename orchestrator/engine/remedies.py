@@ -136,7 +136,16 @@ def _elsewhere(wait: Any, url: str) -> Any | None:
         return None
     made = type(wait).model_validate({"name": wait.name, kind: url})
     rest = {name: getattr(wait, name) for name in wait.model_fields_set if name != kind}
-    return made.model_copy(update=rest)
+    return made.model_copy(update={**rest, kind: _asked_alike(getattr(wait, kind), getattr(made, kind))})
+
+
+def _asked_alike(before: Any, address: Any) -> Any:
+    """The new address, asked as the old one was: with its headers, its authority. Where and who is the new one's."""
+    if not hasattr(before, "model_fields_set") or type(before) is not type(address):
+        return address
+    where = {"url", "address", "host", "port", "unix", "server_name", *getattr(before, "parts", ())}
+    kept = before.model_fields_set - where
+    return address.model_copy(update={name: getattr(before, name) for name in kept})
 
 
 def _restart(start: Start, work: Work, action: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.rehearsal import asked, values
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 EXPLAINED = {
     "missing": "it is not there",
     "invalid": "its value does not keep the contract",
+    "outside": "its value is of the right type, and not one that the contract allows",
     "version": "another version is there",
     "import": "it raises when it is imported",
     "unwritable": "nothing can be written to it",
@@ -23,6 +26,9 @@ EXPLAINED = {
     "timeout": "it does not answer in time",
     "dropped": "connections are accepted and closed",
     "protocol": "it answers nonsense",
+    "auth": "it refuses the password",
+    "expired": "its certificate has expired",
+    "wrong_name": "its certificate is for somebody else",
     "dns": "its name cannot be found",
     "unexpected": "it says no",
     "exit": "it ends with 1",
@@ -56,10 +62,16 @@ def _variable(contract: Any) -> tuple[str, ...]:
     needed = contract.required or contract.required_when is not None
     given = contract.default is not None or contract.generate is not None
     ruled = contract.type not in ("string", "path", "list") or any(
-        (contract.allowed, contract.pattern, contract.forbidden, contract.min_length)
+        (contract.allowed, contract.pattern, contract.forbidden, contract.min_length, contract.must_be_unset)
     )
-    gone = contract.removed or contract.renamed_to
-    return () if gone else (*(("missing",) if needed and not given else ()), *(("invalid",) if ruled else ()))
+    if contract.removed or contract.renamed_to:
+        return ()
+    wrong = [
+        ("missing", needed and not given),
+        ("invalid", ruled),
+        ("outside", bool(values.outside(contract))),
+    ]
+    return tuple(reason for reason, may_be in wrong if may_be)
 
 
 def _package(item: Any) -> tuple[str, ...]:
@@ -84,10 +96,17 @@ def _file(item: Any) -> tuple[str, ...]:
 
 
 def _wait(item: Any) -> tuple[str, ...]:
-    word = type(item).__module__.rpartition(".")[2]
-    found = _WAITS.get(word, ("refused", "timeout"))
-    local = getattr(getattr(item, word, None), "unix", None)
-    return _WAITS["unix"] if local else found
+    found, address = _WAITS.get(asked.word(item), ("refused", "timeout")), asked.address(item)
+    login = ("auth",) if asked.has_password(item) else ()
+    if address is not None and asked.socket_path(address):
+        return (*_WAITS["unix"], *login)
+    return (*found, *login, *_of_certificates(asked.trust(item)))
+
+
+def _of_certificates(trust: Any) -> tuple[str, ...]:
+    if trust is None or not trust.verify:
+        return ()
+    return ("expired", "wrong_name") if trust.check_name else ("expired",)
 
 
 def _check(item: Any) -> tuple[str, ...]:

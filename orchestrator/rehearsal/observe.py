@@ -32,6 +32,8 @@ class Seen:
     fallbacks: list[dict[str, str]] = field(default_factory=list)
     status: str = ""
     """The state of the item that was broken; empty where the engine told nothing of it."""
+    reason: str = ""
+    """What it failed for; empty where it is well again."""
     summary: str = ""
     answers: str = ""
     """What the port answers: a status, or the failure; empty where nobody was asked."""
@@ -101,7 +103,9 @@ class Observer:
         mine: dict[str, Any] = next((each for each in items if each["id"] == self.item), {})
         seen.degraded = report.get("degraded", [])
         seen.fallbacks = mine.get("fallbacks", [])
-        seen.status, seen.summary = mine.get("status", ""), mine.get("summary", "")
+        seen.status, seen.reason, seen.summary = (
+            mine.get(each, "") for each in ("status", "reason", "summary")
+        )
         seen.failed = [(each["id"], each["summary"]) for each in items if each["status"] == "failed"]
         seen.log = "\n".join(self.place.log().splitlines()[-_LAST_LINES:])
         seen.outcome = verdict

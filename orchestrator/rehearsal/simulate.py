@@ -12,6 +12,7 @@ from orchestrator.engine.planning import works_of
 from orchestrator.engine.remedies import using
 from orchestrator.engine.report import exit_code
 from orchestrator.engine.work import HEALTH, QUICK, Work
+from orchestrator.rehearsal import asked
 from orchestrator.rehearsal.failures import failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row
 
@@ -25,18 +26,36 @@ if TYPE_CHECKING:
 
 KILLED = 137
 """What a server that was killed ends with: 128 and the number of the signal."""
-_FINAL_WHEN_DROPPED = ("waits.tls", "waits.mysql")
-"""To the other kinds a connection that is closed without a word is one that was refused."""
 
 
 def simulated(loaded: Loaded, environ: Mapping[str, str], only: Sequence[str] = ()) -> list[Row]:
     """A row for each failure of each item, or of the items with these ids, in the order of the phases."""
+    known = _with_what_is_known(loaded, environ)
     return [
         row
         for work in items(loaded)
         if not only or work.id in only
-        for row in _Simulation(loaded, environ).rows(work)
+        for row in _Simulation(loaded, environ).rows(_as_known(work, known))
     ]
+
+
+def _with_what_is_known(loaded: Loaded, environ: Mapping[str, str]) -> dict[tuple[str | int, ...], Any]:
+    """The items with the values that stand in the spec and in this environment; what else there is stays as written."""
+    from orchestrator.spec.values import StaticValues
+
+    class Known(StaticValues):
+        def lookup(self, name: str) -> str | None:
+            return environ[name] if name in environ else super().lookup(name)
+
+    assert loaded.spec is not None
+    resolved = loaded.resolve(Known(loaded.spec.variables)).spec
+    return dict(resolved.located_items()) if resolved is not None else {}
+
+
+def _as_known(work: Work, known: Mapping[tuple[str | int, ...], Any]) -> Work:
+    if work.kind == "wait":  # whether it is asked with a password, and through TLS
+        work.item = known.get(work.path, work.item)
+    return work
 
 
 def items(loaded: Loaded) -> list[Work]:
@@ -210,7 +229,8 @@ def _code(work: Work, reason: str) -> int:
     if reason == "missing" and work.kind == "wait":
         reason = "refused"  # as a socket is that is not there yet
     if reason == "dropped":
-        reason = "protocol" if type(work.item).__module__.endswith(_FINAL_WHEN_DROPPED) else "refused"
+        secured = asked.trust(work.item) is not None and asked.word(work.item) != "postgres"
+        reason = "tls" if secured or asked.word(work.item) == "mysql" else "refused"
     return exit_code([(work.kind, reason)])
 
 

@@ -92,6 +92,44 @@ wait_for:
     assert "the port answers 503" in rows["wait:api", "refused"]["note"]
 
 
+def test_a_password_that_is_refused_and_a_certificate_that_is_not_right(service):
+    service.spec("""
+variables: {PW: {secret: true, required: true}, DB_URL: {type: url, secret: true, required: true}}
+wait_for:
+  - {name: db, postgres: '${DB_URL}', on_failure: {degrade: db}}
+  - {name: api, http: {url: 'https://app:${PW}@api.example/', headers: {X: y}}, on_failure: {degrade: api}}
+  - {name: cache, redis: {url: 'rediss://cache.example', writable: true}, expect: {role: {in: [master]}},
+     on_failure: [{use: {url: 'rediss://cache2.example'}}]}
+""")
+    service.environ |= {"PW": "swordfish", "DB_URL": "postgresql://app:swordfish@db.example/app"}
+    rows = service.proved("db", "api", "cache")
+    proved = {name: end for name, end in endings(rows).items() if end[2]}
+    assert len(proved) == len(rows), rows
+    assert {item: {reason for name, reason in rows if name == item} for item, _ in rows} == {
+        "wait:db": {"refused", "timeout", "dropped", "protocol", "auth"},
+        "wait:api": {"refused", "timeout", "dropped", "protocol", "auth", "expired", "wrong_name"},
+        "wait:cache": {"refused", "timeout", "dropped", "protocol", "expired", "wrong_name"},
+    }
+    assert {name: {end[0] for item, end in proved.items() if item[0] == name} for name, _ in rows} == {
+        "wait:db": {"degraded"}, "wait:api": {"degraded"}, "wait:cache": {"healed"},
+    }  # fmt: skip
+
+
+def test_a_value_beyond_the_bounds_is_told_from_one_of_another_type(service):
+    service.spec("""
+variables:
+  WORKERS: {type: integer, min: 1, max: 8, default: 2, on_failure: warn}
+  PAUSE: {type: duration, max: 5m, default: 1m, on_failure: warn}
+  SITE: {type: url, schemes: [https], default: 'https://a.example', on_failure: warn}
+""")
+    rows = service.proved("variable:WORKERS", "variable:PAUSE", "variable:SITE")
+    assert endings(rows) == {
+        (f"variable:{name}", reason): ("ready", None, True)
+        for name in ("WORKERS", "PAUSE", "SITE")
+        for reason in ("invalid", "outside")
+    }
+
+
 def test_what_is_done_and_launched(service):
     service.spec(
         """

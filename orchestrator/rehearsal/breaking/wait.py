@@ -7,19 +7,21 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.rehearsal import faulty
+from orchestrator.engine.remedies import using
+from orchestrator.rehearsal import asked, certificates, faulty
 from orchestrator.rehearsal.breaking._commands import failing
 from orchestrator.rehearsal.names import here
 from orchestrator.rehearsal.place import CannotBreak, milliseconds
+from orchestrator.rehearsal.speaking import speaking
 
 if TYPE_CHECKING:
     from orchestrator.engine.work import Work
     from orchestrator.rehearsal.place import Place
+    from orchestrator.rehearsal.speaking import Talk
 
 SOON, ATTEMPT = 2.0, 0.5
 """Seconds: all attempts together, and one."""
-_SPOKEN = ("tcp", "http", "redis")
-"""What a server of ours can be asked and be well."""
+_ELSEWHERE = "elsewhere.rehearsal.invalid"
 _FAILS = """import time
 def fails():
     {how}
@@ -30,7 +32,7 @@ def make(place: Place, work: Work, reason: str) -> None:
     item = place.item(work)
     item["deadline"] = milliseconds(min(work.item.deadline or SOON, SOON))
     item["timeout"] = milliseconds(min(work.item.timeout or ATTEMPT, ATTEMPT))
-    word = type(work.item).__module__.rpartition(".")[2]
+    word = asked.word(work.item)
     special = {"command": _command, "python": _python, "file": _file, "unix": _unix, "dns": _dns}.get(word)
     if special is not None:
         special(place, work, item, reason)
@@ -40,18 +42,61 @@ def make(place: Place, work: Work, reason: str) -> None:
 
 
 def _server(place: Place, work: Work, word: str, reason: str) -> None:
-    address: Any = getattr(work.item, word, None)
-    if getattr(address, "unix", None):
-        _socket(place.path(address.unix), reason)
-        return
-    if not hasattr(address, "server"):
+    address = asked.address(work.item)
+    if address is None:
         raise CannotBreak(f"nothing is known of what `{word}` asks")
-    server = address.server()
-    host = here(server.host)
-    if reason == "timeout" and word == "tcp":
-        place.held.enter_context(faulty.full(host, server.port))
+    local = asked.socket_path(address)
+    if reason in ("missing", "refused") and local:
+        _socket(place.path(local), reason)
+    elif reason == "timeout" and word == "tcp":
+        host, port = asked.place(address)
+        place.held.enter_context(faulty.full(here(host), port))
     elif reason != "refused":
-        place.held.enter_context(faulty.serving(host, server.port, faulty.FAULTS[reason]))
+        known = faulty.FAULTS.get(reason)
+        _listen(place, address, known if known is not None else _speaking(place, work, word, reason))
+
+
+def _listen(place: Place, address: Any, talk: Talk) -> None:
+    """A server of ours where the real one would be."""
+    local = asked.socket_path(address)
+    if local:
+        path = place.path(local)
+        _make_way(path)
+        place.held.enter_context(faulty.serving_socket(path, talk))
+    else:
+        host, port = asked.place(address)
+        place.held.enter_context(faulty.serving(here(host), port, talk))
+
+
+def _speaking(place: Place, work: Work, word: str, reason: str) -> Talk:
+    """A server that gets as far as the password or the certificate, and fails there."""
+    if reason == "auth" and not asked.has_password(work.item):
+        raise CannotBreak("nobody logs in there")
+    trust = asked.trust(work.item)
+    if trust is None:
+        return _known(speaking(word, refusing=True), word)
+    name = _ELSEWHERE if reason == "wrong_name" else trust.name or asked.place(asked.address(work.item))[0]
+    path = place.tool(f"{reason}.pem", certificates.made(name, expired=reason == "expired"))
+    _trusted(place, work, word, path)
+    return _known(speaking(word, path, refusing=reason == "auth"), word)
+
+
+def _known(talk: Talk | None, word: str) -> Talk:
+    if talk is None:
+        raise CannotBreak(f"no server of ours can speak as `{word}` does")
+    return talk
+
+
+def _trusted(place: Place, work: Work, word: str, path: str) -> None:
+    """The wait trusts our certificate, so that nothing but what is broken is wrong with it."""
+    if asked.own_authority(asked.address(work.item)):
+        raise CannotBreak("its URL names the authority itself")
+    if word == "tls" and not work.item.tls.chain:
+        return  # it believes every certificate that is otherwise right
+    item = place.item(work)
+    if not isinstance(item[word], dict):
+        item[word] = {type(asked.address(work.item)).shorthand: item[word]}
+    item[word]["ca"] = path
 
 
 def _command(place: Place, work: Work, item: dict[str, Any], reason: str) -> None:
@@ -86,12 +131,16 @@ def _unix(place: Place, work: Work, item: dict[str, Any], reason: str) -> None:
 
 def _socket(path: str, reason: str) -> None:
     """No socket, or one that nobody listens on."""
-    if os.path.lexists(path):
-        os.unlink(path)
+    _make_way(path)
     if reason == "refused":
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(path)
+
+
+def _make_way(path: str) -> None:
+    if os.path.lexists(path):
+        os.unlink(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
 
 
 def _dns(place: Place, work: Work, item: dict[str, Any], reason: str) -> None:
@@ -111,15 +160,26 @@ def _is_address(name: str) -> bool:
 
 
 def _others_well(place: Place, work: Work) -> None:
-    """The address that a `use` of the item takes: supposed to be well, in so far as a server of ours can speak so."""
+    """The addresses that a `use` of the item takes: supposed to be well, in so far as a server of ours can speak so."""
     for action in place.start.actions(work):
         url = action.use.url if action.word == "use" else None  # type: ignore[attr-defined]
-        if url and "://" in url:
-            from urllib.parse import urlsplit
+        other = using(work.item, "url", url) if url else None
+        if other is not None:
+            _well(place, work, other)
 
-            if type(work.item).__module__.rpartition(".")[2] not in _SPOKEN:
-                raise CannotBreak("no server of ours can be well at the address that its `use` takes")
 
-            parts = urlsplit(url)
-            port = parts.port or {"redis": 6379, "https": 443}.get(parts.scheme, 80)
-            place.held.enter_context(faulty.serving(here(parts.hostname or "localhost"), port, faulty.well))
+def _well(place: Place, work: Work, other: Any) -> None:
+    word, address = asked.word(other), asked.address(other)
+    if word == "dns":
+        here(other.dns.host)
+        return
+    if word == "unix":
+        address = other
+    if address is None:
+        raise CannotBreak("no server of ours can be well at the address that its `use` takes")
+    trust, path = asked.trust(other), ""
+    if trust is not None:
+        path = place.tool("well.pem", certificates.made(trust.name or asked.place(address)[0]))
+        _trusted(place, work, word, path)
+    place.item(work).pop("expect", None)  # what it must say is its own: of ours it is asked that it is well
+    _listen(place, address, _known(speaking(word, path), word))
