@@ -171,7 +171,8 @@ def _union(annotation: Any) -> Decode:
                 return branch(value)
             except ValidationError as error:
                 lines.extend(error.errors())
-        raise ValidationError(lines)
+        # A mistake within the value: it is of this type, and the others say nothing about it.
+        raise ValidationError([each for each in lines if each["loc"]] or lines)
 
     return decode
 

@@ -11,7 +11,10 @@ from orchestrator.document.plain import Interpolated
 from orchestrator.document.scalars import explain_trap
 
 if TYPE_CHECKING:
-    from orchestrator.spec.mistakes import ValidationError
+    from collections.abc import Iterable
+
+    from orchestrator.diagnostics import Related
+    from orchestrator.spec.mistakes import Line, ValidationError
     from orchestrator.spec.places import Places
 
     Path = tuple[str | int, ...]
@@ -28,7 +31,7 @@ _OF_VALUES = frozenset(
 def translate(error: ValidationError, places: Places, data: Any, findings: Findings) -> None:
     """Adds a finding for each error. `data` is what was decoded, to see which values came from variables."""
     by_path: dict[tuple[Path, bool], list[Any]] = {}
-    for line in error.errors():
+    for line in (_layered(each, places) for each in error.errors()):
         at_fault = line.get("ctx", {}).get("key", "")
         path, of_key = _real_path((*line["loc"], at_fault) if at_fault != "" else line["loc"], places)
         if not _unknown_yet(line["type"], path, data) and not _follows(path):
@@ -40,9 +43,32 @@ def translate(error: ValidationError, places: Places, data: Any, findings: Findi
         ):
             told.put(path, *_one_of_types(path, lines, told.node(path)))
         else:
-            for line in lines:
-                told.put(path, *_words(line, path, of_key, told), key=of_key)
+            for line in _of_one_value(lines):
+                also = line.get("ctx", {}).get("also", ())
+                told.put(path, *_words(line, path, of_key, told), key=of_key or bool(also), also=also)
     told.settle()
+
+
+def _of_one_value(lines: list[Line]) -> list[Line]:
+    """Where a word was as good as something else: what was probably meant."""
+    words = [each for each in lines if each["type"] == "literal_error"]
+    if not words or len(words) == len(lines):
+        return lines
+    near = any(_near(each["ctx"]["expected"], each["input"]) for each in words)
+    return words if near else [each for each in lines if each not in words]
+
+
+def _layered(line: Line, places: Places) -> Line:
+    """Keys that exclude one another and come from several layers: the upper one's is shown, with the way out."""
+    rivals = line.get("ctx", {}).get("rivals")
+    if not rivals:
+        return line
+    from orchestrator.spec.rivals import fault
+
+    found = fault(places.node(_real_path(line["loc"], places)[0]), rivals)
+    if found is None:
+        return line
+    return {**line, "ctx": {**line["ctx"], "key": found.key, "hint": found.hint, "also": found.related}}
 
 
 class _Told:
@@ -53,11 +79,22 @@ class _Told:
         self.places = places
         self.data = data
         self.traps: set[tuple[str, Place]] = set()
+        self.said: set[tuple[str, str, Place]] = set()
+        """What stands behind an anchor is said once, however often it is used."""
 
     def node(self, path: Path) -> Node:
         return self.places.node(path)
 
-    def put(self, path: Path, code: str, message: str, hint: str, *, key: bool = False) -> None:
+    def put(
+        self,
+        path: Path,
+        code: str,
+        message: str,
+        hint: str,
+        *,
+        key: bool = False,
+        also: Iterable[Related] = (),
+    ) -> None:
         node, taken = self.places.tree.at(self.places.real(path))
         if node.trap == "ORC016" and taken == len(path):
             return  # said when it was read
@@ -67,8 +104,12 @@ class _Told:
         if isinstance(value, Interpolated) and value.known and not value.secret and code in _OF_VALUES:
             code = "ORC218"
             message = f"{message} (from `{value.written}`)"
-        self.findings.add(code, message, self._place(code, node, path, key=key), pointer=pointer(self.places.real(path)),
-                          hint=hint, related=related(node))  # fmt: skip
+        place = self._place(code, node, path, key=key)
+        if (code, message, place) in self.said:
+            return
+        self.said.add((code, message, place))
+        self.findings.add(code, _named(code, message, path, self), place, pointer=pointer(self.places.real(path)),
+                          hint=hint, related=(*also, *related(node)))  # fmt: skip
 
     def _as_written(self, node: Node, code: str, message: str, hint: str) -> tuple[str, str, str]:
         if node.trap:
@@ -173,7 +214,7 @@ def _one_of_types(path: Path, lines: list[Any], node: Node) -> tuple[str, str, s
 def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, str]:
     kind, context = line["type"], line.get("ctx", {})
     if kind.startswith("ORC"):
-        return kind, _named(kind, context["message"], path, told), context.get("hint", "")
+        return kind, context["message"], context.get("hint", "")
     if of_key:
         return (
             "ORC109",
@@ -237,7 +278,7 @@ def _found(path: Path, told: _Told, value: Any) -> Any:
 
 def _named(code: str, message: str, path: Path, told: _Told) -> str:
     """`unknown key … in wait` gets the name of the wait, where it has one."""
-    if code not in ("ORC101", "ORC104") or not path:
+    if code not in ("ORC101", "ORC104") or not path or " key `" not in message:
         return message
     node = told.node(path[:-1])
     for key in ("name", "path", "module", "requirement"):

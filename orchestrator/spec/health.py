@@ -54,14 +54,24 @@ class Endpoint(Model):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Endpoint:
-        if sum(each is not None for each in (self.path, self.command, self.heartbeat)) != 1:
+        given = [name for name in ("path", "command", "heartbeat") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(f"`{each}`" for each in given) or "none"
             raise problem(
                 "ORC111",
-                "a health endpoint has exactly one of `path`, `command`, `heartbeat`",
+                f"a health endpoint has exactly one of `path`, `command`, `heartbeat`, found {found}",
                 "for example `ready: /ready`",
+                rivals=given,
             )
-        if self.path is None and (self.expect or self.headers or self.port):
-            raise problem("ORC113", "`expect`, `headers` and `port` belong to a `path`", "take them out")
+        strange = [name for name in ("expect", "headers", "port") if getattr(self, name)]
+        if self.path is None and strange:
+            raise problem(
+                "ORC113",
+                "`expect`, `headers` and `port` belong to a `path`",
+                "take them out",
+                strange[0],
+                (given[0], strange[0]),
+            )
         return self
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from orchestrator.document.plain import Interpolated
 from orchestrator.document.scalars import resolve
 from orchestrator.spec.fields import BeforeValidator, Field, PlainValidator, model_validator
 from orchestrator.spec.item import Actions
-from orchestrator.spec.model import LazySchema, Model, described, problem
+from orchestrator.spec.model import LazySchema, Model, ValidationError, described, problem
 from orchestrator.spec.types import (
     AnyPort,
     AppReference,
@@ -20,6 +20,9 @@ from orchestrator.spec.types import (
     Scalar,
     Size,
 )
+
+if TYPE_CHECKING:
+    from orchestrator.spec.mistakes import Line
 
 Count = Annotated[int, Field(ge=1, le=1024)]
 
@@ -93,6 +96,14 @@ class RestartPolicy(Model):
     within: Duration = described(300.0, "The time in which the attempts count.", examples=["5m"])
 
 
+_OF_APPS = ("factory", "options", "workers", "preload")
+
+
+def _not_for_a_command(name: str) -> Line:
+    message, hint = f"`{name}` has no meaning for a command", "write it as an argument of the command"
+    return problem("ORC113", message, hint, name, ("command", name)).errors()[0]
+
+
 class Launch(Model):
     """The server. uvicorn is the default."""
 
@@ -154,20 +165,20 @@ class Launch(Model):
     @model_validator(mode="after")
     def _one_target(self) -> Launch:
         if (self.app is None) == (self.command is None):
-            found = "both" if self.app is not None else "neither"
-            raise problem("ORC113", f"`launch` has exactly one of `app` and `command`, found {found}",
-                          "for example `app: package.module:app`", "command" if self.app is not None else "")  # fmt: skip
-        if self.command is not None:
-            for name in ("factory", "options", "workers", "preload"):
-                if getattr(self, name):
-                    raise problem(
-                        "ORC113",
-                        f"`{name}` has no meaning for a command",
-                        "write it as an argument of the command",
-                        name,
-                    )
+            both = self.app is not None
+            raise problem("ORC113", f"`launch` has exactly one of `app` and `command`, found {'both' if both else 'neither'}",
+                          "for example `app: package.module:app`", "command" if both else "", ("app", "command") if both else ())  # fmt: skip
+        strange = [name for name in _OF_APPS if self.command is not None and getattr(self, name)]
+        if strange:
+            raise ValidationError([_not_for_a_command(name) for name in strange])
         if self.unix is not None and isinstance(self.port, int):
-            raise problem("ORC113", "`unix` and `port` exclude each other", "keep one of them", "unix")
+            raise problem(
+                "ORC113",
+                "`unix` and `port` exclude each other",
+                "keep one of them",
+                "unix",
+                ("port", "unix"),
+            )
         return self
 
     @property

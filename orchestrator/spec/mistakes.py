@@ -34,9 +34,11 @@ class ValidationError(ValueError):
 class Problem(ValidationError):
     """A mistake that has a diagnostic code of its own (`type`), found where it is raised."""
 
-    def __init__(self, code: str, message: str, hint: str = "", key: str | int = "") -> None:
+    def __init__(
+        self, code: str, message: str, hint: str = "", key: str | int = "", rivals: Iterable[str] = ()
+    ) -> None:
         self.type = code
-        self.context = {"message": message, "hint": hint, "key": key}
+        self.context = {"message": message, "hint": hint, "key": key, "rivals": tuple(rivals)}
         super().__init__([line(code, None, message, **self.context)])
 
 

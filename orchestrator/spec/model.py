@@ -15,7 +15,7 @@ from orchestrator.spec.fields import Field, LazySchema, PlainValidator, describe
 from orchestrator.spec.mistakes import Problem, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from orchestrator.spec.mistakes import Line
 
@@ -23,12 +23,15 @@ __all__ = ["LazySchema", "Model", "ValidationError", "decode_each", "described",
            "problem"]  # fmt: skip
 
 
-def problem(code: str, message: str, hint: str = "", key: str | int = "") -> Problem:
+def problem(
+    code: str, message: str, hint: str = "", key: str | int = "", rivals: Iterable[str] = ()
+) -> Problem:
     """An error with a diagnostic code of its own, to be raised in a validator.
 
-    A validator of a whole mapping or list names the key or index that is at fault, where it is one.
+    A validator of a whole mapping or list names the key or index that is at fault, where it is one. `rivals` are keys
+    that exclude one another: where they come from several layers, the error stands at the one of the uppermost.
     """
-    return Problem(code, message, hint, key)
+    return Problem(code, message, hint, key, rivals)
 
 
 class Model:
@@ -113,6 +116,7 @@ class Model:
         """Puts the values of the fields where they belong; gives the mistakes."""
         known = cls._known()
         lines: list[Line] = []
+        meant: set[str] = set()
         for key, value in data.items():
             found = known.get(key)
             if found is not None:
@@ -121,9 +125,11 @@ class Model:
                 except ValidationError as error:
                     lines.extend(error.errors(key))
             elif not str(key).startswith("x-"):
-                lines.extend(_unknown_key(cls, str(key)).errors(key))
+                near = _nearest(cls, str(key))
+                meant.add(near)
+                lines.extend(_unknown_key(cls, str(key), near).errors(key))
         for name, field in cls.model_fields.items():
-            if field.required and (field.alias or name) not in data:
+            if field.required and (field.alias or name) not in data and (field.alias or name) not in meant:
                 lines.extend(_missing_key(cls, name, field).errors(field.alias or name))
         return lines
 
@@ -231,15 +237,15 @@ def lazy_condition() -> Any:
     return Annotated[Any, PlainValidator(decode), LazySchema("condition")]
 
 
-def _unknown_key(model: type[Model], key: str) -> Problem:
+def _nearest(model: type[Model], key: str) -> str:
     from orchestrator.diagnostics.suggest import closest
 
-    near = closest(key, model.keys())
-    hint = (
-        f"did you mean `{near}`?"
-        if near
-        else "the keys are " + ", ".join(f"`{each}`" for each in model.keys())
-    )
+    return closest(key, model.keys()) or ""
+
+
+def _unknown_key(model: type[Model], key: str, near: str) -> Problem:
+    own = sorted(model.keys(), key=lambda each: each in _COMMON)  # what is special comes first
+    hint = f"did you mean `{near}`?" if near else "the keys are " + ", ".join(f"`{each}`" for each in own)
     return problem("ORC104", f"unknown key `{key}` in {model.noun or _noun(model)}", hint)
 
 
@@ -363,7 +369,9 @@ def keyed(
     present = [key for key in data if key in names]
     if len(present) > 1:
         listed = " and ".join(f"`{each}`" for each in present)
-        raise problem("ORC111", f"a {noun} has exactly one kind, found {listed}", "split it in two")
+        raise problem(
+            "ORC111", f"a {noun} has exactly one kind, found {listed}", "split it in two", rivals=present
+        )
     if not present:
         raise _no_kind(data, noun, names, common)
     return load(present[0]).model_validate(data)

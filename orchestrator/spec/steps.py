@@ -130,7 +130,8 @@ class Step(Item):
         if (self.run is None) == (self.shell is None):
             found = "both" if self.run is not None else "neither"
             raise problem("ORC113", f"a step has exactly one of `run` and `shell`, found {found}",
-                          "for example `run: [alembic, upgrade, head]`", "shell" if self.run is not None else "")  # fmt: skip
+                          "for example `run: [alembic, upgrade, head]`", "shell" if self.run is not None else "",
+                          ("run", "shell") if self.run is not None else ())  # fmt: skip
         if self.lock is not None and self.unless is None and self.creates is None:
             raise problem("ORC113", "a lock alone does not make a step run once: every replica would run it in turn",
                           "add `unless` or `creates`, which is asked again under the lock", "lock")  # fmt: skip
