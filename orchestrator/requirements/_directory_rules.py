@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -77,23 +76,13 @@ def _open(asked: Directory, path: str, context: Context) -> Iterator[Outcome]:
         (asked.readable, os.R_OK, "list"),
         (asked.executable, os.X_OK, "enter"),
     ):
-        number = may(path, right, context) if wanted else 0
+        number = _users.may_use(path, right, context.user) if wanted else 0
         if number:
             said = f"cannot {doing} {path}: {os.strerror(number).lower()} for {_users.said(context.user.uid)}"
             found = f"it belongs to {_users.owned(os.stat(path))}"
             yield failed(
                 "ORC433", f"cannot-{doing}", f"{said}; {found}", _to_open(path, right, context), found=found
             )
-
-
-def may(path: str, right: int, context: Context) -> int:
-    """0 when the service's user has a right, else the number of the error."""
-
-    def ask() -> None:
-        if not os.access(path, right):
-            raise OSError(errno.EACCES, "")
-
-    return _users.as_user(context.user, ask)
 
 
 def _to_open(path: str, right: int, context: Context) -> str:

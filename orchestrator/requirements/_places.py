@@ -106,6 +106,13 @@ def link_target(name: str, directory: int | None = None) -> str | None:
         return None
 
 
+def refuse_link(name: str, path: str, directory: int) -> None:
+    """As root a symlink is not written through; raises SymlinkError."""
+    target = link_target(name, directory) if guarded() else None
+    if target is not None:
+        raise SymlinkError(path, target)
+
+
 def give(directory: int, owner: Owner, mode: int | None = None) -> None:
     """Owner and mode of the directory behind a descriptor that was opened only to look."""
     # A descriptor of O_PATH cannot be changed itself; opened anew through itself it is the same directory.

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from orchestrator.engine.context import current_user
 from orchestrator.engine.outcome import failed
-from orchestrator.requirements import _users
-from orchestrator.requirements._base import Requirement, judged
-from orchestrator.requirements._places import Owner, SymlinkError, guarded, link_target, reach
+from orchestrator.requirements import _contents, _users
+from orchestrator.requirements._base import COMMON, Requirement, judged
+from orchestrator.requirements._contents import no_source
+from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
 from orchestrator.requirements._remedies import readable_by, refusal, run_line
-from orchestrator.requirements.directories import in_words
-from orchestrator.spec.fields import Field, model_validator
+from orchestrator.requirements.directories import in_words, not_there
+from orchestrator.spec.fields import AfterValidator, Field, model_validator
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import (
     Duration,
     Mode,
     NonEmpty,
     PathText,
+    Pattern,
     Size,
 )
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
 
-_LARGEST = 64 * 2**20
 _KINDS: dict[str, Callable[[int], bool]] = {
     "file": stat.S_ISREG,
     "symlink": stat.S_ISLNK,
@@ -38,7 +38,20 @@ _KINDS: dict[str, Callable[[int], bool]] = {
     "fifo": stat.S_ISFIFO,
     "device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
 }
-_CONTENT = ("min_size", "max_size", "format", "schema_", "sha256", "contains", "excludes")
+_CONTENT = (
+    "min_size", "max_size", "non_empty", "format", "schema_", "sha256", "sha512", "contains", "excludes", "regex", "encoding", "executable",
+)  # fmt: skip
+"""What has no meaning for anything but a file."""
+
+
+def _encoding(value: str) -> str:
+    import codecs
+
+    try:
+        "".encode(value)
+    except LookupError:
+        raise problem("ORC103", f"there is no encoding `{value}`", "for example utf-8 or latin-1") from None
+    return codecs.lookup(value).name
 
 
 class File(Requirement):
@@ -54,12 +67,17 @@ class File(Requirement):
         ..., "The path; a relative one is from the working directory.", examples=["config/settings.toml"]
     )
     type: Literal["file", "symlink", "socket", "fifo", "device"] = described("file", "What it must be.")
+    exists: bool = described(True, "False: nothing may be there, such as a lock that was left behind.")
     mode: Mode | None = described(None, "The mode it must have, in octal and in quotes.", examples=["0640"])
     owner: str | int | None = described(None, "The user it must belong to: a name or a number.")
     group: str | int | None = described(None, "The group it must belong to: a name or a number.")
     fix: Literal["none", "self"] = described(
         "self", "Whether owner, group and mode are mended where they differ."
     )
+    readable: bool = described(True, "The user that will run must be able to read it.")
+    writable: bool = described(False, "The user that will run must be able to write to it.")
+    executable: bool = described(False, "The user that will run must be able to execute it.")
+    non_empty: bool = described(False, "It must hold something.")
     min_size: Size | None = described(None, "The least size it must have.", examples=["1B"])
     max_size: Size | None = described(None, "The greatest size it may have.", examples=["10MB"])
     format: Literal["json", "yaml", "toml", "ini", "env", "pem"] | None = described(
@@ -74,6 +92,12 @@ class File(Requirement):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = described(
         None, "The SHA-256 digest of its content, as `sha256sum` prints it."
     )
+    sha512: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")] | None = described(
+        None, "The SHA-512 digest of its content, as `sha512sum` prints it."
+    )
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = described(
+        None, "How its text is encoded, which is tried; UTF-8 unless said.", examples=["latin-1"]
+    )
     contains: str | Annotated[tuple[str, ...], NonEmpty] | None = described(
         None, "A text that must be found in it, or a list of texts that must all be."
     )
@@ -82,12 +106,22 @@ class File(Requirement):
         "A text that must not be found in it, such as a placeholder, or a list of texts none of which may be.",
         examples=["CHANGEME"],
     )
+    regex: Pattern | Annotated[tuple[Pattern, ...], NonEmpty] | None = described(
+        None,
+        "A regular expression that must match somewhere in its first 64 KiB, or a list of which all must.",
+        examples=[r"(?m)^workers = \d+$"],
+    )
     linked_to: PathText | None = described(
         None,
         "Where the symlink must lead, as `readlink` prints it; with `type: symlink`.",
         examples=["releases/current"],
     )
     max_age: Duration | None = described(None, "How long ago it may have been changed.", examples=["1d"])
+    newer_than: PathText | None = described(
+        None,
+        "Another file, which must not have been changed after this one: what it was made from.",
+        examples=["locale/de.po"],
+    )
     private: bool = described(False, "Neither its group nor others may read or write it.")
     copy_from: PathText | None = described(
         None,
@@ -119,6 +153,11 @@ class File(Requirement):
                 "ORC124", f"mode {self.mode:04o} is not private", 'write "0600", or take out `private`'
             )
         self._has_content()
+        others = self.model_fields_set - COMMON - {"exists", "path"}
+        if not self.exists and others:
+            name = min(others).rstrip("_")
+            said = f"what must not be there has no `{name}`"
+            raise problem("ORC124", said, f"take out `exists` or `{name}`", name)
         return self
 
     def _has_content(self) -> None:
@@ -126,7 +165,7 @@ class File(Requirement):
             asked = [
                 each.rstrip("_")
                 for each in (*_CONTENT, "copy_from", "template")
-                if getattr(self, each) is not None
+                if getattr(self, each) not in (None, False)
             ]
             if asked:
                 raise problem(
@@ -141,6 +180,8 @@ class File(Requirement):
 
     def attempt(self, context: Context) -> Outcome:
         path = context.path(self.path)
+        if not self.exists:
+            return not_there(path)
         try:
             done = self._brought(path, context)
             if done is not None and not isinstance(done, str):
@@ -156,85 +197,11 @@ class File(Requirement):
         return judged(wrong, f"{path}{done or ''}", path=path)
 
     def _brought(self, path: str, context: Context) -> Outcome | str | None:
-        """Copies or renders it where asked: what was done in words, or what prevented it."""
-        if self.template is not None:
-            return self._rendered(path, self.template, context)
-        if self.copy_from is not None and not os.path.lexists(path):
-            return self._copied(path, self.copy_from, context)
-        return None
+        if self.template is None and self.copy_from is None:
+            return None
+        from orchestrator.requirements._bringing import bring
 
-    def _copied(self, path: str, source: str, context: Context) -> Outcome | str:
-        try:
-            with open(context.path(source), "rb") as file:
-                content, mode = file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        except OSError as error:
-            return _no_source(source, error, context)
-        return self._put(path, content, 0o600 if self.private else mode, context, "copied", replace=False)
-
-    def _rendered(self, path: str, source: str, context: Context) -> Outcome | str:
-        from orchestrator.requirements._template import TemplateError, render
-
-        try:
-            with open(context.path(source), encoding="utf-8", newline="") as file:
-                text = file.read()
-            content = render(text, context).encode()
-        except OSError as error:
-            return _no_source(source, error, context)
-        except UnicodeDecodeError as error:
-            return failed(
-                "ORC443",
-                "format",
-                f"{source} is not UTF-8 text: byte {error.start}",
-                "save it as UTF-8",
-                final=True,
-            )
-        except TemplateError as error:
-            return failed(
-                "ORC443", "template", f"{source}:{error.line}: {error.message}", error.hint, final=True
-            )
-        if self._is_current(path, content):
-            return " (rendered, unchanged)"
-        return self._put(path, content, 0o600, context, "rendered", replace=True)
-
-    def _is_current(self, path: str, content: bytes) -> bool:
-        try:
-            if not stat.S_ISREG(os.lstat(path).st_mode):
-                return False
-            with open(path, "rb") as file:
-                return file.read() == content
-        except OSError:
-            return False
-
-    def _put(
-        self, path: str, content: bytes, mode: int, context: Context, word: str, *, replace: bool
-    ) -> Outcome | str:
-        from orchestrator.requirements._writing import write
-
-        folder, name = os.path.split(path)
-        try:
-            directory, _ = reach(folder)
-            try:
-                _refuse_link(name, path, directory)
-                wanted = mode if self.mode is None else self.mode
-                write(directory, name, content, self._new_owner(context), wanted, replace=replace)
-            finally:
-                os.close(directory)
-        except FileNotFoundError as error:
-            hint = f"list {folder} under `directories`: it is made before files are"
-            return failed(
-                "ORC441", "missing", f"{path} cannot be {word}: there is no {error.filename or folder}", hint
-            )
-        except OSError as error:
-            error.filename = error.filename if isinstance(error, SymlinkError) else folder
-            return _not_written(refusal(error, path, context.user, "cannot write", "ORC441"), path)
-        return f" ({word})"
-
-    def _new_owner(self, context: Context) -> Owner:
-        named = self._named_owner()
-        if not guarded():
-            return named
-        uid = context.user.uid if named.uid is None else named.uid
-        return Owner(uid, context.user.gid if named.gid is None else named.gid)
+        return bring(self, path, self._named_owner(), context)
 
     def _named_owner(self) -> Owner:
         uid = _users.uid_of(self.owner) if self.owner is not None else None
@@ -267,10 +234,13 @@ class File(Requirement):
         yield from self._rights(path, status, context)
         yield from self._leads(path)
         if self.type != "file":
+            yield from self._rights_of_special(path, context)
             return
-        yield from self._age_and_size(path, status)
-        yield from self._readable(path, context)
-        yield from self._content(path, status, context)
+        yield from self._age(path, status, context)
+        yield from self._size(path, status)
+        yield from self._usable(path, context)
+        if _contents.asked_about(self):
+            yield from _contents.wrong(self, path, status, context)
 
     def _leads(self, path: str) -> Iterator[Outcome]:
         found = link_target(path)
@@ -307,13 +277,31 @@ class File(Requirement):
             said = f"{path} has mode {mode:04o}: others than its owner may use it"
             yield failed("ORC442", "private", said, run_line(f"chmod {mode & 0o700:04o} {path}", path))
 
-    def _age_and_size(self, path: str, status: os.stat_result) -> Iterator[Outcome]:
+    def _age(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
         age = time.time() - status.st_mtime
         if self.max_age is not None and age > self.max_age:
             said = f"{path} was changed {age:.0f} s ago, at most {self.max_age:g} s are allowed"
             yield failed(
                 "ORC444", "age", said, "what writes it has stopped, or runs too seldom", age=round(age)
             )
+        if self.newer_than is not None:
+            yield from self._older(path, status, self.newer_than, context)
+
+    def _older(self, path: str, status: os.stat_result, other: str, context: Context) -> Iterator[Outcome]:
+        try:
+            source = os.stat(context.path(other))
+        except OSError as error:
+            yield no_source(other, error, context)
+            return
+        late = source.st_mtime_ns - status.st_mtime_ns
+        if late > 0:
+            said = f"{path} is {late / 1e9:.3g} s older than {other}"
+            yield failed("ORC444", "outdated", said, f"make it again from {other}")
+
+    def _size(self, path: str, status: os.stat_result) -> Iterator[Outcome]:
+        if self.non_empty and status.st_size == 0:
+            hint = f"ls -l {path}; was it cut off, or is it a placeholder?"
+            yield failed("ORC444", "empty", f"{path} is empty", hint)
         if self.min_size is not None and status.st_size < self.min_size:
             said = f"{path} has {in_words(status.st_size)}, at least {in_words(self.min_size)} are expected"
             yield failed("ORC444", "size", said, f"ls -l {path}; was it cut off, or is it a placeholder?")
@@ -321,122 +309,49 @@ class File(Requirement):
             said = f"{path} has {in_words(status.st_size)}, at most {in_words(self.max_size)} are allowed"
             yield failed("ORC444", "size", said, f"ls -l {path}; make it smaller, or allow more")
 
-    def _readable(self, path: str, context: Context) -> Iterator[Outcome]:
-        number = _users.as_user(context.user, lambda: os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
+    def _usable(self, path: str, context: Context) -> Iterator[Outcome]:
+        """Tried as the service's user."""
+        number = _users.as_user(context.user, lambda: _opened(path, os.O_RDONLY)) if self.readable else 0
         if number:
             error = OSError(number, os.strerror(number), path)
             found = refusal(error, path, context.user, "cannot read", "ORC442")
             yield failed(found.code, "unreadable", found.summary, readable_by(path, context.user))
+        yield from self._written_and_run(path, context)
 
-    def _content(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
-        if self.sha256 is None and not self._reads_text:
-            return
-        if status.st_size > _LARGEST and self._reads_text:
-            said = f"{path} has {in_words(status.st_size)}: too large to be read for its content"
-            yield failed("ORC444", "size", said, f"only files up to {in_words(_LARGEST)} are", final=True)
-            return
-        try:
-            yield from self._digest(path)
-            yield from self._text(path, context)
-        except PermissionError:
-            return  # said already
+    def _rights_of_special(self, path: str, context: Context) -> Iterator[Outcome]:
+        """Opening a device or a pipe has effects of its own: the rights alone are asked for."""
+        asked = self.model_fields_set
+        for name, right, doing in (("readable", os.R_OK, "read"), ("writable", os.W_OK, "write to")):
+            if name in asked and getattr(self, name) and _users.may_use(path, right, context.user):
+                said = f"{_users.said(context.user.uid)} cannot {doing} {path}: it belongs to {_users.owned(os.stat(path))}"
+                hint = run_line(f"chmod a+{name[0]} {path}", path)
+                yield failed("ORC442", f"un{name}", said, hint)
 
-    def _digest(self, path: str) -> Iterator[Outcome]:
-        if self.sha256 is None:
-            return
-        import hashlib
-
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != self.sha256:
-            said = f"{path} has the digest sha256 {found}, expected {self.sha256}"
-            yield failed(
-                "ORC444", "digest", said, "it is another version, or damaged: fetch it again", final=True
-            )
-
-    def _text(self, path: str, context: Context) -> Iterator[Outcome]:
-        if not self._reads_text:
-            return
-        try:
-            with open(path, encoding="utf-8-sig") as file:
-                text = file.read()
-        except UnicodeDecodeError as error:
-            yield failed(
-                "ORC443",
-                "format",
-                f"{path} is not UTF-8 text: byte {error.start}",
-                "save it as UTF-8",
-                final=True,
-            )
-            return
-        yield from self._words(path, text)
-        yield from self._data(path, text, context)
-
-    @property
-    def _reads_text(self) -> bool:
-        return any(each is not None for each in (self.contains, self.excludes, self.format, self.schema_))
-
-    def _words(self, path: str, text: str) -> Iterator[Outcome]:
-        for wanted in _listed(self.contains):
-            if wanted not in text:
-                said = f"{path} does not contain `{wanted}`"
-                yield failed("ORC444", "content", said, "add it, or correct `contains`")
-        for unwanted in _listed(self.excludes):
-            if unwanted in text:
-                line = text[: text.index(unwanted)].count("\n") + 1
-                said = f"{path}:{line}: contains `{unwanted}`, which must not be there"
-                yield failed("ORC444", "content", said, "replace it with what is meant", line=line)
-
-    def _data(self, path: str, text: str, context: Context) -> Iterator[Outcome]:
-        from orchestrator.requirements._formats import FormatError, parse
-
-        form = self.format or (_format_of(path) if self.schema_ else None)
-        if form is None:
-            return
-        try:
-            data = parse(text, form)
-        except FormatError as error:
-            place = (
-                f":{error.line}:{error.column}" if error.column else f":{error.line}" if error.line else ""
-            )
-            said = f"{path}{place}: cannot read it as {form}: {error.message}"
-            yield failed(
-                "ORC443",
-                "format",
-                said,
-                f"mend it{f' in line {error.line}' if error.line else ''}",
-                final=True,
-            )
-            return
-        if self.schema_ is not None:
-            yield from self._by_schema(path, data, self.schema_, context)
-
-    def _by_schema(self, path: str, data: Any, schema: str, context: Context) -> Iterator[Outcome]:
-        from orchestrator.requirements._formats import FormatError, parse, schema_problems
-
-        try:
-            with open(context.path(schema), encoding="utf-8") as file:
-                text = file.read()
-            problems = schema_problems(data, parse(text, _format_of(schema)))
-        except OSError as error:
-            yield _no_source(schema, error, context)
-            return
-        except (FormatError, UnicodeDecodeError) as error:
-            yield failed("ORC443", "schema", f"{schema}: {error}", "mend the schema", final=True)
-            return
-        if problems:
-            yield failed(
-                "ORC444",
-                "schema",
-                f"{path} does not satisfy {schema}: {problems[0]}",
-                f"mend {path}",
-                details="\n".join(problems),
-                final=True,
-            )
+    def _written_and_run(self, path: str, context: Context) -> Iterator[Outcome]:
+        if self.writable:
+            number = _users.as_user(context.user, lambda: _opened(path, os.O_WRONLY | os.O_APPEND))
+            if number:
+                error = OSError(number, os.strerror(number), path)
+                found = refusal(error, path, context.user, "cannot write to", "ORC442")
+                hint = found.hint if found.reason == "read-only" else _given(path, context)
+                yield failed(found.code, "unwritable", found.summary, hint)
+        if self.executable and _users.may_use(path, os.X_OK, context.user):
+            said = f"{path} cannot be executed by {_users.said(context.user.uid)}: it belongs to {_users.owned(os.stat(path))}"
+            yield failed("ORC442", "not-executable", said, _to_execute(path))
 
 
-def _listed(texts: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return (texts,) if isinstance(texts, str) else texts or ()
+def _opened(path: str, flags: int) -> None:
+    os.close(os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK))
+
+
+def _given(path: str, context: Context) -> str:
+    return run_line(f"chown {context.user.uid} {path} && chmod u+w {path}", path)
+
+
+def _to_execute(path: str) -> str:
+    if os.statvfs(path).f_flag & os.ST_NOEXEC:
+        return "its file system is mounted with noexec: put it elsewhere, or take noexec out"
+    return run_line(f"chmod a+x {path}", path)
 
 
 def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
@@ -444,7 +359,7 @@ def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
     folder, name = os.path.split(path)
     directory, _ = reach(folder)
     try:
-        _refuse_link(name, path, directory)
+        refuse_link(name, path, directory)
         link = os.O_NOFOLLOW if guarded() else 0
         file = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | link, dir_fd=directory)
     finally:
@@ -462,45 +377,12 @@ def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
         os.close(file)
 
 
-def _refuse_link(name: str, path: str, directory: int) -> None:
-    target = link_target(name, directory) if guarded() else None
-    if target is not None:
-        raise SymlinkError(path, target)
-
-
 def _unreachable(error: OSError, path: str, context: Context) -> Outcome:
     """The file itself, or a directory above it, may not be looked at."""
     found = refusal(error, path, context.user, "cannot use", "ORC442")
     if not isinstance(error, PermissionError):
         return found
     return failed(found.code, found.reason, found.summary, readable_by(path, context.user))
-
-
-def _not_written(found: Outcome, path: str) -> Outcome:
-    """A whole directory made writable for one file would hide what else the image has in it."""
-    if found.reason != "read-only":
-        return found
-    folder, name = os.path.split(path)
-    hint = f"put {name} into a directory of its own that is writable: a volume or a tmpfs; {folder} is none"
-    return failed(found.code, found.reason, found.summary, hint)
-
-
-def _no_source(source: str, error: OSError, context: Context) -> Outcome:
-    if isinstance(error, FileNotFoundError):
-        hint = f"COPY {source} in the Dockerfile, and no line of .dockerignore against it"
-        return failed("ORC441", "missing", f"{source} does not exist", hint)
-    path = context.path(source)
-    me = current_user()
-    found = refusal(error, path, me, "cannot read", "ORC441")
-    hint = readable_by(path, me) if isinstance(error, PermissionError) else found.hint
-    return failed("ORC441", "unreadable", found.summary, hint)
-
-
-def _format_of(path: str) -> str:
-    ending = os.path.splitext(path)[1].lstrip(".").lower()
-    return {"yml": "yaml", "cfg": "ini", "conf": "ini"}.get(
-        ending, ending if ending in ("yaml", "toml", "ini", "env") else "json"
-    )
 
 
 def _above(path: str) -> str:
