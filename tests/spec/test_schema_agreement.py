@@ -22,6 +22,7 @@ OF_A_WHOLE = (
     "an address needs",  # a URL or its parts
     "a package has exactly one of",
     "there is no capability",  # the kernel's list
+    "there is no encoding",  # Python's list
     "the command has an empty name",
 )
 """Structure that a model checks as a whole, behind what the schema of its fields can say."""
