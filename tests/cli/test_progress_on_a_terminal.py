@@ -280,7 +280,7 @@ def test_a_terminal_that_was_stopped_holds_up_nobody(on):
     began = time.monotonic()
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.process.wait(20) == 143
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
@@ -292,7 +292,7 @@ def test_a_terminal_that_nobody_reads_holds_up_nobody(on, term):
     began = time.monotonic()
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.process.wait(20) == 143
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 8
 
 
 @pytest.fixture

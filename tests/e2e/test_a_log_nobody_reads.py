@@ -74,7 +74,7 @@ def test_it_keeps_no_start_from_its_end(engine, stalled, spec):
     stalled.fill()
     code, took = ended(engine)
     assert code == 143
-    assert took < 1.5
+    assert took < 5
     assert engine.report()["exit_code"] == 143
 
 
@@ -102,7 +102,7 @@ def test_it_keeps_no_service_from_its_end(engine, stalled, workers):
     stalled.fill()
     code, took = ended(engine)
     assert code in (0, 137)
-    assert took < 6
+    assert took < 15
 
 
 def test_it_keeps_no_step_from_its_work(engine, stalled):
@@ -130,7 +130,7 @@ def test_who_stops_reading_for_a_while_is_told_what_was_lost():
         began = time.monotonic()
         for number in range(50):
             saying.write(stalled.writer, f"line {number}")
-        assert time.monotonic() - began < 1, "the first waits a moment, the others do not"
+        assert time.monotonic() - began < 3, "the first waits a moment, the others do not"
         assert set(stalled.read()) == {"."}
         saying.write(stalled.writer, "here again")
         saying.write(stalled.writer, "and well")
@@ -151,7 +151,7 @@ def test_a_terminal_that_was_stopped_holds_up_nobody():
         began = time.monotonic()
         for number in range(20):
             saying.write(terminal, f"line {number}")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 1.5  # all of them waiting: 2 s
         termios.tcflow(terminal, termios.TCOON)
         saying.write(terminal, "here again")
         assert b"20 lines were lost" in os.read(keyboard, 4096)

@@ -107,7 +107,7 @@ def test_a_request_to_stop_during_maintenance_ends_it(engine):
     below = family(engine.process.pid)
     ended, took = interrupted(engine)
     assert ended == 143
-    assert took < 2
+    assert took < 4
     assert not any(alive(pid) for pid in below)
 
 
@@ -127,7 +127,7 @@ def test_a_stop_is_heard_while_a_step_is_asked_whether_it_is_done(engine):
     engine.until((engine.root / "asked").exists)
     began = time.monotonic()
     assert engine.stop() == 143
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     assert not (engine.root / "ran").exists()
 
 

@@ -120,7 +120,7 @@ def test_who_waits_for_a_lock_hears_signals(locked, replicas):
     began = time.monotonic()
     replicas.running[1].send_signal(signal.SIGTERM)
     assert replicas.running[1].wait(10) == 143
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     locked.write("go")
     assert replicas.running[0].wait(20) == 0
 
@@ -133,7 +133,7 @@ def test_a_signal_is_heard_while_it_is_asked_whether_the_step_is_done(engine, re
     began = time.monotonic()
     replicas.running[0].send_signal(signal.SIGTERM)
     assert replicas.running[0].wait(10) == 143
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def test_a_lock_that_is_held_keeps_no_start_beyond_its_time_from_the_step_that_failed(engine, replicas):

@@ -68,7 +68,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(project):
         project, {"run": ("sh", "-c", "sleep 60 & echo $! > pid; trap '' TERM; wait; sleep 60")}, timeout=0.3
     )
     assert outcome.reason == "timeout"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
     with open(project.path("pid")) as file:
         assert not _alive(int(file.read()))
 

@@ -233,7 +233,7 @@ def test_drips_cannot_stretch_the_timeout(attempt, raw):
         outcome = attempt("http", f"http://127.0.0.1:{port}/", timeout=0.4)
     assert outcome.reason == "timeout"
     assert "did not finish its answer within 0.4 s" in outcome.summary
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 3  # all of it would take 5 s
 
 
 def test_a_dripped_status_line_is_a_timeout_too(attempt):
