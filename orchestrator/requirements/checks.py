@@ -203,7 +203,7 @@ def _judged(reference: str, answer: dict[str, Any], output: str, context: Contex
     if "type" in answer:
         return _raised(reference, answer, context)
     if "returned" in answer:
-        said = f"{reference} returned a {answer['returned']}, which says neither yes nor no"
+        said = f"{reference} returned a value of type {answer['returned']}, which says neither yes nor no"
         return failed(
             "ORC471", "answer", said, "return True, False, or a text that says what is wrong", final=True
         )

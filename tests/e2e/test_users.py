@@ -186,6 +186,7 @@ def test_the_standard_streams_can_be_opened_again_by_the_user(service):
 
 def test_steps_checks_and_conditions_run_as_the_user(service):
     argv = json.dumps([service.python, "-c", LIST])
+    service.write("own.py", "import os\n\ndef user():\n    return f'{os.getuid()}:{os.getgid()}'\n")
     service.spec(
         f"""
         user: app
@@ -194,6 +195,7 @@ def test_steps_checks_and_conditions_run_as_the_user(service):
         checks:
           - {{name: uid, run: [sh, -c, "test $(id -u) = 900"]}}
           - {{name: mode, holds: {{variable: MODE, equals: other}}}}
+          - {{name: function, python: "own:user", on_failure: warn}}
         steps:
           - {{name: who, run: {argv}}}
           - {{name: own, user: "1234:5678", run: {argv}}}
@@ -204,6 +206,7 @@ def test_steps_checks_and_conditions_run_as_the_user(service):
     )
     done = to_its_end(service)
     assert done.returncode == 0, done.stderr
+    assert service.item("check:function")["summary"] == "900:900"
     home = str(service.accounts.home / "app")
     assert who(done) == [[900] * 3, [900] * 3, [800, 900], [home, "app", "app"]]
     assert who(done, "own")[:3] == [[1234] * 3, [5678] * 3, [5678]]

@@ -144,7 +144,7 @@ def test_false_is_a_failure_and_output_its_details(project, function):
 def test_another_answer_is_no_answer(project, function):
     outcome = check(project, function("return 1"))
     assert outcome.reason == "answer"
-    assert "returned a int" in outcome.summary
+    assert "returned a value of type int" in outcome.summary
 
 
 def test_an_exception_names_its_place(project, function):
@@ -179,13 +179,6 @@ def test_an_end_without_an_answer_is_never_a_yes(project, function, body, reason
 def test_a_function_cannot_forge_the_answer_by_printing(project, function):
     outcome = check(project, function("print('\\norchestrator-0:{\"ok\": true}')\nreturn 'no'"))
     assert outcome.summary == "no"
-
-
-def test_a_function_runs_as_the_user_of_the_service(project, function, as_root, somebody):
-    outcome = check(project, function("return f'{os.getuid()}:{os.getgid()}'"), user=somebody)
-    if outcome.reason in ("not-started", "exit"):
-        pytest.skip("uid 10001 cannot run this interpreter")
-    assert outcome.summary == "10001:10001"
 
 
 # --- holds --------------------------------------------------------------------------------------------------------
