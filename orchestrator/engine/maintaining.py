@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import time
@@ -47,11 +48,15 @@ class Maintaining:
         return next((work.serve for work in self.start.failures if work.serve is not None), None)
 
     def config(self) -> Config:
+        """What maintenance is told at its start."""
         from orchestrator.status.maintenance import Config
 
         health = self.start.spec.health
         paths = {name: one.path or "" for name, one in health.named()} if health is not None else {}
+        said = getattr(self.action, "retry_after", None)
+        more = {"retry_after": math.ceil(said)} if said is not None else {}
         return Config(
+            **more,
             service=self.start.spec.service,
             live=paths.get("live", ""),
             ready=paths.get("ready", ""),
@@ -76,7 +81,9 @@ class Maintaining:
         while self.action is not None and not start.stopping:
             self.begin(action)
             self._rounds += 1
-            start.pause(min(time.monotonic() + delay(CHECK_AGAIN, self._rounds, 1.0), over or float("inf")))
+            due = min(time.monotonic() + delay(CHECK_AGAIN, self._rounds, 1.0), over or float("inf"))
+            self._announce(due, action.retry_after)
+            start.pause(due)
             if over is None or time.monotonic() < over:
                 self._check_again(over)
             if over is not None and time.monotonic() >= over:
@@ -84,6 +91,14 @@ class Maintaining:
                 break
         if not start.failures:
             self.service.tell("starting", reason="everything holds again")
+
+    def _announce(self, when: float, always: float | None) -> None:
+        """When trying again is worth while. What cannot be told is told in the next round."""
+        from orchestrator.status import maintenance
+
+        if self._lifeline >= 0:
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                os.write(self._lifeline, maintenance.announced(when, always=always or 0.0))
 
     def _tell(self) -> None:
         failed = [f"{work.id}: {work.outcome.summary}" for work in self.start.failures if work.outcome]
@@ -128,6 +143,7 @@ class Maintaining:
         if lifeline:
             os.close(lifeline[0])
         if pid:
+            os.set_blocking(lifeline[1], False)
             self._process, self._lifeline, self.start.maintenance_pid = Adopted(pid), lifeline[1], pid
         elif lifeline:
             os.close(lifeline[1])

@@ -103,6 +103,7 @@ def on_socket(
     It ends with the pipe whose reading end `command` is told; the writing end is given, and is its life.
     """
     reader, lifeline = os.pipe()
+    os.set_blocking(lifeline, False)  # a process that hears nothing must not hold up who tells it something
     process = subprocess.Popen(
         command(reader), pass_fds=(listener.fileno(), reader), stdin=subprocess.DEVNULL, env={"PATH": os.environ.get("PATH", "")},
         user=user.uid if user else None, group=user.gid if user else None, extra_groups=user.groups if user else None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import os
 import selectors
 import signal
@@ -26,6 +27,8 @@ PATIENCE = 5.0
 """Seconds that a client has to send its request, and then again to read the answer and go."""
 FAREWELL = 1.0
 """The same when the process is asked to end: the service itself is about to take over."""
+SOON = 5
+"""Seconds: sooner than that nobody is asked to come again, for a service that is checked now must still start."""
 
 
 class Config:
@@ -44,6 +47,7 @@ class Config:
         self.live = live
         self.ready = ready
         self.retry_after = retry_after
+        """Seconds, as long as nobody says when the service is checked again."""
         self.message = message
         self.last = last
         """Whether the socket ends with it, because the server behind it binds one of its own."""
@@ -52,11 +56,20 @@ class Config:
 def command(fd: int, config: Config, control: int = -1) -> list[str]:
     """The argv that serves maintenance on the socket `fd`, which must be inherited as must `control`.
 
-    The process ends when `control`, the reading end of a pipe that its parent holds, is at its end. The two
-    numbers are the words -3 and -2: who keeps the list may put in others later without this module.
+    The process ends when `control`, the reading end of a pipe that its parent holds, is at its end; what is
+    written there is `announced`. The two numbers are the words -3 and -2: who keeps the list may put in others
+    later without this module.
     """
     words = json.dumps(vars(config), separators=(",", ":"))
     return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(fd), str(control), words]
+
+
+def announced(when: float = 0.0, *, always: float = 0.0) -> bytes:
+    """Tells the process when (`time.monotonic`: one clock for all of a machine) the service is checked again.
+
+    Or that it is to say so many seconds `always`.
+    """
+    return f"{when:.1f} {always:.1f}\n".encode()
 
 
 class Client:
@@ -87,8 +100,11 @@ class Server:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.listen(1024)
         self.selector.register(listener, selectors.EVENT_READ, "listener")
+        self.control = control
+        self.due = self.always = 0.0
+        """What was announced."""
         if control >= 0:
-            self.selector.register(control, selectors.EVENT_READ, "end")
+            self.selector.register(control, selectors.EVENT_READ, "control")
 
     def serve(self) -> None:
         while not self.ending or self.clients:
@@ -106,10 +122,23 @@ class Server:
         if key.data == "listener":
             if not self.ending:
                 self.accept()
-        elif key.data == "end":
+        elif key.data == "end" or (key.data == "control" and not self.hears()):
             self.take_leave()
         elif key.data in self.clients:  # not one that made way a moment ago
             self.attend(key.data)
+
+    def hears(self) -> bool:
+        """Takes what was announced; false at the end of the pipe. The last word counts."""
+        said = os.read(self.control, 65536).split()  # all that a pipe holds: no word is cut
+        if said:
+            self.due, self.always = float(said[-2]), float(said[-1])
+        return bool(said)
+
+    def again(self) -> int:
+        """Seconds after which a client may try again."""
+        if self.always:
+            return math.ceil(self.always)
+        return max(math.ceil(self.due - time.monotonic()), SOON) if self.due else self.config.retry_after
 
     def accept(self) -> None:
         try:
@@ -174,6 +203,7 @@ class Server:
 
     def respond(self, head: bytes) -> bytes:
         """The whole answer to a request, by its head; empty when that was too long or not complete."""
+        self.config.retry_after = self.again()
         return answer(head, self.config)
 
     def send(self, client: Client) -> None:

@@ -73,6 +73,13 @@ def test_maintenance_after_a_crash_checks_again_and_hands_over_in_the_same_proce
     assert engine.stop() == 0
 
 
+def test_what_is_said_of_coming_again_is_said_after_a_crash_too(service):
+    engine = service("{serve: maintenance, retry_after: 2m}")
+    engine.write("crash")
+    answers(engine, 503)
+    engine.until(lambda: engine.get("/")[1]["retry_after"] == 120)
+
+
 def test_no_connection_is_lost_from_maintenance_to_the_service(service):
     engine = service("{serve: maintenance}")
     engine.write("crash")

@@ -2,6 +2,8 @@ import http.client
 import signal
 import threading
 import time
+import urllib.error
+import urllib.request
 
 from starting import eventually, free_port
 
@@ -234,3 +236,32 @@ def test_maintenance_that_was_killed_is_begun_again(engine):
         ]
     )
     engine.until(lambda: engine.tries("/"))
+
+
+def retry_after(engine):
+    """What a 503 says; None as long as nobody answers."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{engine.port}/").close()
+    except urllib.error.HTTPError as error:
+        with error:
+            return int(error.headers["Retry-After"])
+    except OSError:
+        return None
+
+
+def test_retry_after_is_the_time_until_the_next_check(engine):
+    engine.spec("files: [{path: flag, on_failure: {serve: maintenance}}]").start()
+    engine.until(lambda: retry_after(engine) == 5)  # within the next seconds, which is said as five
+    engine.until(lambda: engine.status() == "maintenance")
+    assert retry_after(engine) == 5
+    # The pauses grow: 1, 2, 4, 8, 16 s.
+    engine.until(lambda: 6 <= retry_after(engine) <= 16, 60)
+
+
+def test_retry_after_may_be_said_in_the_spec(engine):
+    engine.spec("files: [{path: flag, on_failure: {serve: maintenance, retry_after: 2m}}]").start()
+    engine.until(lambda: retry_after(engine))
+    assert retry_after(engine) == 120
+    engine.until(lambda: engine.status() == "maintenance")
+    time.sleep(1.5)  # past the first check
+    assert retry_after(engine) == 120

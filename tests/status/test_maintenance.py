@@ -379,3 +379,36 @@ def test_the_configuration_travels_as_arguments_and_survives():
     assert words[1:3] == ["-I", "-S"]
     assert words[4:6] == ["5", "6"]
     assert vars(Config(**json.loads(words[6]))) == vars(CONFIG)
+
+
+def retry_after(address):
+    return int(exchange(address, get("/"))[1]["retry-after"])
+
+
+def until_it_says(address, seconds):
+    end = time.monotonic() + 10
+    while (said := retry_after(address)) not in seconds:
+        assert time.monotonic() < end, said
+        time.sleep(0.02)
+
+
+def test_it_says_when_the_service_is_checked_again():
+    with serving() as (process, listener, holder):
+        address = listener.getsockname()
+        assert retry_after(address) == 17, "what it was started with, as long as nothing was announced"
+        holder.write(
+            maintenance.announced(time.monotonic() + 1000) + maintenance.announced(time.monotonic() + 100)
+        )
+        holder.flush()
+        until_it_says(address, range(60, 101))
+        body = json.loads(exchange(address, get("/"))[2])
+        assert 60 <= body["retry_after"] <= 100
+        holder.write(maintenance.announced(time.monotonic() - 5))
+        holder.flush()
+        until_it_says(address, [maintenance.SOON])
+        holder.write(maintenance.announced(time.monotonic() + 1, always=120.0))
+        holder.flush()
+        until_it_says(address, [120])
+        assert process.poll() is None
+        holder.close()
+        assert process.wait(10) == 0, "the end of the pipe is still the end"
