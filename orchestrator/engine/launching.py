@@ -122,7 +122,7 @@ def refuse(listener: socket.socket) -> None:
 
 
 def end_gently(process: Importer, number: int, until: float, heard: Callable[[], None] | None = None) -> bool:
-    """Asks a process to end, and kills it when its time is over; whether it ended by itself."""
+    """Asks a process to end; when its time is over it shows where it hangs and is killed. Whether it ended by itself."""
     import select
     import time
 
@@ -137,6 +137,7 @@ def end_gently(process: Importer, number: int, until: float, heard: Callable[[],
         if heard is not None:
             heard()
     gently = process.code is not None
+    process.show_where()
     process.end()
     return gently
 

@@ -22,6 +22,7 @@ if __name__ == "__main__":
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from orchestrator.launch import dumps, forking, prctl, signals, spawn
+from orchestrator.launch.interpreted import with_dumps
 from orchestrator.launch.leaving import leave
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.servers import ExecServer, load
@@ -81,7 +82,7 @@ class Child:
         if not self.at_once and not self._may_go():
             return 0
         if self.plan.command:
-            return self._command(self.plan.command)
+            return self._command(with_dumps(self.plan.command, os.environ))
         server = load(self.plan.server)
         if isinstance(server, ExecServer):
             return self._become_server(server, app)

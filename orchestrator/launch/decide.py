@@ -8,6 +8,7 @@ Events                                   Decisions
   ("empty",)         nothing is left       ("send", number)  a signal to the server
   ("maintenance_ended", code)              ("sweep", number) a signal to whatever is left
   ("tick",)          the deadline passed   ("probe", name) ("spawn",) ("maintain",) ("exit", code)
+  ("dumped",)            the stacks are out  ("dump", number)  stacks of the server's processes, then a signal to it
   ("answered", item, answer)               ("verdict", name, ok, why, seconds) for what takes more than a status
   ("scouted", ok, why)                     ("recheck", item, tried, last, limit)  an engine for one item, beside the server
                                            ("feature", name, on, item, seconds)   ("environ", variables)  of the next server
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Decision = tuple[Any, ...]
     Purpose = tuple[Any, ...]
 
-KILL, TERM, DUMP = 9, 15, 63
+KILL, TERM, QUIT, DUMP = 9, 15, 3, 63
 STOPS = (15, 2)
 ECHO = 0.1
 """The same signal so soon again is the same request: `timeout` and terminals tell the process and then its group."""
@@ -44,10 +45,12 @@ LINGER = 1.0
 LAST_WAIT = 5.0
 """A killed process may hang in the kernel; nothing waits longer for it."""
 STABLE = 60.0
-TO_DUMP = 0.3
-"""For a server that hangs to write its stacks before it is killed."""
-DUMPS = ("uvicorn", "hypercorn")
-"""Servers in the process that imports: those have been taught to."""
+TO_DUMP, EACH_DUMP = 0.3, 0.03
+"""For a server that hangs to write its stacks before it is killed, and for each of its workers."""
+LAST_DUMP = 3.0
+"""No round of stacks takes longer."""
+IN_PROCESS = ("uvicorn", "hypercorn")
+"""Servers in the process that imports: they write their stacks by themselves, and have their workers do so."""
 JUDGED_EVERY = 30.0
 """With the watch off, how often commands are run: only their last verdict can be asked for."""
 FIRST_PROBES = 0.25
@@ -81,7 +84,6 @@ class Supervision:
         "code",
         "drain",
         "due",
-        "dumps",
         "ended",
         "engine",
         "failed",
@@ -90,6 +92,7 @@ class Supervision:
         "forced",
         "grace",
         "health",
+        "in_process",
         "let_go",
         "next_probe",
         "number",
@@ -108,6 +111,7 @@ class Supervision:
         "stop_signal",
         "streak",
         "successes",
+        "to_dump",
         "told",
         "used",
     )
@@ -120,7 +124,8 @@ class Supervision:
         self.drain = plan["drain"]
         self.grace = plan["grace"]
         self.stop_signal = plan["stop_signal"]
-        self.dumps = not plan.get("command") and plan.get("server") in DUMPS
+        self.in_process = not plan.get("command") and plan.get("server") in IN_PROCESS
+        self.to_dump = TO_DUMP + EACH_DUMP * plan.get("workers", 1) if self.in_process else LAST_DUMP
         self.shown = status
         self.engine: bool = plan.get("engine", False)
         """Whether the engine can be started again: for one item, or in this process's place."""
@@ -176,11 +181,16 @@ class Supervision:
     def _signal(self, now: float, number: int) -> None:
         if number not in STOPS:
             if self.state in HAS_SERVER:
-                self.out.append(("send", number))
+                self.out.append(self._passed_on(number))
         elif not self.requested:
             self._request(now, number)
         elif number != self.number or now - self.asked >= ECHO:
             self._force(now)
+
+    def _passed_on(self, number: int) -> Decision:
+        """What asks for stacks and is another program's business: all of its processes are asked first."""
+        asks = number in (QUIT, DUMP) and not self.in_process
+        return ("dump" if asks else "send", number)
 
     def _exited(self, now: float, code: int, why: str = "") -> None:
         if not self.alive:
@@ -244,10 +254,11 @@ class Supervision:
     def _due_stopping(self, now: float) -> None:
         self._say("error", f"the server did not end within its grace of {self.grace:g} s: killed")
         self.forced = self.requested
-        if self.dumps:
-            self.state, self.due = DUMPING, now + TO_DUMP
-            self.out.append(("send", DUMP))
-        else:
+        self.state, self.due = DUMPING, now + self.to_dump
+        self.out.append(("send", DUMP) if self.in_process else ("dump", 0))
+
+    def _dumped(self, now: float) -> None:
+        if self.state == DUMPING and not self.in_process:
             self._kill(now)
 
     def _due_dumping(self, now: float) -> None:

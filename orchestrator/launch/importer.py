@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.launch import signals, spawn
 from orchestrator.launch.child import Child, bind_to_parent
+from orchestrator.launch.dumping import wait_for_stacks
 from orchestrator.launch.leaving import close_all_but, leave
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     Event = dict[str, Any]
 
 
-TO_DUMP = 0.1
-"""For an import that hangs to say where, before it is killed."""
+TO_DUMP, EACH_DUMP = 0.1, 0.03
+"""For an import or a server that hangs to say where, before it is killed; and for each of its workers."""
 
 
 class Importer:
@@ -54,6 +55,9 @@ class Importer:
         """Why it was not forked, when a fork was asked for."""
         self.ready = False
         self.serving = False
+        self.executed = False
+        """Whether it is a program of its own by now."""
+        self.workers = 1
         self.code: int | None = None
         """What it ended with, negative for a signal; None while it lives."""
         self._control = control
@@ -96,6 +100,17 @@ class Importer:
             while order:
                 order = order[os.write(self._control, order) :]
 
+    def show_where(self) -> None:
+        """Has it write its stacks, and waits for that: it hangs, and is about to be killed."""
+        if self.code is not None:
+            return
+        if self.executed:
+            wait_for_stacks(self.pid)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signals.DUMP)
+            time.sleep(TO_DUMP + EACH_DUMP * self.workers)
+
     def end(self) -> None:
         """Throws it away, with whatever it started."""
         if self.code is None:
@@ -137,20 +152,19 @@ class Importer:
         self.ready = self.ready or kind == "ready"
         self.serving = self.serving or kind == "serving"
         self._executing = kind == "executing"
+        self.workers = event["count"] if kind == "workers" else self.workers
         return event
 
     def _executed(self) -> Event:
         """The pipe closed and no failure was told: the exec has closed it."""
-        self._executing, self.serving = False, True
+        self._executing, self.serving, self.executed = False, True, True
         return {"event": "exec"}
 
     def _hung(self) -> Event:
         """Over the deadline. Nothing but a kill ends a hanging import; that process alone is lost."""
         assert self._current is not None
         event = self._lost("hang", f"its import did not end within {self._current['deadline']:g} s")
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signals.DUMP)
-            time.sleep(TO_DUMP)
+        self.show_where()
         self._kill()
         return event
 

@@ -78,8 +78,8 @@ def ended_children() -> list[int]:
     return [pid for pid, parent, state in processes() if parent == os.getpid() and state == "Z"]
 
 
-def descendants(without: tuple[int, ...] = ()) -> list[int]:
-    """Every living process below this one, except the named ones and what is below them."""
+def descendants(without: tuple[int, ...] = (), top: int = 0) -> list[int]:
+    """Every living process below this one, or below `top`, except the named ones and what is below them."""
     if childless():
         return []  # the usual case at the end: spares a walk over every process there is
     below: dict[int, list[int]] = {}
@@ -87,7 +87,7 @@ def descendants(without: tuple[int, ...] = ()) -> list[int]:
         if state not in "ZX":
             below.setdefault(parent, []).append(pid)
     found: list[int] = []
-    front = [os.getpid()]
+    front = [top or os.getpid()]
     while front:
         nearest = [pid for parent in front for pid in below.get(parent, ()) if pid not in without]
         found += nearest

@@ -18,6 +18,7 @@ import _socket
 
 from orchestrator.launch import again, decide, oom, saying, signals, spawn
 from orchestrator.launch.beside import ALONE, BACK, SCOUT, Beside
+from orchestrator.launch.dumping import Dumping
 from orchestrator.launch.probing import Heard, Prober
 from orchestrator.launch.reaper import descendants
 from orchestrator.launch.refusing import refuse
@@ -123,6 +124,7 @@ class Supervisor:
         """The operations listener, which outlives the server, and the descriptor that it lives by."""
         self.kills = oom.Kills()
         self.beside: Beside | None = None
+        self.dumping: Dumping | None = None
         self.settled: dict[str, dict[str, Any]] = {}
         """Items whose state has changed since the engine left, as the engines beside the server told it."""
         self.changes: dict[str, str | None] = {}
@@ -158,6 +160,7 @@ class Supervisor:
             for child in self._children():
                 child.hear()
                 child.stop_if_late(time.monotonic())
+            self._go_on_dumping()
             self._on("tick")
 
     def _children(self) -> list[Heard]:
@@ -174,6 +177,8 @@ class Supervisor:
             if child.reader >= 0:
                 poll.register(child.reader, select.POLLIN)
         dues = [self.supervision.deadline(), *[child.due for child in children]]
+        if self.dumping:
+            dues.append(self.dumping.due)
         if self.supervision.state == decide.KILLING:
             dues.append(time.monotonic() + AGAIN)
         known = [each for each in dues if each is not None]
@@ -200,6 +205,7 @@ class Supervisor:
     def _ended(self, pid: int, code: int) -> None:
         if pid == self.server:
             self.server = 0
+            self.dumping = None
             self._hear()
             self._close_pipes()
             self._on("exited", code, self.kills.why(code))
@@ -315,6 +321,22 @@ class Supervisor:
     def _do_send(self, number: int) -> None:
         if self.server:
             os.kill(self.server, number)  # not collected, so the number is still its own
+
+    def _do_dump(self, number: int) -> None:
+        self._end_dumping()  # asked again: the rest of the round before is asked by this one
+        self.dumping = Dumping(self.server, number)
+        self._go_on_dumping()
+
+    def _go_on_dumping(self) -> None:
+        if self.dumping and self.dumping.go_on():
+            self._end_dumping()
+            self._on("dumped")
+
+    def _end_dumping(self) -> None:
+        """The signal that asked for the stacks goes on to the server, once they are out."""
+        dumping, self.dumping = self.dumping, None
+        if dumping and dumping.then:
+            self._do_send(dumping.then)
 
     def _do_sweep(self, number: int) -> None:
         if self.beside:

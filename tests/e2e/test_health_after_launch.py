@@ -166,3 +166,16 @@ def test_nothing_goes_on_without_a_server(engine, action):
     assert engine.spec(f"health: {{ready: /ready, on_failure: {action}}}").run().returncode == 5
     assert engine.item("health:ready")["status"] == "failed"
     assert engine.report()["degraded"] == []
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "gunicorn"])
+def test_a_server_that_hangs_before_it_is_ready_shows_where(engine, server):
+    pytest.importorskip(server)
+    engine.write(
+        "main.py",
+        "import time\n\ndef stuck():\n    time.sleep(600)\n\nasync def app(scope, receive, send):\n    stuck()\n",
+    )
+    where = f"{{app: main:app, host: 127.0.0.1, port: PORT, server: {server}, shutdown: {{grace: 300ms}}}}"
+    done = engine.spec("health: {ready: /ready, deadline: 3s}", launch=where).run()
+    assert done.returncode == 5
+    assert " in stuck\n" in done.stderr

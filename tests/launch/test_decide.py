@@ -20,6 +20,7 @@ ILL, WELL = ("probed", "live", False, "status 500"), ("probed", "live", True, ""
 UNREADY, IS_READY = ("probed", "ready", False, "status 503"), ("probed", "ready", True, "")
 COMMAND = {"kind": "command", "argv": ["ask"], "timeout": 2.0}
 STACKS = ("send", decide.DUMP)
+DUMPED, ALL_STACKS = ("dumped",), ("dump", 0)
 REFUSE, SWEEP, KILL, CLOSE, SPAWN, MAINTENANCE = (
     ("refuse",),
     ("sweep", 15),
@@ -85,8 +86,8 @@ HISTORIES = {
     "asked with another signal": (plan(stop_signal=3), [(1, TERM)], [status("stopping"), CLOSE, ("send", 3)]),
     "grace is over": (
         plan(),
-        [(1, TERM), (9, TICK), (9, DIED), (9, EMPTY)],
-        [status("stopping"), CLOSE, ("send", 15), KILL, status("stopped"), ("exit", 137)],
+        [(1, TERM), (9, TICK), (9, DUMPED), (9, DIED), (9, EMPTY)],
+        [status("stopping"), CLOSE, ("send", 15), ALL_STACKS, KILL, status("stopped"), ("exit", 137)],
     ),
     "a moment before grace is over": (
         plan(),
@@ -120,8 +121,8 @@ HISTORIES = {
     ),
     "a killed process does not end": (
         plan(),
-        [(1, TERM), (9, TICK), (14, TICK)],
-        [status("stopping"), CLOSE, ("send", 15), KILL, status("stopped"), ("exit", 137)],
+        [(1, TERM), (9, TICK), (9, DUMPED), (14, TICK)],
+        [status("stopping"), CLOSE, ("send", 15), ALL_STACKS, KILL, status("stopped"), ("exit", 137)],
     ),
     "children linger after the end": (
         plan(),
@@ -320,8 +321,17 @@ HISTORIES = {
     ),
     "an unwell server that does not end is no forced stop": (
         plan(health=LIVE, on_failure=[{"restart": 1}]),
-        [(1, ILL), (2, ILL), (3, ILL), (11, TICK), (11, TERM), (11, DIED), (11, EMPTY)],
-        [status("starting"), ("send", 15), KILL, status("stopping"), CLOSE, status("stopped"), ("exit", 0)],
+        [(1, ILL), (2, ILL), (3, ILL), (11, TICK), (11, DUMPED), (11, TERM), (11, DIED), (11, EMPTY)],
+        [
+            status("starting"),
+            ("send", 15),
+            ALL_STACKS,
+            KILL,
+            status("stopping"),
+            CLOSE,
+            status("stopped"),
+            ("exit", 0),
+        ],
     ),
     "both are asked in turn": (
         plan(health=BOTH),
@@ -350,7 +360,7 @@ HISTORIES = {
     ),
     "a server that hangs writes its stacks before it is killed": (
         plan(server="uvicorn"),
-        [(1, TERM), (9, TICK), (9.2, TICK), (9.3, TICK), (9.3, DIED), (9.3, EMPTY)],
+        [(1, TERM), (9, TICK), (9.2, TICK), (9.34, TICK), (9.34, DIED), (9.34, EMPTY)],
         [status("stopping"), CLOSE, ("send", 15), STACKS, KILL, status("stopped"), ("exit", 137)],
     ),
     "a server that hangs and ends while it writes": (
@@ -363,19 +373,34 @@ HISTORIES = {
         [(1, TERM), (9, TICK), (9.1, TERM), (9.2, DIED), (9.2, EMPTY)],
         [status("stopping"), CLOSE, ("send", 15), STACKS, KILL, status("stopped"), ("exit", 137)],
     ),
-    "a command has no stacks to write": (
+    "a command that hangs is killed when everybody below it has written": (
         plan(server="uvicorn", command=["sleep", "9"]),
-        [(1, TERM), (9, TICK)],
-        [status("stopping"), CLOSE, ("send", 15), KILL],
+        [(1, TERM), (9, TICK), (9.2, TICK), (9.4, DUMPED)],
+        [status("stopping"), CLOSE, ("send", 15), ALL_STACKS, KILL],
     ),
-    "a server by exec was not taught to": (
+    "a server by exec that hangs has a time to write": (
         plan(server="gunicorn"),
-        [(1, TERM), (9, TICK)],
-        [status("stopping"), CLOSE, ("send", 15), KILL],
+        [(1, TERM), (9, TICK), (9 + decide.LAST_DUMP, TICK), (13, DUMPED)],
+        [status("stopping"), CLOSE, ("send", 15), ALL_STACKS, KILL],
+    ),
+    "stacks that were asked for are written by every process, and the signal follows": (
+        plan(server="gunicorn"),
+        [(1, ("signal", 3)), (1.5, DUMPED), (2, ("signal", decide.DUMP)), (2.5, DUMPED)],
+        [("dump", 3), ("dump", decide.DUMP)],
+    ),
+    "a server in process passes that on by itself": (
+        plan(server="uvicorn"),
+        [(1, ("signal", 3)), (2, ("signal", decide.DUMP))],
+        [("send", 3), STACKS],
+    ),
+    "each of many workers has its time to write": (
+        plan(server="uvicorn", workers=20),
+        [(1, TERM), (9, TICK), (9.8, TICK), (9.91, TICK)],
+        [status("stopping"), CLOSE, ("send", 15), STACKS, KILL],
     ),
     "a live server that hangs writes its stacks": (
         plan(server="uvicorn", health=LIVE, on_failure=[{"restart": 1}]),
-        [(1, ILL), (2, ILL), (3, ILL), (11, TICK), (11.3, TICK)],
+        [(1, ILL), (2, ILL), (3, ILL), (11, TICK), (11.34, TICK)],
         [status("starting"), ("send", 15), STACKS, KILL],
     ),
     "other signals pass while it drains and stops": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -30,6 +31,7 @@ OWNED = {
     "check_config": "it would not serve",
     "print_config": "it would not serve",
 }
+STAND_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_as_gunicorn.py")
 UVICORN_WORKERS = ("uvicorn_worker.UvicornWorker", "uvicorn.workers.UvicornWorker")
 
 
@@ -53,7 +55,7 @@ def argv(plan: LaunchPlan, listener: int, app: Any) -> list[str]:
     given = {**_defaults(plan, app), **plan.options}
     words = [word for name, value in given.items() for word in _words(known[name], value)]
     target = f"{plan.app}()" if plan.factory else plan.app
-    return [sys.executable, "-m", "gunicorn", "--bind", _address(plan, listener), *words, target]
+    return [sys.executable, STAND_IN, "--bind", _address(plan, listener), *words, target]
 
 
 def _defaults(plan: LaunchPlan, app: Any) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def test_options_become_words_of_the_command_line():
         options={"loglevel": "debug", "capture_output": True, "spew": False, "sendfile": False, "dirty_apps": ["x", "y"]},
     )  # fmt: skip
     words = gunicorn.argv(plan, 7, lambda scope, receive, send: None)
-    assert words[3:5] == ["--bind", "fd://7"]
+    assert words[2:4] == ["--bind", "fd://7"]
     for word in ("--workers=3", "--graceful-timeout=9", "--log-level=debug", "--capture-output", "--no-sendfile",
                  "--dirty-app=x", "--dirty-app=y", "--worker-class=asgi"):  # fmt: skip
         assert word in words
