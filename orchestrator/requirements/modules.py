@@ -311,14 +311,22 @@ def _bring(name: str, context: Context | None) -> str:
     top = name.partition(".")[0]
     if context is not None and os.path.isdir(os.path.join(context.cwd, top)):
         return _copy(name)
-    return f"if a package brings `{top}`: pip install that, and list it under `packages`; if it is yours: {_copy(top)}"
+    yours = f"{_as_package(top)}{_NOT_IGNORED}" if "." in name else _copy(top)
+    return f"if a package brings `{top}`: pip install that, and list it under `packages`; if it is yours: {yours}"
 
 
 def _copy(name: str) -> str:
     """The line of a Dockerfile that brings a module of the project."""
     place = name.replace(".", "/")
     folder = f"{place.rpartition('/')[0]}/" if "/" in place else ""
-    return f"COPY {place}.py ./{folder} (a package: COPY {place}/ ./{place}/), and no line of .dockerignore against it"
+    return f"COPY {place}.py ./{folder} (a package: {_as_package(place)}){_NOT_IGNORED}"
+
+
+def _as_package(place: str) -> str:
+    return f"COPY {place}/ ./{place}/"
+
+
+_NOT_IGNORED = ", and no line of .dockerignore against it"
 
 
 def _remedy(kind: str, message: str, where: str) -> str:

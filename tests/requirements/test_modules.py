@@ -69,9 +69,15 @@ def test_a_part_of_the_project_that_was_not_copied_names_the_line(app):
 
 
 def test_a_missing_top_level_name_leaves_both_ways_open(project):
-    outcome = check(project, "notthere.core")
+    outcome = check(project, "notthere")
     assert "pip install" in outcome.hint
-    assert "COPY notthere.py" in outcome.hint
+    assert "COPY notthere.py ./ (a package: COPY notthere/ ./notthere/)" in outcome.hint
+
+
+def test_what_has_something_below_it_can_only_be_a_package(project):
+    outcome = check(project, "notthere.core")
+    assert "COPY notthere/ ./notthere/" in outcome.hint
+    assert "COPY notthere.py" not in outcome.hint
 
 
 def test_a_module_is_no_package(app):
