@@ -8,11 +8,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+ENOUGH_OF_A_WORD = 4
+"""So many letters of its beginning or end may stand for a whole word: `TERM` for `SIGTERM`, `warn` for `warning`."""
+
+
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that was probably meant, or None where none is near enough."""
     wanted = _plain(word)
     best: tuple[int, str] | None = None
-    for candidate in dict.fromkeys(candidates):
+    known = list(dict.fromkeys(candidates))
+    for candidate in known:
         found = _plain(candidate)
         limit = _limit(wanted, found) if best is None else best[0] - 1
         if found == wanted:
@@ -20,7 +25,15 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
         distance = _distance(wanted, found, limit)
         if distance is not None:
             best = (distance, candidate)
-    return best[1] if best else None
+    return best[1] if best else _whole(wanted, known)
+
+
+def _whole(part: str, candidates: list[str]) -> str | None:
+    """The only candidate that begins or ends with a part of a word."""
+    if len(part) < ENOUGH_OF_A_WORD:
+        return None
+    found = [each for each in candidates if (plain := _plain(each)).startswith(part) or plain.endswith(part)]
+    return found[0] if len(found) == 1 else None
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

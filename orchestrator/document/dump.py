@@ -142,6 +142,12 @@ def _float(value: float) -> str:
     return text
 
 
+def in_a_list(text: str) -> str:
+    """A text as it stands between brackets."""
+    written = _text(text)
+    return _escaped(text) if written == text and set(text) & set(",[]{}") else written
+
+
 def _text(text: str) -> str:
     if (
         _PLAIN.match(text)

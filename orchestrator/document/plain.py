@@ -73,6 +73,8 @@ class Plain:
         self.missing: list[Missing] = []
         self.used: list[tuple[interpolate.Reference, Place]] = []
         """Every reference that was met."""
+        self.empty: list[Path] = []
+        """Where nothing stands behind a key or a dash."""
         self.moved: dict[Path, list[int]] = {}
         """For lists whose elements became more or fewer: where each element stands in the document."""
 
@@ -107,6 +109,8 @@ class Plain:
             return made
         if value.__class__ is list:
             return self._list(value, path)
+        if value is None:
+            self.empty.append(path)
         return value
 
     def _key(self, key: str, node: Node, path: Path) -> None:

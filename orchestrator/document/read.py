@@ -204,7 +204,8 @@ class _Reader:
 
     def _open(self, event: Any, value: dict[str, Node] | list[Node]) -> None:
         if len(self.stack) >= MAX_DEPTH:
-            self._stop("ORC007", f"nested deeper than {MAX_DEPTH} levels", event)
+            self._stop("ORC007", f"nested deeper than {MAX_DEPTH} levels", event,
+                       "a spec has some ten levels: is this the right file?")  # fmt: skip
         node = Node(value, self.file, _span(event))
         if isinstance(value, dict):
             node.keys = {}
@@ -230,7 +231,8 @@ class _Reader:
         node = self.anchors.get(event.anchor)
         if node is None:
             if any(each.anchor == event.anchor for each in self.stack):
-                self._stop("ORC022", f"the alias `*{event.anchor}` stands inside its own anchor", event)
+                self._stop("ORC022", f"the alias `*{event.anchor}` stands inside its own anchor", event,
+                           "write out here what it was to stand for")  # fmt: skip
             self._stop("ORC004", f"cannot parse the YAML: undefined alias `*{event.anchor}`", event,
                        f"define it first with `&{event.anchor}`")  # fmt: skip
         assert node is not None

@@ -10,6 +10,7 @@ from orchestrator.spec.types import PathText
 class Installing(Model):
     """Where the wheels are."""
 
+    noun = "install"
     shorthand = "from"
 
     from_: PathText = described(

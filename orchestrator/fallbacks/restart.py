@@ -12,6 +12,8 @@ from orchestrator.spec.model import Model, described
 class Restarting(Model):
     """How often."""
 
+    noun = "restart"
+
     times: Annotated[int, Field(ge=1, le=1000)] = described(1, "At most so many times, with a growing delay.")
 
 

@@ -12,6 +12,8 @@ from orchestrator.spec.model import Model, described
 class Stopping(Model):
     """How to end."""
 
+    noun = "stop"
+
     exit_code: Annotated[int, Field(ge=1, le=255)] | None = described(
         None, "The exit code; the contract's own where it is left out."
     )

@@ -11,6 +11,8 @@ from orchestrator.spec.types import AppReference, PathText, Port, VariableName
 class Using(Model):
     """The other value: exactly one of `path`, `url`, `app`, `port`."""
 
+    noun = "use"
+
     path: PathText | None = described(None, "Another path, for a directory or a file.")
     url: str | None = described(None, "Another address, for a wait.")
     app: AppReference | None = described(None, "Another application, for the launch.")

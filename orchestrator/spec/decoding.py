@@ -171,8 +171,7 @@ def _union(annotation: Any) -> Decode:
                 return branch(value)
             except ValidationError as error:
                 lines.extend(error.errors())
-        # A mistake within the value: it is of this type, and the others say nothing about it.
-        raise ValidationError([each for each in lines if each["loc"]] or lines)
+        raise ValidationError(lines)
 
     return decode
 

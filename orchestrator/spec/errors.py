@@ -9,6 +9,7 @@ from orchestrator.document.node import Node, pointer, words_for
 from orchestrator.document.overlay import related
 from orchestrator.document.plain import Interpolated
 from orchestrator.document.scalars import explain_trap
+from orchestrator.spec.model import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,23 +31,34 @@ _OF_VALUES = frozenset(
 
 def translate(error: ValidationError, places: Places, data: Any, findings: Findings) -> None:
     """Adds a finding for each error. `data` is what was decoded, to see which values came from variables."""
-    by_path: dict[tuple[Path, bool], list[Any]] = {}
-    for line in (_layered(each, places) for each in error.errors()):
-        at_fault = line.get("ctx", {}).get("key", "")
-        path, of_key = _real_path((*line["loc"], at_fault) if at_fault != "" else line["loc"], places)
-        if not _unknown_yet(line["type"], path, data) and not _follows(path):
-            by_path.setdefault((path, of_key), []).append(line)
     told = _Told(findings, places, data)
-    for (path, of_key), lines in by_path.items():
+    for (path, of_key), lines in _by_place(error, places, data).items():
         if len(lines) > 1 and all(
             each["type"] in _TYPES or each["type"] == "literal_error" for each in lines
         ):
             told.put(path, *_one_of_types(path, lines, told.node(path)))
-        else:
-            for line in _of_one_value(lines):
-                also = line.get("ctx", {}).get("also", ())
-                told.put(path, *_words(line, path, of_key, told), key=of_key or bool(also), also=also)
+            continue
+        for line in _of_one_value(lines):
+            also = line.get("ctx", {}).get("also", ())
+            told.put(path, *_words(line, path, of_key, told), key=of_key or bool(also), also=also)
     told.settle()
+
+
+def _by_place(error: ValidationError, places: Places, data: Any) -> dict[tuple[Path, bool], list[Line]]:
+    """The errors that say something, by their path and whether they are about its key."""
+    found: dict[tuple[Path, bool], list[Line]] = {}
+    for line in (_layered(each, places) for each in error.errors()):
+        at_fault = line.get("ctx", {}).get("key", "")
+        path, of_key = _real_path((*line["loc"], at_fault) if at_fault != "" else line["loc"], places)
+        if not _unknown_yet(line["type"], path, data) and not _follows(path):
+            found.setdefault((path, of_key), []).append(line)
+    # What holds a mistake within it was meant to be of that one of several types: the others do not matter.
+    whole = {path[:length] for path, _ in found for length in range(len(path))}
+    return {
+        at: lines
+        for at, lines in found.items()
+        if at[0] not in whole or any(each["type"] not in _TYPES for each in lines)
+    }
 
 
 def _of_one_value(lines: list[Line]) -> list[Line]:
@@ -100,6 +112,8 @@ class _Told:
             return  # said when it was read
         if node.raw is not None and taken == len(path):
             code, message, hint = self._as_written(node, code, message, hint)
+        if node.value is None and taken == len(path) and (not hint or code == "ORC102"):
+            hint = NOTHING
         value = _value_at(path, self.data)
         if isinstance(value, Interpolated) and value.known and not value.secret and code in _OF_VALUES:
             code = "ORC218"
@@ -118,6 +132,8 @@ class _Told:
             if code == "ORC108" and isinstance(node.value, int):
                 message = f"expected a file mode in quotes, got `{node.raw}`, which YAML 1.1 reads as the number {node.value}"
                 return code, message, f'write it in octal and in quotes: "{node.raw}"'
+            if "expects a text" in message:
+                quote = f'write "{node.raw}"'  # the other of the two ways to write it would be wrong
             return code, f"{message}: {made}", quote
         if code in ("ORC102", "ORC105", "ORC106", "ORC107"):
             message = message.replace(f"`{node.value}`", f"`{node.raw}`")
@@ -254,7 +270,7 @@ _HINTS = {
     r"^[a-z][a-z0-9_.-]*$": "small letters, digits, `-`, `_` and `.`, a letter first",
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters, digits, `-`, `_` and `.`, no sign first",
     r"^[A-Za-z_][A-Za-z0-9_]*\*?$": "letters, digits and `_`, no digit first; a `*` at the end stands for any ending",
-    r"^/[^\s]*$": "a path starts with `/` and holds no spaces, such as `/ready`",
+    r"^[a-z][a-z0-9-]*(:[^\s:][^\s]*)?$": "a kind, `:` and a name without spaces, such as `wait:db`",
     r"^\S+:[0-9]{1,5}$": "for example 127.0.0.1:9000",
     r"^ORC[0-9]{3}$": "for example ORC312",
 }
@@ -310,8 +326,8 @@ def _near(expected: str, value: Any) -> str:
 
 
 def _type_hint(kind: str, value: Any) -> str:
-    if kind == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
-        return f'write it in quotes: "{value}"'
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return f'write it in quotes: "{str(value).lower()}"'
     if kind in ("int_type", "float_type") and isinstance(value, str) and value.replace(".", "", 1).isdigit():
         return f"write it without quotes: {value}"
     if kind == "bool_type" and isinstance(value, str) and value.lower() in ("true", "false"):

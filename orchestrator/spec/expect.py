@@ -85,7 +85,9 @@ def _one_status(value: Any) -> StatusRange:
         raise problem(
             "ORC119",
             f"expected an HTTP status, got `{shown}`",
-            'a number, a list of numbers, or a range such as "200-299"',
+            f'write "{value[0]}00-{value[0]}99"'
+            if isinstance(value, str) and value[1:].lower() == "xx" and value[0] in "12345"
+            else 'a number, a list of numbers, or a range such as "200-299"',
         )
     low, high = int(found.group(1)), int(found.group(2))
     if low > high:

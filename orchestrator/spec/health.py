@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from orchestrator.spec.fields import Field, PlainValidator, model_validator
+from orchestrator.spec.fields import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.item import Actions
 from orchestrator.spec.model import LazySchema, Model, described, lazy_model, problem
 from orchestrator.spec.types import Argv, Duration, PathText, Port
@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 else:
     Expect = lazy_model("orchestrator.spec.expect:Expect")
 
-UrlPath = Annotated[str, Field(pattern=r"^/[^\s]*$")]
+
+def _url_path(value: str) -> str:
+    if value.startswith("/") and not any(each.isspace() for each in value):
+        return value
+    alone = value and not set(value) & set(" \t\n/:")
+    hint = f"write `/{value}`" if alone else "a path starts with `/` and holds no spaces, such as `/ready`"
+    raise problem("ORC109", f"`{value}` is no path of a URL", hint)
+
+
+UrlPath = Annotated[
+    str, AfterValidator(_url_path), WithJsonSchema({"type": "string", "pattern": r"^/[^\s]*$"})
+]
 
 
 class Heartbeat(Model):

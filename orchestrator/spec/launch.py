@@ -30,6 +30,8 @@ Count = Annotated[int, Field(ge=1, le=1024)]
 class Computed(Model):
     """A number of workers computed from what the container may use."""
 
+    noun = "workers"
+
     per_cpu: Annotated[float, Field(gt=0, le=64)] | None = described(
         None, "Workers for each CPU of the quota."
     )

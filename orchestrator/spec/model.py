@@ -170,6 +170,30 @@ class Model:
         """The keys as a user writes them."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
+    def value_of(self, key: str) -> Any:
+        """The value of a key as a user writes it; None where there is none."""
+        return next(
+            (
+                getattr(self, name)
+                for name, field in self.model_fields.items()
+                if (field.alias or name) == key
+            ),
+            None,
+        )
+
+    @classmethod
+    def keys_that_take(cls, value: Any) -> list[str]:
+        """The keys that a single value may stand for; a whole number is no number with a point."""
+        found = []
+        for key, (_, decode) in cls._known().items():
+            try:
+                made = decode(value)
+            except ValidationError:
+                continue
+            if isinstance(value, str) or made.__class__ is value.__class__:
+                found.append(key)
+        return found if len(found) <= 2 else []
+
     @property
     def model_fields_set(self) -> set[str]:
         """The fields that were given a value."""
@@ -261,26 +285,31 @@ def _missing_key(model: type[Model], name: str, field: Field) -> Problem:
 
 def _no_mapping(model: type[Model], data: Any) -> Problem:
     noun = model.noun or _noun(model)
-    if model.shorthand and not isinstance(data, tuple | dict) and data is not None:
-        hint = (
+    expected = "a text or a mapping" if model.shorthand else "a mapping"
+    return problem(
+        "ORC102", f"expected {expected} for {noun}, got {_shown(data)}", _mapping_hint(model, data)
+    )
+
+
+def _mapping_hint(model: type[Model], data: Any) -> str:
+    if data is None:
+        return NOTHING
+    if model.shorthand and not isinstance(data, tuple):
+        return (
             f'write a specifier in quotes: ">={data}"'
             if model.shorthand == "version"
             else f'write it in quotes: "{data}"'
         )
-        return problem("ORC102", f"expected a text or a mapping for {noun}, got {_shown(data)}", hint)
-    if data is None:
-        return problem(
-            "ORC102",
-            f"expected a mapping for {noun}, got nothing",
-            "write what belongs there, or take the line out",
-        )
     spelled = model.spelled_out(data) if isinstance(data, str) else ""
+    meant = [] if isinstance(data, tuple) else model.keys_that_take(data)
+    if spelled or meant:
+        return "write " + (spelled or " or ".join(f"`{{{key}: {data}}}`" for key in meant))
     own = [key for key in model.keys() if key not in _COMMON] or model.keys()
-    return problem(
-        "ORC102",
-        f"expected a mapping for {noun}, got {_shown(data)}",
-        f"write {spelled}" if spelled else "the keys are " + ", ".join(f"`{each}`" for each in own),
-    )
+    return "the keys are " + ", ".join(f"`{each}`" for each in own)
+
+
+NOTHING = "write what belongs there, or take the line out"
+"""The hint for a key with nothing behind it."""
 
 
 _COMMON = frozenset({"id", "why", "needs", "when", "timeout", "deadline", "retry", "on_failure"})
@@ -365,7 +394,8 @@ def keyed(
     if isinstance(data, Model):
         return data
     if not isinstance(data, dict):
-        raise problem("ORC102", f"expected a {noun} as a mapping, got {_shown(data)}", _example(noun, names))
+        hint = NOTHING if data is None else _LISTS.get(noun, "") if isinstance(data, tuple) else ""
+        raise problem("ORC102", f"expected a {noun}, got {_shown(data)}", hint or _example(noun, names))
     present = [key for key in data if key in names]
     if len(present) > 1:
         listed = " and ".join(f"`{each}`" for each in present)
@@ -397,6 +427,7 @@ def _example(noun: str, names: Collection[str]) -> str:
     return _EXAMPLES.get(noun) or (f"write the {noun} as `{min(names)}: …`" if names else "")
 
 
+_LISTS = {"condition": "for several write {all: [...]} or {any: [...]}"}
 _EXAMPLES = {
     "condition": "for example {variable: DEBUG, is: true}", "wait": "for example `tcp: db:5432`", "fallback action": "for example `warn`",
     "check": "for example `run: [python, -m, app.check]`",

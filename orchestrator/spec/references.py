@@ -119,6 +119,8 @@ def check(
 
         reachable.check(spec, index, needs, places, findings, known)
     semantics.check(spec, places, findings, broken)
+    if not (broken or plain.moved):  # else what stands where is not as it was written
+        semantics.empty(spec, plain.empty, places, findings)
 
 
 def _unique(index: Index, places: Places, findings: Findings) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec import secrets
+from orchestrator.spec.model import NOTHING, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from orchestrator.diagnostics import Findings
     from orchestrator.spec.places import Places
@@ -227,6 +228,37 @@ def _live_and_ready(spec: Spec, places: Places, findings: Findings) -> None:
 def _no_effect(spec: Spec, places: Places, findings: Findings) -> None:
     for path, message, hint in _without_effect(spec):
         places.add(findings, "ORC125", message, path, key=True, hint=hint)
+
+
+def empty(spec: Spec, paths: Iterable[Path], places: Places, findings: Findings) -> None:
+    """Warns of keys with nothing behind them, for what was to stand there may have slipped.
+
+    One that resets a lower layer's value has its effect.
+    """
+    for path in paths:
+        model = _model_at(spec, path[:-1]) if path and isinstance(path[-1], str) else None
+        node, taken = places.tree.at(path)
+        if model is None or node.overrides or taken < len(path) or path[-1] == getattr(model, "word", ""):
+            continue
+        if path[-1] in model.keys():
+            places.add(findings, "ORC125", f"`{path[-1]}` has no effect: nothing stands behind it", path, key=True, hint=NOTHING)  # fmt: skip
+
+
+def _model_at(spec: Spec, path: Path) -> Model | None:
+    """The model that was made of the mapping at a path; None where it is no model's."""
+    found: Any = spec
+    for step in path:
+        if isinstance(found, Model) and isinstance(step, str):
+            found = found.value_of(step)
+        elif isinstance(found, dict):
+            found = found.get(step)
+        else:
+            found = (
+                found[step]
+                if isinstance(found, tuple) and isinstance(step, int) and step < len(found)
+                else None
+            )
+    return found if isinstance(found, Model) else None
 
 
 def _without_effect(spec: Spec) -> Iterator[tuple[Path, str, str]]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
+from orchestrator.document.node import words_for
 from orchestrator.spec.fields import Field, PlainValidator
 from orchestrator.spec.item import Actions, Item
 from orchestrator.spec.kinds import REQUIREMENTS, WAITS
 from orchestrator.spec.mistakes import ValidationError, line
-from orchestrator.spec.model import LazySchema, Model, decode_each, described, keyed, problem
+from orchestrator.spec.model import NOTHING, LazySchema, Model, decode_each, described, keyed, problem
 from orchestrator.spec.types import PathText
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def shorthand(section: str) -> str | None:
 def _items(section: str) -> Any:
     def decode(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, tuple):
-            raise problem("ORC102", f"`{section}` is a list", "put `- ` before each item")
+            hint = NOTHING if value is None else "put `- ` before each item"
+            raise problem("ORC102", f"`{section}` is a list, got {words_for(value)}", hint)
         return tuple(decode_each(enumerate(value), decoder(section)))
 
     return Annotated[Any, PlainValidator(decode), LazySchema(f"items:{section}")]

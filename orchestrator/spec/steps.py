@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar
 
+from orchestrator.document.dump import in_a_list
 from orchestrator.document.node import words_for
-from orchestrator.spec.fields import PlainValidator, WithJsonSchema, model_validator
+from orchestrator.spec.fields import BeforeValidator, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.item import AnyCondition, Item
 from orchestrator.spec.model import decode_each, described, problem
-from orchestrator.spec.types import Argv, Duration, ItemName, PathText, VariableName, variable_name
+from orchestrator.spec.types import (
+    Argv,
+    Duration,
+    ItemName,
+    PathText,
+    VariableName,
+    as_words,
+    needs_a_shell,
+    variable_name,
+)
 
 _NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 
@@ -16,6 +27,14 @@ _NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 def _shell(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise problem("ORC102", "`shell` is a text for /bin/sh", "for example `shell: cat a | sort > b`")
+    return value
+
+
+def _no_line(value: Any) -> Any:
+    """A line for a shell has a key of its own here, unlike elsewhere."""
+    if isinstance(value, str) and needs_a_shell(value):
+        raise problem("ORC102", f"expected a list of arguments, got the text `{value}`",
+                      f"write `shell: {in_a_list(value)}`: only a shell understands what stands there")  # fmt: skip
     return value
 
 
@@ -74,7 +93,7 @@ class Step(Item):
     name: ItemName = described(
         ..., "The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"]
     )
-    run: Argv | None = described(
+    run: Annotated[Argv, BeforeValidator(_no_line)] | None = described(
         None, "The command and its arguments; no shell.", examples=[["alembic", "upgrade", "head"]]
     )
     shell: (
@@ -114,8 +133,12 @@ class Step(Item):
 
     @classmethod
     def spelled_out(cls, text: str) -> str:
-        words = text.split()
-        return f"{{name: {words[0]}, run: [{', '.join(words)}]}}" if words else ""
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", (text.split() or [""])[0].rpartition("/")[2]).strip("-_.")
+        if not name:
+            return ""
+        if needs_a_shell(text):
+            return f"{{name: {name}, shell: {in_a_list(text)}}}"
+        return f"{{name: {name}, run: {as_words(text)}}}"
 
     @classmethod
     def identify(cls, data: Any) -> str | None:

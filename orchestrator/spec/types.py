@@ -38,16 +38,20 @@ def parse_duration(value: object) -> float:
         raise no_number(value, "a duration", spelled, "ORC106")
     parts = _DURATION_PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        hint = (
-            f"write the unit: `{text}s`"
-            if re.fullmatch(r"[0-9.]+", text)
-            else "for example `500ms`, `2s`, `5m`"
-        )
-        raise problem("ORC106", f"expected a duration, got `{text}`", hint)
+        raise problem("ORC106", f"expected a duration, got `{text}`", _duration_hint(text))
     seconds = math.fsum(float(number) * _DURATION_UNITS[unit] for number, unit in parts)
     if seconds > MAX_DURATION:
         raise problem("ORC106", f"a duration is at most a year, got `{text}`", "")
     return seconds
+
+
+def _duration_hint(text: str) -> str:
+    if re.fullmatch(r"[0-9.]+", text):
+        return f"write the unit: `{text}s`"
+    together = text.replace(" ", "")
+    if together != text and re.fullmatch(_DURATION, together):
+        return f"write it without the space: `{together}`"
+    return "for example `500ms`, `2s`, `5m`"
 
 
 def parse_size(value: object) -> int:
@@ -92,7 +96,7 @@ def _port(value: object, lowest: int = 1) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         if lowest <= value <= 65535:
             return value
-        raise problem("ORC105", f"a port is {lowest} to 65535, got `{value}`")
+        raise problem("ORC105", f"a port is {lowest} to 65535, got `{value}`", "for example 8000")
     if isinstance(value, str) and value.isdigit():
         raise problem(
             "ORC102", f'expected a port number, got the text "{value}"', f"write it without quotes: {value}"
@@ -120,6 +124,14 @@ def _app(value: str) -> str:
             f"write `{value.removesuffix('.py').replace('/', '.')}:app`",
         )
     raise problem("ORC122", f"expected `module:attribute`, got `{value}`", "for example `package.module:app`")
+
+
+def _function(value: str) -> str:
+    if _APP.match(value):
+        return value
+    module, dot, name = value.removesuffix(".py").replace("/", ".").rpartition(".")
+    hint = f"write `{module}:{name}`" if dot and ":" not in value else "for example `package.module:function`"
+    raise problem("ORC122", f"expected `module:function`, got `{value}`", hint)
 
 
 def variable_name(value: str) -> str:
@@ -154,15 +166,36 @@ def _specifier(value: str) -> str:
     return value
 
 
+def as_words(command: str) -> str:
+    """A command line as the list to write, such as `[sh, -c, "a && b"]`."""
+    import shlex
+
+    from orchestrator.document.dump import in_a_list
+
+    try:
+        words = shlex.split(command)
+    except ValueError:  # an open quote
+        words = command.split()
+    return f"[{', '.join(map(in_a_list, words))}]"
+
+
+_SHELL_SIGNS = frozenset("|&;<>*?$`~()\n")
+
+
+def needs_a_shell(command: str) -> bool:
+    """Whether a command line has signs that only a shell understands."""
+    return bool(_SHELL_SIGNS & set(command))
+
+
 def _argv(value: Any) -> Any:
     """An argument vector: a list, because a string would need a shell; no secrets, because every user can read it."""
     if isinstance(value, str):
-        words = ", ".join(value.split())
-        raise problem(
-            "ORC102",
-            f"expected a list of arguments, got the text `{value}`",
-            f"write [{words}], or use `shell:` where a shell is really needed",
-        )
+        words = as_words(value)
+        if needs_a_shell(value):
+            from orchestrator.document.dump import in_a_list
+
+            words = f"[sh, -c, {in_a_list(value)}]: only a shell understands what stands there"
+        raise problem("ORC102", f"expected a list of arguments, got the text `{value}`", f"write {words}")
     if isinstance(value, tuple):
         if not value:
             raise problem(
@@ -172,6 +205,10 @@ def _argv(value: Any) -> Any:
             if each.__class__ is Interpolated and each.secret:
                 raise problem("ORC216", f"a secret would stand in an argument vector: `{each.written}`",
                               "hand it over in `environment`: arguments can be read by every user of the host", at)  # fmt: skip
+        if value[0] == "":
+            raise problem(
+                "ORC115", "the name of the command is empty", "for example [python, -m, app.migrate]", 0
+            )
     return value
 
 
@@ -219,6 +256,7 @@ AnyPort = Annotated[
 """A port, or 0 for whichever is free."""
 ImportName = Annotated[str, AfterValidator(_import_name)]
 AppReference = Annotated[str, AfterValidator(_app)]
+FunctionReference = Annotated[str, AfterValidator(_function)]
 VariableName = Annotated[str, AfterValidator(variable_name)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Specifier = Annotated[str, AfterValidator(_specifier)]

@@ -62,7 +62,7 @@ def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
     found = _URL.match(url)
     example = f"for example {schemes[0]}://host"
     if found is None or found.end() != len(url.partition("#")[0]):
-        raise problem("ORC117", "expected a URL", example)
+        raise problem("ORC117", "expected a URL", _url_hint(url, schemes) or example)
     scheme = found["scheme"].lower()
     if scheme.partition("+")[0] not in schemes:
         raise problem("ORC117", f"expected a URL with {_listed(schemes)}, got `{scheme}://`", example)
@@ -78,6 +78,14 @@ def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
         raise problem("ORC117", "the URL's host has blanks or control characters", example)
     query = dict(parse_qsl(found["query"] or "", keep_blank_values=True))
     return Server(unquote(host), port, scheme, unquote(user), unquote(password), found["path"], query)
+
+
+_BARE = pattern(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*:[0-9]{1,5}(?:/[A-Za-z0-9._/-]*)?\Z")
+
+
+def _url_hint(text: str, schemes: tuple[str, ...]) -> str:
+    """What to write for `db:80`, which holds no secret."""
+    return f"write {schemes[0]}://{text}" if _BARE.match(text) else ""
 
 
 def _listed(schemes: tuple[str, ...]) -> str:
@@ -128,7 +136,7 @@ class HostPort(Model):
         port = int(found["port"]) if found else 0
         if found is None or not 0 < port < 65536:
             raise problem(
-                "ORC117", f"expected host:port, got `{self.address}`", "for example `db:5432` or `[::1]:5432`"
+                "ORC117", f"expected host:port, got `{self.address}`", _host_port_hint(self.address)
             )
         return Server(found["six"] or found["host"], port)
 
@@ -137,6 +145,15 @@ class HostPort(Model):
         if any(pending(each) for each in written):
             return references(" ".join(str(each) for each in written))
         return self.server().where
+
+
+def _host_port_hint(text: str) -> str:
+    inner = text.partition("://")[2].partition("/")[0] if "://" in text else text.partition("/")[0]
+    if inner != text and _HOST_PORT.match(inner):
+        return f"write `{inner}`: a connection is all that is made"
+    if _HOST_PORT.match(text):
+        return "a port is 1 to 65535"
+    return "for example `db:5432` or `[::1]:5432`"
 
 
 def host_name(host: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.model import described
-from orchestrator.spec.types import AppReference
+from orchestrator.spec.types import FunctionReference
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 
@@ -66,7 +66,7 @@ class Python(Asking):
 
     example: ClassVar = {"name": "models", "python": "app.startup:models_loaded"}
 
-    python: AppReference = described(..., "The function: `package.module:function`.")
+    python: FunctionReference = described(..., "The function: `package.module:function`.")
     expect: AnyMatcher = described(
         None, "A matcher for what it returns; otherwise anything but False is well."
     )

@@ -52,7 +52,12 @@ def theirs(adapter, value):
     try:
         return "well", shown(adapter.validate_python(value))
     except pydantic.ValidationError as error:
-        return "wrong", sorted({(line["type"], plain(line["loc"], value)) for line in own(error)}, key=repr)
+        return "wrong", sorted({(kind(line), plain(line["loc"], value)) for line in own(error)}, key=repr)
+
+
+def kind(line):
+    """To pydantic a word that is a number may be too long to be looked at; to us it is another word."""
+    return "literal_error" if line["type"] == "int_parsing_size" else line["type"]
 
 
 def own(error):
@@ -193,10 +198,16 @@ def test_a_model_does_not_change():
 
 def test_all_mistakes_are_told_at_once_with_their_places():
     with pytest.raises(ValidationError) as caught:
-        Shelf.model_validate({"boards": 0, "nmae": "a", "x-note": 1})
+        Shelf.model_validate({"boards": 0, "colour": "a", "x-note": 1})
     found = {(line["type"], line["loc"]) for line in caught.value.errors()}
-    assert found == {("greater_than_equal", ("boards",)), ("ORC104", ("nmae",)), ("ORC101", ("name",))}
+    assert found == {("greater_than_equal", ("boards",)), ("ORC104", ("colour",)), ("ORC101", ("name",))}
     assert "boards" in str(caught.value)
+
+
+def test_a_misspelt_key_is_not_missing_as_well():
+    with pytest.raises(ValidationError) as caught:
+        Shelf.model_validate({"nmae": "a"})
+    assert [line["type"] for line in caught.value.errors()] == ["ORC104"]
 
 
 def test_the_whole_is_judged_when_its_parts_are_well():
