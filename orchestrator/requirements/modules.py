@@ -234,7 +234,7 @@ def _missing(module: str, missing: Missing, path: list[str], context: Context) -
         where = f"no `{last}` in {', '.join(parent.locations)}"
     hint = _meant(module, missing, candidates) or _locked(last, parent.locations if parent else path)
     summary = f"{module} is not there: {where}"
-    return failed("ORC421", "missing", summary, hint or _how_to_bring(missing, context), final=True)
+    return failed("ORC421", "missing", summary, hint or _how_to_bring(module, missing, context), final=True)
 
 
 def _meant(module: str, missing: Missing, candidates: list[str]) -> str:
@@ -252,10 +252,10 @@ def _locked(name: str, places: Sequence[str]) -> str:
     return f"{found} is there and cannot be read: chmod -R a+rX {found}" if found else ""
 
 
-def _how_to_bring(missing: Missing, context: Context) -> str:
-    parent, last = missing.parent, missing.name.rpartition(".")[2]
+def _how_to_bring(module: str, missing: Missing, context: Context) -> str:
+    parent = missing.parent
     if parent is None:
-        return _bring(last, context)
+        return _bring(module, context)
     place = parent.locations[0] if parent.locations else parent.origin
     top = missing.name.partition(".")[0]
     own = os.path.join(context.cwd, top)
