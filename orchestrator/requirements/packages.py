@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
-from orchestrator.requirements import _installed
+from orchestrator.requirements import _installed, _provenance
+from orchestrator.requirements._agreement import applies, bare, consistent, fits, lacking
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.spec.fields import AfterValidator, model_validator
 from orchestrator.spec.model import described, problem
@@ -28,8 +28,8 @@ _PLAIN = pattern(
     r"(?:(?:[<>]=?|==|!=|~=)[0-9]+(?:\.[0-9]+)+)?\Z"
 )
 _ONE_EQUALS = pattern(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*=\s*([0-9][^=]*)\Z")
-_CREDENTIALS = pattern(r"//[^/@]*@")
-_MOST = 20
+_FORMS = ("requirement", "from_", "forbidden", "consistent")
+Source = Literal["index", "vcs", "path", "archive"]
 
 
 def _pep_508(value: str) -> str:
@@ -88,25 +88,46 @@ class Package(Requirement):
         True,
         "False: nothing that the requirement names may be installed, such as a debugger in production.",
     )
+    forbidden: Annotated[tuple[Annotated[str, AfterValidator(_pep_508)], ...], NonEmpty] | None = described(
+        None,
+        "Requirements none of which may be installed: `installed: false` of each.",
+        examples=[["debugpy", "pytest"]],
+    )
+    editable: bool | None = described(
+        None, "Whether it must be an editable install (true), or must be none (false)."
+    )
+    source: Annotated[tuple[Source, ...], NonEmpty] | Source | None = described(
+        None,
+        "Where it must have been installed from, or several: an index, a repository, a path, an archive at a URL.",
+        examples=["index"],
+    )
+    verify: bool = described(
+        False, "Its files must still be those that were installed, by the digests in its RECORD."
+    )
     consistent: Literal[True] | None = described(
         None, "Asks that everything that is installed satisfies what everything else requires."
     )
 
     @model_validator(mode="after")
     def _one_form(self) -> Package:
-        given = [name for name in ("requirement", "from_", "consistent") if getattr(self, name) is not None]
+        given = [name for name in _FORMS if getattr(self, name) is not None]
         if len(given) == 1:
             return self._only_where_it_means_something()
         listed = " and ".join(f"`{each.rstrip('_')}`" for each in given) or "none"
         raise problem(
             "ORC111",
-            f"a package has exactly one of `requirement`, `from`, `consistent`, found {listed}",
+            f"a package has exactly one of `requirement`, `from`, `forbidden`, `consistent`, found {listed}",
             "split it in several" if given else "for example `- fastapi>=0.110`",
         )
 
     def _only_where_it_means_something(self) -> Package:
         if not self.installed and self.requirement is None:
             raise problem("ORC113", "`installed: false` needs a `requirement`", "name what must not be there")
+        for name in ("editable", "source", "verify"):
+            if getattr(self, name) not in (None, False) and (
+                not self.installed or self.consistent or self.forbidden
+            ):
+                raise problem("ORC113", f"`{name}` is about what is installed", f"take `{name}` out", name)
         tables = self.extras is not None or self.groups is not None
         if tables and not (self.from_ or "").endswith("pyproject.toml"):
             word = "extras" if self.extras is not None else "groups"
@@ -123,6 +144,8 @@ class Package(Requirement):
     def title(self) -> str:
         if self.requirement is not None:
             return _named(self.requirement)
+        if self.forbidden is not None:
+            return "forbidden"
         return "consistent" if self.consistent else str(self.from_)
 
     @classmethod
@@ -130,26 +153,29 @@ class Package(Requirement):
         """A package is matched by its name alone: an overlay may ask for another version."""
         if isinstance(data, dict):
             given = data.get("id") or data.get("requirement") or data.get("from")
-            if given is None and data.get("consistent"):
-                return "consistent"
+            if given is None:
+                return next((each for each in ("consistent", "forbidden") if data.get(each)), None)
             return _named(given) if isinstance(given, str) and "requirement" in data else given
         return _named(data) if isinstance(data, str) else None
 
     def expand(self, context: Context) -> Iterable[Requirement]:
         """What the file lists, and itself where the file is wrong or empty."""
+        if self.forbidden is not None:
+            return [self._one(each, installed=False, forbidden=None) for each in self.forbidden]
         if self.from_ is None or self.requirement is not None:
             return (self,)
         listed = self._listed(context)
-        made = [
-            self.model_copy(update={"requirement": each, "id": None, "extras": None, "groups": None})
-            for each in _merged(listed.requirements)
-        ]
+        made = [self._one(each, extras=None, groups=None) for each in _merged(listed.requirements)]
         return [self, *made] if listed.problems or not made else made
+
+    def _one(self, requirement: str, **changed: Any) -> Package:
+        """One of those that this item stands for."""
+        return self.model_copy(update={"requirement": requirement, "id": None, **changed})
 
     def attempt(self, context: Context) -> Outcome:
         path = _installed.search_path(context)
         if self.consistent:
-            return _consistent(path)
+            return consistent(path)
         if self.requirement is None:
             return self._file(context)
         from packaging.requirements import Requirement as Parse
@@ -162,7 +188,7 @@ class Package(Requirement):
             return _forbidden(wanted, found)
         if not found:
             return self._missing(wanted, path)
-        wrong = [*self._version(wanted, found), *self._origin(wanted, found[0])] or [
+        wrong = [*self._version(wanted, found), *_provenance.wrong(self, wanted, found[0])] or [
             *self._extras(wanted, found[0], path)
         ]
         return judged(wrong, _summary(found[0]), found=found[0].version, path=found[0].path)
@@ -185,8 +211,8 @@ class Package(Requirement):
         return failed(
             "ORC412",
             "missing",
-            f"{_bare(wanted)} is not installed",
-            _otherwise(wanted.name, path) + self._remedy(_bare(wanted)),
+            f"{bare(wanted)} is not installed",
+            _otherwise(wanted.name, path) + self._remedy(bare(wanted)),
             package=wanted.name,
         )
 
@@ -205,30 +231,18 @@ class Package(Requirement):
                     "ORC412",
                     "missing",
                     f"{wanted.name} is half installed: {each.path} has no version",
-                    f"pip install --force-reinstall {shlex.quote(_bare(wanted))}",
+                    f"pip install --force-reinstall {shlex.quote(bare(wanted))}",
                     package=wanted.name,
                 )
-            elif not _fits(wanted.specifier, each.version):
+            elif not fits(wanted.specifier, each.version):
                 yield failed(
                     "ORC413",
                     "version",
                     f"needs {wanted.name}{wanted.specifier}, found {each.version} in {each.place}",
-                    self._remedy(_bare(wanted)),
+                    self._remedy(bare(wanted)),
                     package=wanted.name,
                     found=each.version,
                 )
-
-    def _origin(self, wanted: Parsed, found: _installed.Distribution) -> Iterator[Outcome]:
-        """A direct URL is compared where the installer recorded one."""
-        recorded = str(found.origin.get("url", ""))
-        if wanted.url and recorded and not _same_place(wanted.url, recorded):
-            yield failed(
-                "ORC413",
-                "version",
-                f"needs {wanted.name} from {_hidden(wanted.url)}, it comes from {_hidden(recorded)}",
-                f"pip install --force-reinstall {shlex.quote(wanted.name + ' @ ' + _hidden(wanted.url))}",
-                package=wanted.name,
-            )
 
     def _extras(
         self, wanted: Parsed, found: _installed.Distribution, path: Sequence[str]
@@ -246,20 +260,20 @@ class Package(Requirement):
                     final=True,
                 )
                 continue
-            lacking = list(_lacking(found, extra, path, set()))
-            if lacking:
+            missing = list(lacking(found, extra, path, set()))
+            if missing:
                 yield failed(
                     "ORC414",
                     "extra",
-                    f"{found.name}[{extra}] lacks {', '.join(lacking)}",
-                    self._remedy(_bare(wanted)),
+                    f"{found.name}[{extra}] lacks {', '.join(missing)}",
+                    self._remedy(bare(wanted)),
                     package=wanted.name,
                 )
 
 
 def _forbidden(wanted: Parsed, found: list[_installed.Distribution]) -> Outcome:
     """What must not be there; of a version that is not meant, another may be."""
-    there = [each for each in found if _fits(wanted.specifier, each.version)]
+    there = [each for each in found if fits(wanted.specifier, each.version)]
     if not there:
         said = f"{found[0].name} {found[0].version} is another version" if found else "it is not installed"
         return ok(f"{said}, as it should be", installed=bool(found))
@@ -278,28 +292,6 @@ def _named(requirement: str) -> str:
     """The normalised name a requirement begins with."""
     found = _NAME.match(requirement)
     return _installed.normalise(found.group(1)) if found else requirement
-
-
-def _bare(wanted: Parsed) -> str:
-    """The requirement without its marker, as it is installed."""
-    extras = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""
-    return (
-        f"{wanted.name}{extras} @ {_hidden(wanted.url)}"
-        if wanted.url
-        else f"{wanted.name}{extras}{wanted.specifier}"
-    )
-
-
-def _hidden(url: str) -> str:
-    """The address without a password."""
-    return _CREDENTIALS.sub("//", url)
-
-
-def _same_place(wanted: str, recorded: str) -> bool:
-    """Whether two addresses are the same but for credentials, the tool in front, the revision behind."""
-    plain = [_hidden(each).partition("#")[0].removeprefix("git+").rstrip("/") for each in (wanted, recorded)]
-    short = [re.sub(r"@[^/@]*\Z", "", each) for each in plain]
-    return plain[0] == plain[1] or short[0] == short[1]
 
 
 def _summary(found: _installed.Distribution) -> str:
@@ -322,15 +314,6 @@ def _near(word: str, candidates: Iterable[str]) -> str:
     return did_you_mean(word, candidates)
 
 
-def _fits(specifier: Any, version: str) -> bool:
-    from packaging.version import InvalidVersion
-
-    try:
-        return bool(specifier.contains(version, prereleases=True))
-    except InvalidVersion:
-        return not str(specifier)
-
-
 def _merged(listed: list[tuple[str, str]]) -> list[str]:
     """One requirement for each distribution: a file may name it several times, for different platforms."""
     from packaging.requirements import Requirement as Parse
@@ -339,78 +322,12 @@ def _merged(listed: list[tuple[str, str]]) -> list[str]:
     for text, _ in listed:
         each = Parse(text)
         before = made.get(_installed.normalise(each.name))
-        if before is None or not _applies(before):
+        if before is None or not applies(before):
             made[_installed.normalise(each.name)] = each
-        elif _applies(each):
+        elif applies(each):
             before.specifier &= each.specifier
             before.extras |= each.extras
     return [str(each) for each in made.values()]
-
-
-def _applies(wanted: Parsed, extra: str = "") -> bool:
-    return wanted.marker is None or bool(wanted.marker.evaluate({"extra": extra}))
-
-
-def _required(found: _installed.Distribution) -> Iterator[Parsed]:
-    """What a distribution requires. Very old metadata has another grammar, and cannot be checked."""
-    from packaging.requirements import InvalidRequirement
-    from packaging.requirements import Requirement as Parse
-
-    for text in found.requires:
-        try:
-            yield Parse(text)
-        except InvalidRequirement:
-            continue
-
-
-def _lacking(
-    found: _installed.Distribution, extra: str, path: Sequence[str], seen: set[tuple[str, str]]
-) -> Iterator[str]:
-    """What an extra requires and is not there, also through the extras that it asks of others."""
-    if (key := (_installed.normalise(found.name), extra)) in seen:
-        return
-    seen.add(key)
-    for each in _required(found):
-        if each.marker is None or _applies(each) or not _applies(each, extra):
-            continue
-        there = _installed.find(each.name, path)
-        if not there:
-            yield _bare(each)
-        elif not _fits(each.specifier, there[0].version):
-            yield f"{_bare(each)} (found {there[0].version})"
-        else:
-            for inner in sorted(each.extras):
-                yield from _lacking(there[0], inner, path, seen)
-
-
-def _consistent(path: Sequence[str]) -> Outcome:
-    """Whether everything installed satisfies everything else, as `pip check` asks."""
-    wrong: list[str] = []
-    remedies: list[str] = []
-    installed = _installed.names(path)
-    for name in installed:
-        found = _installed.find(name, path)
-        versions = sorted({each.version for each in found if each.version})
-        if len(versions) > 1:
-            wrong.append(f"{found[0].name} is installed twice in {found[0].place}: {' and '.join(versions)}")
-            remedies.append(f"pip install --force-reinstall {shlex.quote(found[0].name)}")
-        for each in filter(_applies, _required(found[0])):
-            there = _installed.find(each.name, path)
-            if not there or not _fits(each.specifier, there[0].version):
-                has = f"{there[0].version} is installed" if there else "it is not installed"
-                wrong.append(f"{found[0].name} {found[0].version} requires {_bare(each)}, but {has}")
-                remedies.append(f"pip install {shlex.quote(_bare(each))}")
-    if not wrong:
-        return ok(f"{len(installed)} distributions satisfy one another")
-    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-    return failed(
-        "ORC415",
-        "inconsistent",
-        wrong[0] + more,
-        remedies[0],
-        details="\n".join(wrong[:_MOST]),
-        problems=len(wrong),
-    )
 
 
 KIND = Package

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements._base import COMMON, Requirement
-from orchestrator.spec.fields import Field
-from orchestrator.spec.model import described
+from orchestrator.spec.fields import AfterValidator, Field, WithJsonSchema
+from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import NonEmpty, PathText, Specifier
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _SAME_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 """Docker's words for what the kernel calls otherwise."""
+
+
+def _bits(value: int) -> int:
+    if value in (32, 64):
+        return value
+    raise problem("ORC103", f"addresses have 32 or 64 bits, got `{value}`", "write 64")
 
 
 class Wrong(NamedTuple):
@@ -47,7 +53,9 @@ class Python(Requirement):
     arch: Annotated[tuple[str, ...], NonEmpty] | str | None = described(
         None, "The machine it must run on, or several.", examples=["x86_64", ["amd64", "arm64"]]
     )
-    bits: Literal[32, 64] | None = described(None, "How wide its addresses must be.")
+    bits: Annotated[int, AfterValidator(_bits), WithJsonSchema({"enum": [32, 64]})] | None = described(
+        None, "How wide its addresses must be."
+    )
     venv: bool | None = described(None, "Whether it must be the Python of a virtual environment.")
     prefix: PathText | None = described(
         None, "The directory it must be installed in (`sys.prefix`).", examples=["/opt/venv"]
