@@ -6,6 +6,7 @@ where that cannot be written or we are not root, into a directory of its own tha
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from orchestrator.engine.work import Work
 
 DEADLINE = 300.0
-PIP = ("-I", "-m", "pip", "--isolated", "--disable-pip-version-check", "--no-cache-dir", "install", "--quiet", "--no-index",
+NO_ROOM = "there is no directory that can be written: mount a tmpfs on /tmp, or set ORCHESTRATOR_STATE_DIR"
+NO_PIP = "this Python has no pip: put it into the image (python -m ensurepip), or the package itself"
+PIP = ("--isolated", "--disable-pip-version-check", "--no-cache-dir", "install", "--quiet", "--no-index",
        "--only-binary", ":all:", "--root-user-action", "ignore")  # fmt: skip
 """Neither Python nor pip heeds the environment of the service: both run as the engine does."""
 
@@ -58,6 +62,17 @@ def install(start: Start, work: Work, wanted: Any) -> Installed:
     problem = _not_trusted(folder) or _wheel_not_trusted(folder)
     if problem:
         return Installed(f"cannot install from {wanted.from_}: {problem}")
+    if not _pip_words():
+        return Installed(NO_PIP)
+    if not _room(start):
+        return Installed(NO_ROOM)
+    try:
+        return _install(start, work, folder, wanted)
+    except OSError as error:
+        return Installed(f"cannot install: {error.filename or folder}: {(error.strerror or str(error)).lower()}")
+
+
+def _install(start: Start, work: Work, folder: str, wanted: Any) -> Installed:
     listed = (
         ["--require-hashes", "--requirement", start.context().path(wanted.hashes)] if wanted.hashes else []
     )
@@ -65,6 +80,9 @@ def install(start: Start, work: Work, wanted: Any) -> Installed:
     if isinstance(found, str):
         return Installed(found)
     target = "" if _environment_is_ours() else _own_directory(start)
+    compiled = [wheel.shown for wheel in found if not wheel.path.endswith("-none-any.whl")]
+    if target and compiled and not _may_be_loaded_from(target):
+        return Installed(f"{', '.join(compiled)} has compiled code, and {target} is mounted noexec")
     more = ["--target", target, "--upgrade"] if target else []
     done = _pip(start, work, ["--no-deps", *more, *(wheel.path for wheel in found)])
     if done.problem or done.code != 0:
@@ -78,7 +96,7 @@ def install(start: Start, work: Work, wanted: Any) -> Installed:
 
 def _resolved(start: Start, work: Work, folder: str, wanted: Sequence[str]) -> list[Wheel] | str:
     """What pip would install, or why it cannot."""
-    descriptor, path = tempfile.mkstemp(prefix="orchestrator-wheels-")
+    descriptor, path = tempfile.mkstemp(prefix="orchestrator-wheels-", dir=_room(start))
     os.close(descriptor)
     try:
         done = _pip(start, work, ["--dry-run", "--report", path, "--find-links", folder, *wanted])
@@ -100,11 +118,36 @@ def _wheel(told: Any) -> Wheel:
 def _pip(start: Start, work: Work, words: Sequence[str]) -> processes.Result:
     from orchestrator.engine.remedies import execute
 
-    context = replace(start.context(), user=current_user())
-    return execute(start, work, [sys.executable, *PIP, *words], DEADLINE, context)
+    context = start.context()
+    context = replace(context, user=current_user(), environ={**context.environ, "TMPDIR": _room(start)})
+    return execute(start, work, [sys.executable, "-I", *_pip_words(), *PIP, *words], DEADLINE, context)
+
+
+def _pip_words() -> list[str]:
+    """How pip is run: as it is installed, else from the wheel that Python itself brings; empty where there is none."""
+    known = find_spec("pip")
+    if known is not None and known.origin:
+        return ["-m", "pip"]
+    ours = os.path.join(os.path.dirname(os.__file__), "ensurepip", "_bundled")
+    for folder in (ours, sysconfig.get_config_var("WHEEL_PKG_DIR") or ours):
+        for wheel in sorted(glob.glob(os.path.join(glob.escape(folder), "pip-*.whl"))):
+            return [os.path.join(wheel, "pip")]
+    return []
 
 
 # Where it goes
+
+
+def _room(start: Start) -> str:
+    """A directory for what lasts as long as an installation; empty where there is none."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return start.state_directory
+
+
+def _may_be_loaded_from(directory: str) -> bool:
+    return not os.statvfs(directory).f_flag & os.ST_NOEXEC
 
 
 def _environment() -> str:
@@ -121,12 +164,12 @@ def _own_directory(start: Start) -> str:
     if known:
         return known
     kept = start.state_directory
-    if kept and not os.statvfs(kept).f_flag & os.ST_NOEXEC:
+    if kept and (_may_be_loaded_from(kept) or _room(start) == kept):
         start.installed_in = os.path.join(kept, "packages")
         shutil.rmtree(start.installed_in, ignore_errors=True)  # an earlier start's
         os.mkdir(start.installed_in, 0o755)
     else:
-        start.installed_in = tempfile.mkdtemp(prefix="orchestrator-packages-")
+        start.installed_in = tempfile.mkdtemp(prefix="orchestrator-packages-", dir=_room(start))
         _let_in(start)
     return start.installed_in
 

@@ -1,8 +1,11 @@
 import os
+import site
+import subprocess
 import sys
 import zipfile
 
 import pytest
+from packaging.tags import sys_tags
 
 
 def seen(engine):
@@ -218,9 +221,6 @@ def wheel(folder, name="tinything", requires=""):
 @pytest.fixture
 def own_python(engine, tmp_path):
     """An environment of its own, so that what is installed does not stay in the one that runs the tests."""
-    import site
-    import subprocess
-
     place = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
     inside = next((place / "lib").glob("python*")) / "site-packages"
@@ -262,6 +262,42 @@ def test_install_into_an_environment_that_cannot_be_written_takes_a_directory_of
     assert sorted(each for each in os.listdir(own) if each.endswith(".py")) == ["another.py", "tinything.py"]
     assert engine.get()[0] == 200
     assert engine.stop() == 0
+
+
+def test_install_takes_the_pip_that_python_brings_where_none_is_installed(engine, own_python, tmp_path):
+    wheel(engine.root / "wheels").parent.chmod(0o755)
+    without = tmp_path / "without"
+    without.mkdir()
+    for folder in site.getsitepackages():
+        for name in os.listdir(folder):
+            if not name.startswith(("pip", "_distutils", "distutils")) and not (without / name).exists():
+                (without / name).symlink_to(os.path.join(folder, name))
+    (shared,) = (tmp_path / "venv" / "lib").glob("python*/site-packages/shared.pth")
+    shared.write_text(f"{without}\n{os.path.dirname(os.path.dirname(os.path.dirname(__file__)))}\n")
+    engine.spec("packages: [{requirement: tinything, on_failure: {install: wheels}}]\nmodules: [tinything]")
+    engine.start_with(own_python).serving()
+    assert engine.item("package:tinything")["status"] == "healed"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_compiled_code_is_not_installed_where_it_cannot_be_loaded(engine, own_python):
+    """A directory of its own on a mount that forbids it: said at once, not by an import that fails later."""
+    path = wheel(engine.root / "wheels")
+    path.parent.chmod(0o755)
+    tag = next(sys_tags())
+    path.rename(path.with_name(f"tinything-1.0-{tag.interpreter}-{tag.abi}-{tag.platform}.whl"))
+    engine.spec("packages: [{requirement: tinything, on_failure: {install: wheels}}]")
+    place = os.path.dirname(os.path.dirname(own_python))
+    closed = (
+        f"mount --bind {place} {place} && mount -o remount,bind,ro {place} && mkdir -p {engine.state} && "
+        f'mount -t tmpfs -o noexec,mode=700 none {engine.state} && mount -t tmpfs -o noexec,mode=1777 none /mnt && exec "$@"'
+    )
+    engine.start(
+        env={"TMPDIR": "/mnt"}, python=own_python, prefix=("unshare", "--mount", "sh", "-c", closed, "sh")
+    )
+    assert engine.wait() == 3
+    assert "tinything 1.0 has compiled code, and /mnt/orchestrator-packages-" in engine.stderr
+    assert "is mounted noexec" in engine.stderr
 
 
 def test_install_says_why_pip_finds_nothing(engine, own_python):
