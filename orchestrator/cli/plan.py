@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
 from orchestrator.cli._role import choose
+from orchestrator.diagnostics.printable import printable
 from orchestrator.engine.plan import PHASE_NAMES
 from orchestrator.engine.planning import planned
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from orchestrator.engine.plan import Plan, Timed
 
@@ -49,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def text(plan: Plan) -> str:
-    width = max((len(each.id) for each in plan.items), default=0)
+    if not plan.items:
+        return "nothing is checked, waited for or launched\n"
+    width = max((len(printable(each.id)) for each in plan.items), default=0)
     lines = [
         line
         for phase in dict.fromkeys(each.phase for each in plan.items)
@@ -57,13 +61,14 @@ def text(plan: Plan) -> str:
     ]
     lines.append("")
     if plan.unbounded:
+        names = ", ".join(map(printable, plan.unbounded))
         lines.append(
-            f"worst case: without a bound, because of {', '.join(plan.unbounded)}: give a `deadline`"
+            f"worst case: without a bound, because of {names}: give a `deadline` that is known before a start"
         )
     else:
         lines.append(f"worst case: {duration(plan.worst)}")
     if plan.critical:
-        lines.append(f"critical path: {' → '.join(plan.critical)}")
+        lines.append(f"critical path: {' → '.join(map(printable, plan.critical))}")
     return "\n".join(lines) + "\n"
 
 
@@ -71,21 +76,24 @@ def _phase(plan: Plan, phase: int, width: int) -> list[str]:
     lines = [PHASE_NAMES[phase]]
     for each in plan.items:
         if each.phase == phase:
-            took = (
-                "without a bound"
-                if each.worst is None
-                else f"at most {duration(each.worst)}"
-                if each.worst
-                else ""
-            )
-            start = "" if not each.start else f"after {duration(each.start)}"
-            said = "  ".join(word for word in (start, took) if word)
-            lines.append(f"  {each.id:<{width}}  {said}".rstrip() + _needs(each))
+            said = "  ".join(word for word in _said(each) if word)
+            lines.append(f"  {printable(each.id):<{width}}  {said}".rstrip() + _needs(each))
     return lines
 
 
+def _said(item: Timed) -> Iterator[str]:
+    if item.when == "skipped":
+        yield "skipped: its `when` does not hold for this role and environment"
+        return
+    yield f"after {duration(item.start)}" if item.start else ""
+    yield "without a bound" if item.worst is None else f"at most {duration(item.worst)}" if item.worst else ""
+    yield "if its `when` holds" if item.when else ""
+
+
 def _needs(item: Timed) -> str:
-    return f"  (behind {', '.join(item.before)})" if item.before and len(item.before) <= 3 else ""
+    if item.when == "skipped" or not 0 < len(item.before) <= 3:
+        return ""
+    return f"  (behind {', '.join(map(printable, item.before))})"
 
 
 def duration(seconds: float | None) -> str:
@@ -117,5 +125,10 @@ def mermaid(plan: Plan) -> str:
 
 def _label(item: Timed) -> str:
     took = "unbounded" if item.worst is None else duration(item.worst) if item.worst else ""
-    words: list[Any] = [item.id.replace('"', "#quot;")]
-    return "<br/>".join([*words, took] if took else words)
+    when = {"skipped": "skipped", "maybe": "if its when holds"}.get(item.when, "")
+    return "<br/>".join(each for each in (_as_text(item.id), took, when) if each)
+
+
+def _as_text(word: str) -> str:
+    """No markup of its own: mermaid takes the codes of characters between `#` and `;`."""
+    return "".join(f"#{ord(each)};" if each in '#&<>"`' else each for each in printable(word))

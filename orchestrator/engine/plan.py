@@ -146,6 +146,8 @@ class Timed:
     before: tuple[str, ...]
     because: str = ""
     """What it begins after: the last to end of what comes before."""
+    when: str = ""
+    """`skipped`: its condition does not hold; `maybe`: a start decides; empty where it has none, or it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +167,15 @@ class Plan:
             "unbounded": list(self.unbounded),
             "items": [
                 {"id": each.id, "phase": PHASE_NAMES[each.phase], "after": list(each.before), "start_s": each.start, "worst_s": each.worst,
-                 "end_s": each.end}
+                 "end_s": each.end, "when": each.when}
                 for each in self.items
             ],
         }  # fmt: skip
 
 
-def timed(order: Order, worst: Mapping[str, float | None]) -> Plan:
+def timed(order: Order, worst: Mapping[str, float | None], when: Mapping[str, str] | None = None) -> Plan:
     """The earliest time at which everything is over if all takes as long as it may."""
+    asked = when or {}
     done: dict[str, Timed] = {}
     for name in _sorted(order):
         before = tuple(order.before(name))
@@ -188,6 +191,7 @@ def timed(order: Order, worst: Mapping[str, float | None]) -> Plan:
             end,
             tuple(reduced(order, before)),
             last.id if last else "",
+            asked.get(name, ""),
         )
     last = max(done.values(), key=lambda each: _long(each.end), default=None)
     unbounded = tuple(each.id for each in done.values() if each.worst is None)

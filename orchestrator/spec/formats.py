@@ -233,6 +233,9 @@ class Planned(Format):
     )
     worst_s: Seconds | None = field("How long it may take; null without a bound.")
     end_s: Seconds | None = field("When it is over at the latest; null without a bound.")
+    when: Literal["", "maybe", "skipped"] = field(
+        "Its condition: `skipped` where role and environment tell that it does not hold, `maybe` where a start decides."
+    )
 
 
 class Plan(Format):

@@ -49,3 +49,70 @@ def test_a_step_without_a_deadline_has_no_worst_case(orchestrator):
 def test_the_plan_of_an_invalid_spec_is_78(orchestrator):
     orchestrator.spec("lunch: 1\n")
     assert orchestrator("plan").returncode == 78
+
+
+WAITING = """
+variables: {PATIENCE: {type: duration, default: 90s}}
+defaults: {timeout: 3s}
+"""
+
+
+@pytest.mark.parametrize(("item", "worst"), [
+    ("wait_for: [{name: a, tcp: 'a:1', deadline: '${PATIENCE}'}]", 90),
+    ("wait_for: [{name: a, tcp: 'a:1', deadline: '${OTHER:-3m}'}]", 180),
+    ("wait_for: [{name: a, tcp: 'a:1', retry: {times: 3, initial: 1s, factor: 2, jitter: none}}]", 3 * 3 + 1 + 2),
+    ("wait_for: [{name: a, tcp: 'a:1', deadline: 5s, retry: {times: 30}}]", 5),
+    ("wait_for: [{name: a, tcp: 'a:1', deadline: 0s}]", 0),
+    ("checks: [{name: a, run: [a], timeout: 4s, retry: {times: 5}}]", 4),
+    ("checks: [{name: a, run: [a], timeout: 4s, deadline: 9s}]", 9),
+    ("directories: [{path: a, deadline: 7s}]", 7),
+    ("steps: [{name: a, run: [a], timeout: 10s}]", 10 + 8),
+    ("steps: [{name: a, run: [a], timeout: 10s, grace: 1s, retry: {times: 2, initial: 3s, jitter: none}}]", 11 + 3 + 11),
+    ("steps: [{name: a, run: [a], timeout: 10s, deadline: 5s, grace: '${GRACE:-2s}'}]", 5 + 2),
+    ("steps: [{name: a, run: [a], deadline: 5s, on_failure: [{run: [b], deadline: '${PATIENCE}'}]}]", 13 + 90 + 13),
+])  # fmt: skip
+def test_the_worst_case_knows_attempts_and_the_defaults_of_variables(orchestrator, item, worst):
+    orchestrator.spec(WAITING + item)
+    assert json.loads(orchestrator("plan", "--format", "json").stdout)["worst_case_s"] == worst
+
+
+def test_a_deadline_that_only_a_start_knows_is_no_bound(orchestrator):
+    orchestrator.spec("wait_for: [{name: db, tcp: 'db:5432', deadline: '${DB_DEADLINE}'}]\n")
+    assert "because of wait:db: give a `deadline` that is known before a start" in orchestrator("plan").stdout
+
+
+CONDITIONS = """
+wait_for:
+  - {name: db, tcp: 'db:5432', deadline: 10s}
+  - {name: queue, tcp: 'queue:5672', deadline: 20s, when: {role: worker}}
+  - {name: mail, tcp: 'mail:25', deadline: 40s, when: {not: {any: [{environment: production}, {role: worker}]}}}
+  - {name: sms, tcp: 'sms:1', deadline: 5s, when: {all: [{role: worker}, {exists: /sms}]}}
+roles: {worker: {}, web: {}}
+"""
+
+
+@pytest.mark.parametrize(("words", "when", "worst"), [
+    ([], ["", "skipped", "", "skipped"], 40),
+    (["worker"], ["", "", "skipped", "maybe"], 20),
+    (["web", "--env", "production"], ["", "skipped", "skipped", "skipped"], 10),
+])  # fmt: skip
+def test_what_role_and_environment_exclude_takes_no_time(orchestrator, words, when, worst):
+    orchestrator.spec(CONDITIONS)
+    orchestrator.write("startup.production.yaml", "x-nothing: 1\n")
+    plan = json.loads(orchestrator("plan", *words, "--format", "json").stdout)
+    assert [each["when"] for each in plan["items"]] == when
+    assert plan["worst_case_s"] == worst
+    said = orchestrator("plan", *words).stdout
+    assert said.count("skipped: its `when` does not hold") == when.count("skipped")
+    assert said.count("if its `when` holds") == when.count("maybe")
+
+
+def test_a_plan_of_nothing_says_so(orchestrator):
+    orchestrator.spec("")
+    assert orchestrator("plan").stdout == "nothing is checked, waited for or launched\n"
+
+
+def test_no_name_is_markup_or_moves_the_cursor(orchestrator):
+    orchestrator.spec(r"""files: ["a\"<b>#c;&`", "\e[2J"]""" + "\n")
+    assert 'n0["file:a#34;#60;b#62;#35;c;#38;#96;"]' in orchestrator("plan", "--format", "mermaid").stdout
+    assert "\x1b" not in orchestrator("plan").stdout + orchestrator("plan", "--format", "mermaid").stdout
