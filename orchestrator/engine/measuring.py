@@ -32,6 +32,23 @@ class HealthItem(Synthetic):
 
         return verify.ask(self.asked, context.timeout, context)
 
+    def remedy(self, last: Outcome) -> str:
+        """What to do when it never was as expected while the server ran."""
+        reason, status = last.reason, last.data.get("status")
+        if status in (401, 403):
+            return "a health endpoint answers without a login; else write its `headers`"
+        if status in (404, 405):
+            return f"the app answers and knows no {self.asked.method} {self.asked.path}: is that what it calls its endpoint?"
+        if last.hint:
+            return last.hint
+        if reason == "unexpected":
+            return "the app answers, and not as it should: its own log says what it waits for; `health.deadline` gives it more time"
+        if reason == "refused":
+            return "the server runs, and nothing listens there: is `launch.port` the port that the app takes?"
+        if reason == "timeout":
+            return f"see what the answer waits for; `timeout`, here {self.timeout:g} s, gives it more time"
+        return f"ask it yourself from inside the container: orchestrator health --url {self.asked.where}"
+
 
 @dataclass(slots=True)
 class CommandHealth(Synthetic):
@@ -49,6 +66,9 @@ class CommandHealth(Synthetic):
         return failed(
             "ORC706", "unexpected", f"`{self.argv[0]}` {result.ended}" + (f": {said[-1]}" if said else "")
         )
+
+    def remedy(self, _last: Outcome) -> str:
+        return "run the command yourself inside the container, as the service's user; `health.deadline` gives it more time"
 
 
 @dataclass(slots=True)
@@ -75,6 +95,15 @@ class HeartbeatHealth(Synthetic):
                 "ORC706", "stale", f"{self.file} is {age:.1f} s old, at most {self.max_age:g} s are well"
             )
         return ok(f"{self.file} is {age:.1f} s old")
+
+    def remedy(self, _last: Outcome) -> str:
+        return f"the service must write {self.file} at least every {self.max_age:g} s: is that the path it writes, and may its user?"
+
+
+def never_ready(item: HealthItem | CommandHealth | HeartbeatHealth, last: Outcome) -> Outcome:
+    """The last outcome when the time for the first good one is over."""
+    said = f"not well {'and never will be' if last.final else f'within {item.deadline:g} s'}: {last.summary}"
+    return failed("ORC703", last.reason, said, item.remedy(last) or last.hint, details=last.details)
 
 
 def health_deadline(start: Start) -> float:

@@ -328,7 +328,11 @@ class Service:
                     continue
                 work.attempts += 1
                 if attempt.last:
-                    return attempt.outcome if attempt.outcome.ok else _never_ready(work, attempt.outcome)
+                    return (
+                        attempt.outcome
+                        if attempt.outcome.ok
+                        else measuring.never_ready(work.item, attempt.outcome)
+                    )
                 self.stream.emit(
                     events.WAITING, attempt.outcome.summary, level="debug", item=work.id, attempt=work.attempts,
                     reason=attempt.outcome.reason,
@@ -419,8 +423,3 @@ def _did_not_boot(code: int, said: dict[str, Any]) -> Outcome:
         f": {kind}{why}" if why and not why.startswith("the server ended") else ""
     )
     return failed("ORC701", "boot", summary, "what it printed is above", details=said.get("traceback", ""), final=True, exit_code=code)  # fmt: skip
-
-
-def _never_ready(work: Work, last: Outcome) -> Outcome:
-    return failed("ORC703", last.reason, f"not well within {work.item.deadline:g} s: {last.summary}", last.hint or "ask it yourself from inside the container",
-                  details=last.details)  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from orchestrator.engine.outcome import Outcome, failed
 
@@ -25,7 +26,14 @@ class Failure(Exception):
     """Ends an attempt. What trying again cannot mend is final; `tls`, `auth` and `driver` are unless said."""
 
     def __init__(
-        self, reason: str, summary: str, hint: str = "", *, details: str = "", final: bool | None = None
+        self,
+        reason: str,
+        summary: str,
+        hint: str = "",
+        *,
+        details: str = "",
+        final: bool | None = None,
+        **data: Any,
     ) -> None:
         super().__init__(summary)
         self.reason = reason
@@ -33,12 +41,13 @@ class Failure(Exception):
         self.hint = hint
         self.details = details
         self.final = reason in _FINAL if final is None else final
+        self.data = data
 
     @property
     def outcome(self) -> Outcome:
         return failed(
-            CODES[self.reason], self.reason, self.summary, self.hint, details=self.details, final=self.final
-        )
+            CODES[self.reason], self.reason, self.summary, self.hint, details=self.details, final=self.final, **self.data
+        )  # fmt: skip
 
 
 class Deadline:

@@ -150,14 +150,16 @@ def _failure(target: str, answer: Answer, wrong: str) -> Failure:
 
     details = _http.start_of(answer.body)
     if answer.status == 401 and wrong.startswith("status"):
-        return Failure("auth", f"{target}: {wrong}", "it asks for other credentials", details=details)
+        return Failure(
+            "auth", f"{target}: {wrong}", "it asks for other credentials", details=details, status=401
+        )
     location = answer.headers.get("location", "").partition("?")[0]
     hint = (
         f"redirects are not followed; it points to {location}"
         if 300 <= answer.status < 400 and location
         else ""
     )
-    return Failure("unexpected", f"{target}: {wrong}", hint, details=details)
+    return Failure("unexpected", f"{target}: {wrong}", hint, details=details, status=answer.status)
 
 
 KIND = Http

@@ -13,6 +13,31 @@ def test_a_service_that_never_becomes_ready_ends_with_5(engine):
     assert "500" in engine.item("health:ready")["summary"]
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "remedy"),
+    [
+        (503, "unexpected", "its own log says what it waits for"),
+        (404, "unexpected", "knows no GET /ready: is that what it calls its endpoint?"),
+        (401, "auth", "a health endpoint answers without a login"),
+        (307, "unexpected", "it points to /ready/"),
+    ],
+)
+def test_the_remedy_fits_what_the_app_answers(engine, status, reason, remedy):
+    engine.write("main.py", f"""
+async def app(scope, receive, send):
+    await send({{"type": "http.response.start", "status": {status}, "headers": [(b"location", b"/ready/")]}})
+    await send({{"type": "http.response.body", "body": b""}})
+""")  # fmt: skip
+    done = engine.spec("health: {ready: /ready, deadline: 700ms}").run()
+    assert done.returncode == 5
+    item = engine.item("health:ready")
+    assert item["reason"] == reason
+    assert remedy in item["hint"]
+    assert item["summary"].startswith(
+        "not well and never will be: " if reason == "auth" else "not well within 0.7 s: "
+    )
+
+
 def test_restarts_are_counted_and_then_the_next_action_follows(engine):
     engine.write("broken-ready")
     engine.write("main.py", APP + "\nopen('starts', 'a').write('x')\n")
