@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 GRACE = 8.0
 LOOPBACK = ("127.", "localhost", "::1")
-CANNOT_INHERIT = ("granian",)
-"""Servers that cannot take over a socket: like a command, they bind themselves."""
 
 
 # The port
@@ -66,8 +64,12 @@ class Port(Synthetic):
 
 
 def binds_itself(launch: Launch) -> bool:
-    """Whether the server cannot inherit a socket."""
-    return launch.command is not None or launch.server in CANNOT_INHERIT
+    """Whether the server cannot inherit a socket: a command, and a granian that is not known to."""
+    if launch.command is not None or launch.server != "granian":
+        return launch.command is not None
+    from orchestrator.launch.servers import granian
+
+    return not granian.inherits()
 
 
 def port_work(start: Start) -> Work | None:
@@ -186,12 +188,12 @@ def _module(work: Work) -> dict[str, Any]:
     from orchestrator.engine.importing import IMPORT_DEADLINE
 
     item = work.item
-    deadline = item.deadline if item.deadline is not None else item.timeout
     return {
         "id": work.id,
         "module": item.module,
         "attribute": item.attribute or "",
-        "deadline": deadline or IMPORT_DEADLINE,
+        "deadline": item.limit or IMPORT_DEADLINE,
+        "asked": item.asked,
     }
 
 

@@ -24,12 +24,13 @@ if __name__ == "__main__":
 from orchestrator.launch import dumps, forking, prctl, signals, spawn
 from orchestrator.launch.interpreted import with_dumps
 from orchestrator.launch.leaving import leave
+from orchestrator.launch.looking import imported
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.servers import ExecServer, load
 from orchestrator.launch.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from orchestrator.launch.servers import InProcessServer
@@ -101,6 +102,7 @@ class Child:
                 item.get("attribute") or "",
                 item.get("deadline") or 0,
                 NOT_IMPORTED,
+                item.get("asked") or (),
             )
         if self.plan.command:
             return None
@@ -110,17 +112,17 @@ class Child:
             self._prepare_server()
         return app
 
-    def _import(self, item: str, module: str, attribute: str, deadline: float, code: int) -> Any:
+    def _import(
+        self, item: str, module: str, attribute: str, deadline: float, code: int, asked: Sequence[str] = ()
+    ) -> Any:
         self._report("importing", id=item, module=module, deadline=deadline)
         started = time.perf_counter()
         try:
-            found: Any = importlib.import_module(module)
-            for name in attribute.split(".") if attribute else ():
-                found = getattr(found, name)
+            found, facts = imported(module, attribute, asked)
         except BaseException as error:  # whatever the user's module does is a finding
             self._failed(item, code, module=module, ms=_since(started), **explained(error, module, attribute))
             return None
-        self._report("imported", id=item, module=module, ms=_since(started))
+        self._report("imported", id=item, module=module, ms=_since(started), **facts)
         return found
 
     def _prepare_server(self) -> None:

@@ -10,9 +10,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_hand_over_under_load_loses_nothing(workers):
-    words = ["-m", "benchmarks.handover", "seconds=3", f"workers={workers}", "write=no"]
+@pytest.mark.parametrize(
+    ("server", "workers"), [("uvicorn", 1), ("uvicorn", 2), ("gunicorn", 2), ("granian", 1)]
+)
+def test_a_hand_over_under_load_loses_nothing(server, workers):
+    pytest.importorskip(server)
+    words = ["-m", "benchmarks.handover", "seconds=3", f"server={server}", f"workers={workers}", "write=no"]
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.stdout, done.stderr
     found = json.loads(done.stdout)

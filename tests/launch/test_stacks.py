@@ -38,6 +38,8 @@ SERVERS = {
     "gunicorn sync": ("gunicorn", WSGI, {"workers": 2}),
     "gunicorn asgi": ("gunicorn", HANGING, {}),
     "gunicorn uvicorn": ("gunicorn", HANGING, {"options": {"worker_class": "uvicorn_worker.UvicornWorker"}}),
+    "granian": ("granian", HANGING, {}),
+    "granian wsgi": ("granian", WSGI, {"workers": 2}),
     "hypercorn": ("hypercorn", HANGING, {}),
     "hypercorn workers": ("hypercorn", HANGING, {"workers": 2}),
 }

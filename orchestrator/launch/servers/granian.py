@@ -1,9 +1,13 @@
-"""`server: granian`, by exec. It cannot inherit a socket: the port was probed and let go, and granian binds it."""
+"""`server: granian`, by exec, on the socket that was bound long before: it imports the app again, and has its own workers.
+
+One that is older than 2.5, or of a kind not known yet, cannot be handed a socket: the port is let go, and it binds it.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.launch.servers._apps import is_asgi
@@ -29,6 +33,19 @@ OWNED = {
     "reload_ignore_worker_failure": "a supervised service does not reload itself",
     "version": "it would not serve",
 }
+STAND_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_as_granian.py")
+INHERITING = (2, 5), (3, 0)
+"""From which version on it can be handed a socket, and below which that is known to be so."""
+
+
+def inherits() -> bool:
+    """Whether the installed one can be handed a socket; one that is missing is told of later."""
+    try:
+        version = metadata.version("granian")
+    except metadata.PackageNotFoundError:
+        return True
+    first, below = INHERITING
+    return first <= tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < below
 
 
 def options() -> dict[str, Any]:
@@ -63,7 +80,7 @@ def prepare(_: LaunchPlan) -> None:
     import_module("granian.cli")
 
 
-def argv(plan: LaunchPlan, listener: int, app: Any) -> list[str]:  # noqa: ARG001 -- it cannot inherit one
+def argv(plan: LaunchPlan, listener: int, app: Any) -> list[str]:
     known = _known()
     interface = "wsgi" if is_asgi(app, factory=plan.factory) is False else "asgi"
     given = {"interface": interface, "workers_kill_timeout": max(int(plan.grace) - 1, 1), **plan.options}
@@ -71,7 +88,7 @@ def argv(plan: LaunchPlan, listener: int, app: Any) -> list[str]:  # noqa: ARG00
     where = ["--uds", plan.unix] if plan.unix else ["--host", plan.host, "--port", str(plan.port)]
     factory = ["--factory"] if plan.factory else []
     count = ["--workers", str(plan.workers)]
-    return [sys.executable, "-m", "granian", *where, *count, *factory, *words, plan.app]
+    return [sys.executable, STAND_IN, str(listener), *where, *count, *factory, *words, plan.app]
 
 
 def _words(option: _Option, value: Any) -> list[str]:

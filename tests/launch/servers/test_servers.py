@@ -55,8 +55,6 @@ def free_port():
 @pytest.fixture
 def start(launch):
     def started(server, source=APP, **plan):
-        if server == "granian":
-            plan |= {"bound": False, "port": free_port()}
         return launch(source, server=server, **plan)
 
     return started
@@ -104,23 +102,60 @@ def test_gunicorn_takes_the_worker_that_is_asked_for(start):
     eventually(lambda: "worker_class: uvicorn_worker.UvicornWorker" in service.errors(), 5)
 
 
-@pytest.mark.parametrize("server", [needs(name) for name in ("gunicorn", "hypercorn")])
-def test_a_socket_is_inherited(start, server, tmp_path):
+@pytest.mark.parametrize("server", [needs(name) for name in ("gunicorn", "hypercorn", "granian")])
+def test_a_unix_socket_is_inherited_again_and_again(start, server, tmp_path):
     path = str(tmp_path / "socket")
-    start(server, unix=path).supervised()
-    import socket
+    restart = {"policy": "always", "attempts": 5, "within": 60}
+    service = start(server, unix=path, restart=restart).supervised()
 
     def asked():
         with socket.socket(socket.AF_UNIX) as caller:
             caller.settimeout(5)
             try:
                 caller.connect(path)
-            except ConnectionRefusedError:
+                caller.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                return caller.recv(100)
+            except OSError:
                 return b""
-            caller.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            return caller.recv(100)
 
     assert eventually(asked, 20).startswith(b"HTTP/1.1 200")
+    os.kill(service.event("started")["pid"], signal.SIGKILL)
+    eventually(lambda: "ready again" in service.errors(), 20)
+    assert eventually(asked, 20).startswith(b"HTTP/1.1 200")
+    service.signal(signal.SIGTERM)
+    assert service.wait(15) == 0
+    assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("server", [needs("granian")])
+def test_granian_binds_by_itself_where_it_has_no_socket(start, server):
+    service = start(server, bound=False, port=free_port())
+    assert "pid" in answers(service)
+    service.signal(signal.SIGTERM)
+    assert service.wait(15) == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "handed"),
+    [("2.4.9", False), ("2.5.0", True), ("2.8.7", True), ("2.10.1", True), ("3.0.0", False), ("1.7", False)],
+)
+def test_a_granian_that_is_not_known_is_handed_no_socket(tmp_path, monkeypatch, version, handed):
+    module = load("granian")
+    information = tmp_path / f"granian-{version}.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: granian\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert module.inherits() is handed
+
+
+@pytest.mark.parametrize("server", [needs("granian")])
+def test_granian_refuses_until_its_app_has_started(start, server):
+    slow = APP.replace("app = FastAPI()", "from contextlib import asynccontextmanager\nimport asyncio\n@asynccontextmanager\n"
+                       "async def life(app):\n    open('begun', 'w').close()\n    await asyncio.sleep(0.7)\n    yield\napp = FastAPI(lifespan=life)")  # fmt: skip
+    service = start(server, slow).supervised()
+    eventually((service.directory / "begun").exists, 20)
+    assert refused(service.port)
+    assert eventually(service.answers, 20)
 
 
 @pytest.mark.parametrize("server", [needs("hypercorn")])
