@@ -83,6 +83,7 @@ _TABLE = """
 128 W deadline is too short
 129 W liveness asks the readiness path
 130 E invalid path
+131 W text that YAML reads as a number
 
 201 E reference to nothing
 202 E ambiguous reference

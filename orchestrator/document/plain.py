@@ -75,6 +75,8 @@ class Plain:
         """Every reference that was met."""
         self.empty: list[Path] = []
         """Where nothing stands behind a key or a dash."""
+        self.respelled: list[Path] = []
+        """Where a number or boolean stands that would be written in another way than it was."""
         self.moved: dict[Path, list[int]] = {}
         """For lists whose elements became more or fewer: where each element stands in the document."""
 
@@ -111,6 +113,8 @@ class Plain:
             return self._list(value, path)
         if value is None:
             self.empty.append(path)
+        elif node.raw is not None and node.trap is None and _written(value) != node.raw:
+            self.respelled.append(path)
         return value
 
     def _key(self, key: str, node: Node, path: Path) -> None:
@@ -191,6 +195,10 @@ class Plain:
                 self.missing.append(Missing(missing.name, missing.text, place, path))
                 whole = False
         return "".join(parts) if whole else None
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if value.__class__ is bool else str(value)
 
 
 def written(node: Node) -> Any:

@@ -121,6 +121,10 @@ def check(
     semantics.check(spec, places, findings, broken)
     if not (broken or plain.moved):  # else what stands where is not as it was written
         semantics.empty(spec, plain.empty, places, findings)
+        if plain.respelled:
+            from orchestrator.spec import spelling
+
+            spelling.check(spec, plain.respelled, places, findings)
 
 
 def _unique(index: Index, places: Places, findings: Findings) -> None:
