@@ -15,7 +15,7 @@ from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
-from orchestrator.spec.fields import Field, model_validator
+from orchestrator.spec.fields import AfterValidator, Field, model_validator
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Duration, ImportName, PathText
 
@@ -30,6 +30,20 @@ _FROM = pattern(
     r"(?P<partial>partially initialized module )?'(?P<module>[^']+)'"
 )
 _DOTTED = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
+
+
+_WHEN_IMPORTED = ("attribute", "max_import_time", "callable", "min_version", "no_warnings", "isolated")
+"""What nobody knows before the module is imported."""
+
+
+def _version(value: str) -> str:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        Version(value)
+    except InvalidVersion:
+        raise problem("ORC110", f"expected a version, got `{value}`", 'for example "1.26"') from None
+    return value
 
 
 class Module(Requirement):
@@ -53,6 +67,16 @@ class Module(Requirement):
     max_import_time: Duration | None = described(
         None, "How long its import may take; a longer one is ended and has failed.", examples=["5s"]
     )
+    callable: bool = described(False, "The attribute must be something that can be called.")
+    min_version: Annotated[str, AfterValidator(_version)] | None = described(
+        None, "The least version that the module's `__version__` may say.", examples=["1.26"]
+    )
+    no_warnings: bool = described(
+        False, "Its import must not warn of anything, such as what will go in the next version."
+    )
+    isolated: bool = described(
+        False, "It is imported in a process of its own, which ends then: the server never has it."
+    )
     inside: PathText | None = described(
         None,
         "A path the module must come from: catches a file that hides an installed package.",
@@ -61,14 +85,28 @@ class Module(Requirement):
 
     @model_validator(mode="after")
     def _found_or_imported(self) -> Module:
-        for name in ("attribute", "max_import_time"):
-            if self.depth == "resolvable" and getattr(self, name) is not None:
+        for name in _WHEN_IMPORTED:
+            if self.depth == "resolvable" and getattr(self, name) not in (None, False):
                 raise problem(
                     "ORC113",
                     f"`{name}` is known once the module is imported; `depth: resolvable` imports nothing",
                     f"take `{name}` out, or write `depth: importable`",
                 )
+        if self.callable and self.attribute is None:
+            raise problem("ORC113", "`callable` is about the `attribute`", "name the attribute", "callable")
         return self
+
+    @property
+    def asked(self) -> list[str]:
+        """What whoever imports it shall tell of it besides."""
+        wanted = {"callable": self.callable, "version": self.min_version, "warnings": self.no_warnings}
+        return [name for name, given in wanted.items() if given]
+
+    @property
+    def limit(self) -> float | None:
+        """How long its import may take before it is ended; None where nothing says."""
+        given = (self.deadline if self.deadline is not None else self.timeout, self.max_import_time)
+        return min((each for each in given if each), default=None)
 
     def attempt(self, context: Context) -> Outcome:
         """Finds the module without running any code. What importing it comes to is judged by `judge`."""
@@ -76,7 +114,12 @@ class Module(Requirement):
         found = find(self.module, path)
         if isinstance(found, Missing):
             return _missing(self.module, found, path, context)
-        return self._wrong_place(found, path, context) or ok(f"found {found.origin}", origin=found.origin)
+        wrong = self._wrong_place(found, path, context)
+        if wrong is None and self.isolated:
+            from orchestrator.requirements._isolated import tried
+
+            return judge(self, tried(self, context), context)
+        return wrong or ok(f"found {found.origin}", origin=found.origin)
 
     def _wrong_place(self, found: Found, path: list[str], context: Context) -> Outcome | None:
         if self.inside is not None:
@@ -128,7 +171,46 @@ def _judge_imported(module: Module, event: dict[str, Any], context: Context | No
         outside = module._outside(found, context) if isinstance(found, Found) else None  # noqa: SLF001
         if outside is not None:
             return outside
-    return ok(f"imported in {float(event.get('ms', 0)):.0f} ms", ms=event.get("ms", 0))
+    return _judge_facts(module, event) or ok(
+        f"imported in {float(event.get('ms', 0)):.0f} ms", ms=event.get("ms", 0)
+    )
+
+
+def _judge_facts(module: Module, event: dict[str, Any]) -> Outcome | None:
+    """What was asked about the module that is there; the first thing that is wrong."""
+    name = module.module
+    if not event.get("callable", True):
+        said = f"`{name}:{module.attribute}` is a {event.get('found')}, which cannot be called"
+        hint = f"make `{module.attribute}` a function or a class, or correct `attribute`"
+        return failed("ORC428", "not-callable", said, hint, final=True)
+    if module.min_version is not None and "version" in event:
+        return _too_old(name, module.min_version, event["version"])
+    warned = event.get("warnings") or ()
+    if warned:
+        more = f" (and {len(warned) - 1} more)" if len(warned) > 1 else ""
+        return failed(
+            "ORC428",
+            "warning",
+            f"the import of {name} warns: {warned[0]}{more}",
+            "mend what it warns of, or ask for a version of the package that does not",
+            details="\n".join(warned),
+            final=True,
+        )
+    return None
+
+
+def _too_old(name: str, wanted: str, found: str) -> Outcome | None:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        if Version(found) >= Version(wanted):
+            return None
+        said = f"needs {name} {wanted} or newer, its __version__ is {found}"
+    except InvalidVersion:
+        says = f"says `{found}`, which is no version" if found else "has no __version__"
+        said = f"needs {name} {wanted} or newer, and it {says}"
+    hint = f"list the package under `packages` with its version, and pip install '{name}>={wanted}'"
+    return failed("ORC428", "version", said, hint, final=True, found=found)
 
 
 def _judge_missing(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
