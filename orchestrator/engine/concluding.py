@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.engine import events, remedies
 from orchestrator.engine.listing import flat
 from orchestrator.engine.outcome import Outcome, Status
+from orchestrator.engine.work import IMPORT
 
 if TYPE_CHECKING:
     from orchestrator.engine.run import Start
@@ -111,9 +112,12 @@ def settle_as(start: Start, work: Work, status: Status, message: str = "") -> No
     if work.feature and status in (Status.DEGRADED, Status.WARNED):
         _switch_off(start, work, work.feature)
     bad = status not in (Status.OK, Status.HEALED, Status.SKIPPED)
+    # That a module is well is no news when a fresh process has imported it again.
+    again = work.phase == IMPORT and status is Status.OK is work.told
+    level, work.told = "debug" if again else _LEVELS.get(status, "info"), status
     place = work.place
     start.stream.emit(
-        events.ITEM, message or outcome.summary, level=_LEVELS.get(status, "info"), item=work.id, status=status.value,
+        events.ITEM, message or outcome.summary, level=level, item=work.id, status=status.value,
         reason=outcome.reason if bad else "", hint=outcome.hint if bad else "", code=outcome.code if bad else "",
         details=outcome.details if bad else "", why=(getattr(work.item, "why", None) or "") if bad else "", feature=work.feature, recheck=work.recheck,
         attempts=work.attempts, start_ms=work.started, duration_ms=start.stream.now() - work.started,

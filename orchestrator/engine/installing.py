@@ -69,7 +69,9 @@ def install(start: Start, work: Work, wanted: Any) -> Installed:
     try:
         return _install(start, work, folder, wanted)
     except OSError as error:
-        return Installed(f"cannot install: {error.filename or folder}: {(error.strerror or str(error)).lower()}")
+        return Installed(
+            f"cannot install: {error.filename or folder}: {(error.strerror or str(error)).lower()}"
+        )
 
 
 def _install(start: Start, work: Work, folder: str, wanted: Any) -> Installed:

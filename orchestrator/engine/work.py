@@ -29,6 +29,8 @@ class Work:
     phase: int
     needs: tuple[str, ...] = ()
     status: Status = Status.UNKNOWN
+    told: Status = Status.UNKNOWN
+    """The state that was told last."""
     outcome: Outcome | None = None
     attempts: int = 0
     started: float = 0.0

@@ -8,6 +8,8 @@ def test_a_missing_optional_module_leaves_a_fresh_import_of_the_app(engine):
     assert engine.get("/")[1]["at_import"] == "chat"
     assert (engine.root / "imports").read_text().endswith("chat;")
     assert engine.statuses()["module:json"] == engine.statuses()["module:csv"] == "ok"
+    said = engine.err.read_text()
+    assert said.count("ok        module:json") == said.count("ok        module:csv") == 1, "told once"
 
 
 CASES = {
