@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import select
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -218,6 +219,20 @@ class Maintaining:
         self.start.stream.emit(events.NOTE, f"cannot serve {app} instead: {said}; serving maintenance", level="warning", code="ORC801",
                                item="launch")  # fmt: skip
         return False
+
+    def give_way(self) -> None:
+        """For a server that binds by itself: its address is free, while the last answers may still be under way."""
+        process = self._process
+        if process is None or self._own_listener is None:
+            self.end()
+            return
+        process.terminate()
+        poll = select.poll()
+        poll.register(self._lifeline, 0)  # that nobody reads it any more is always told
+        while process.poll() is None and not poll.poll(50):
+            continue
+        self._own_listener.close()
+        self._own_listener = None
 
     def end(self) -> None:
         """Lets go of the socket after the last answer: what waits in its queue is the service's."""

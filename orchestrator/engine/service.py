@@ -205,15 +205,16 @@ class Service:
         work.started, work.status = self.stream.now(), Status.WAITING
         work.attempts += 1
         start.server, start.server_grace = importer, self.plan.grace
-        if launching.binds_itself(start.spec.launch):
-            self.maintaining.end()
+        alone = launching.binds_itself(start.spec.launch)
+        if alone:
+            self.maintaining.give_way()
         start.launched_at = time.time()
         self.stream.begun(work.id, "starting", measuring.health_deadline(start))
         importer.go({"ORCHESTRATOR_DEGRADED": ",".join(start.degraded)})
         outcome = self._until_serving(importer)
-        if outcome.ok:
+        if outcome.ok or alone:
             self.maintaining.end()
-        else:
+        if not outcome.ok:
             start.end_server()
         start.conclude(work, outcome)
         return outcome.ok and self._prove_health()

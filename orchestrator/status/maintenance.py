@@ -165,8 +165,16 @@ class Server:
             self.refuse()
         for key in [key for key in self.selector.get_map().values() if not isinstance(key.data, Client)]:
             self.selector.unregister(key.fileobj)
+        if self.config.last:
+            self.let_go()
         for client in self.clients:
             client.end = min(client.end, time.monotonic() + FAREWELL)
+
+    def let_go(self) -> None:
+        """The address is free for a server that binds it by itself; who holds the pipe hears so by its end."""
+        self.listener.close()
+        if self.control >= 0:
+            os.close(self.control)
 
     def refuse(self) -> None:
         """Who waits in the queue is let in, for nobody else will; from here on who knocks is refused at once."""

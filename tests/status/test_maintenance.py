@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -336,15 +337,14 @@ def test_what_it_leaves_in_the_queue_is_for_the_next_one():
 
 def test_the_last_one_answers_who_waits_in_the_queue_and_refuses_who_comes_after():
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener, contextlib.ExitStack() as stack:
-        server = maintenance.Server(listener, -1, Config(last=True))
-        waiting = [
-            stack.enter_context(socket.create_connection(listener.getsockname(), 5)) for _ in range(20)
-        ]
+        address = listener.getsockname()
+        server = maintenance.Server(listener.dup(), -1, Config(last=True))
+        waiting = [stack.enter_context(socket.create_connection(address, 5)) for _ in range(20)]
         for each in waiting:
             each.sendall(get("/x"))
         server.take_leave()
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(listener.getsockname(), 5)
+            socket.create_connection(address, 5)
         thread = threading.Thread(target=server.serve)
         thread.start()
         assert {taken(each)[0] for each in waiting} == {503}
@@ -353,6 +353,22 @@ def test_the_last_one_answers_who_waits_in_the_queue_and_refuses_who_comes_after
         thread.join(10)
         assert not thread.is_alive()
         server.selector.close()
+
+
+def test_the_last_one_frees_the_address_before_its_last_answers_and_says_so():
+    with serving(Config(last=True)) as (process, listener, holder):
+        address = listener.getsockname()
+        with socket.create_connection(address, 10) as silent:
+            listener.close()
+            process.terminate()
+            poll = select.poll()
+            poll.register(holder.fileno(), 0)
+            assert poll.poll(10_000)
+            with socket.create_server(address):
+                assert process.poll() is None
+            silent.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert silent.recv(100).startswith(b"HTTP/1.1 503")
+        assert process.wait(10) == 0
 
 
 def test_a_hand_over_under_load_loses_nothing():
