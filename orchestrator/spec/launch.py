@@ -76,7 +76,10 @@ def _of_variables(value: Any) -> Any:
 
 def _read(text: str) -> Any:
     value, trap = resolve(text)
-    return text if trap or value is None else value
+    spelled = str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        text if trap or value is None or spelled != text else value
+    )  # "1.10" is a text until a number is needed
 
 
 class Shutdown(Model):

@@ -84,6 +84,10 @@ class Loaded:
         data = plain.document(self.tree)
         places = Places(self.tree, plain.moved)
         spec = _decode(data, places, findings)
+        if spec is not None:
+            from orchestrator.spec.semantics import with_options
+
+            spec = with_options(spec, places, findings)
         found = [each for each in suppress.apply(findings.found, self.sources) if each.code != "ORC223"]
         return replace(self, spec=spec, diagnostics=in_order(found), missing=plain.missing, places=places)
 

@@ -86,6 +86,21 @@ def _literal(node: ast.expr | None) -> Any:
     return node.value if isinstance(node, ast.Constant) else UNKNOWN_DEFAULT
 
 
+def read(value: Any, default: object) -> Any:
+    """A variable's text as the type of an option: booleans have the usual words of variables."""
+    if isinstance(default, bool) and isinstance(value, str | int):
+        from orchestrator.requirements._texts import truth
+
+        meant = truth(str(value))
+        return value if meant is None else meant
+    if isinstance(default, int | float) and isinstance(value, str):
+        from orchestrator.document.scalars import resolve
+
+        number, trap = resolve(value)
+        return number if trap is None and isinstance(number, int | float) else value
+    return str(value) if isinstance(default, str) and isinstance(value, int | float) else value
+
+
 def fits(value: object, default: object) -> str:
     """What is expected, in words, when a value is not of the default's type; empty when it is, or nothing is known."""
     if isinstance(default, bool):

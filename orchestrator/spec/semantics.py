@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from orchestrator.diagnostics import Findings
+    from orchestrator.document.node import Node
     from orchestrator.spec.places import Places
     from orchestrator.spec.spec import Spec
 
@@ -57,45 +58,78 @@ def _options(spec: Spec, places: Places, findings: Findings) -> None:
                    hint="run `orchestrator validate` inside the built image for a full check")  # fmt: skip
         return
     mine = options.owned(launch.server)
-    for name, value in launch.options.items():
+    for name in launch.options:
         path = ("launch", "options", name)
         if name in mine:
-            places.add(
-                findings,
-                "ORC120",
-                f"the option `{name}` is decided by the launch",
-                path,
-                key=True,
-                item="launch",
-                hint=mine[name],
-            )
+            message = f"the option `{name}` is decided by the launch"
+            places.add(findings, "ORC120", message, path, key=True, item="launch", hint=mine[name])
         elif name not in there:
             places.add(findings, "ORC120", f"{launch.server} has no option `{name}`", path, key=True, item="launch",
                        hint=_near(name, sorted(set(there) - set(mine)), launch.server))  # fmt: skip
-        elif known(value) and "${" not in str(value) and (expected := options.fits(value, there[name])):
-            _wrong_option(launch.server, name, value, expected, there[name], places, findings)
+        else:
+            _option(spec, name, there[name], places, findings)
 
 
-def _wrong_option(
-    server: str, name: str, value: object, expected: str, default: object, places: Places, findings: Findings
-) -> None:
-    from orchestrator.document.node import words_for
-    from orchestrator.document.scalars import explain_trap
+def with_options(spec: Spec, places: Places, findings: Findings) -> Spec:
+    """At a start: the spec with the options whose values come from variables as the server takes them."""
+    launch = spec.launch
+    named = launch.options if launch is not None and isinstance(launch.options, dict) else {}
+    late = [name for name in named if "${" in str(places.node(("launch", "options", name)).value)]
+    if not late or launch is None or launch.app is None:
+        return spec
+    from orchestrator.spec import options
 
-    path = ("launch", "options", name)
-    node = places.node(path)
+    there = options.options(launch.server) or {}
+    read = {name: options.read(named[name], there[name]) for name in late if name in there}
+    spec = spec.model_copy(update={"launch": launch.model_copy(update={"options": {**named, **read}})})
+    for name in read:
+        _option(spec, name, there[name], places, findings)
+    return spec
+
+
+def _option(spec: Spec, name: str, default: object, places: Places, findings: Findings) -> None:
+    from orchestrator.spec import options
+
+    value = spec.launch.options[name]
+    node = places.node(("launch", "options", name))
+    if "${" in str(node.value):
+        value = options.read(value, default)
+    if not known(value) or "${" in str(value) or not (expected := options.fits(value, default)):
+        return
+    code, message, hint = _wrong_option(spec, name, node, expected)
+    places.add(findings, code, message, ("launch", "options", name), item="launch",
+               hint=hint or f"{spec.launch.server}'s default is {_default(default)}")  # fmt: skip
+
+
+def _wrong_option(spec: Spec, name: str, node: Node, expected: str) -> tuple[str, str, str]:
+    """The code, the message and the hint for an option of the wrong type."""
+    from orchestrator.document.scalars import explain_trap, resolve
+
+    value, written = spec.launch.options[name], str(node.value)
+    if "${" in written:
+        if _holds_a_secret(spec, written):
+            return "ORC218", f"the value of `{written}` does not fit the option `{name}`; it is secret and not shown", f"it must be {expected}"  # fmt: skip
+        return "ORC218", f"the option `{name}` expects {expected}, got {_told(value)} (from `{written}`)", ""
     made, hint = explain_trap(node.trap, str(node.raw), node.value) if node.trap else ("", "")
-    message = f"the option `{name}` expects {expected}, got {words_for(value)}" + (
-        f": {made}" if made else ""
-    )
-    places.add(
-        findings,
-        "ORC102",
-        message,
-        path,
-        item="launch",
-        hint=hint or f"{server}'s default is {_default(default)}",
-    )
+    if expected == "a text" and not hint:
+        hint = f'write it in quotes: "{node.raw}"' if node.raw else ""
+    elif isinstance(value, str) and not isinstance(resolve(value)[0], str):
+        hint = f"write it without quotes: {value}"
+    return "ORC102", f"the option `{name}` expects {expected}, got {_told(value)}" + (f": {made}" if made else ""), hint  # fmt: skip
+
+
+def _told(value: object) -> str:
+    from orchestrator.document.node import words_for
+
+    return f'the text "{value}"' if isinstance(value, str) and len(value) <= 60 else words_for(value)
+
+
+def _holds_a_secret(spec: Spec, written: str) -> bool:
+    from orchestrator.document import interpolate
+    from orchestrator.spec.values import StaticValues
+
+    secret = StaticValues(spec.variables).secret
+    return any(secret(each.name) for each in interpolate.references(interpolate.parse(written)))
 
 
 def _near(name: str, there: list[str], server: str) -> str:
@@ -106,7 +140,7 @@ def _near(name: str, there: list[str], server: str) -> str:
 
 
 def _default(value: object) -> str:
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value != "" else "an empty text"
 
 
 def _workers(spec: Spec, places: Places, findings: Findings) -> None:

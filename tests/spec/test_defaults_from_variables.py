@@ -23,3 +23,42 @@ def test_a_written_default_is_judged_at_once():
         "{version: 1, service: a, variables: {PORT: {type: port, default: [{value: x, when: {root: true}}, {value: 80}]}}}"
     )
     assert [each.code for each in loaded.diagnostics] == ["ORC124"]
+
+
+OPTIONS = """
+version: 1
+service: shop
+variables: {FLAG: {}, KEY: {secret: true}}
+launch:
+  app: shop.main:app
+  options: {access_log: "${FLAG:-true}", backlog: "${SIZE:-1_024}", root_path: "${PATH_OF:-1.10}", limit_concurrency: "${KEY:-}"}
+"""
+
+
+def started_with(environ):
+    loaded = load_text(OPTIONS)
+    return loaded.resolve(RunValues(loaded.spec.variables, environ, frozenset()))
+
+
+def test_an_option_from_a_variable_is_read_as_the_server_takes_it():
+    resolved = started_with({"FLAG": "Off"})
+    assert [each.message for each in resolved.diagnostics] == []
+    options = resolved.spec.launch.options
+    assert (options["access_log"], options["backlog"], options["root_path"]) == (False, 1024, "1.10")
+
+
+def test_an_option_that_a_variable_makes_wrong_ends_the_start():
+    (found,) = started_with({"FLAG": "maybe"}).diagnostics
+    assert (found.code, found.place.line) == ("ORC218", 7)
+    assert (
+        found.message
+        == 'the option `access_log` expects true or false, got the text "maybe" (from `${FLAG:-true}`)'
+    )
+
+
+def test_a_secret_that_does_not_fit_an_option_is_not_shown():
+    text = OPTIONS.replace("${SIZE:-1_024}", "${KEY:-0}")
+    loaded = load_text(text)
+    (found,) = loaded.resolve(RunValues(loaded.spec.variables, {"KEY": "hunter2"}, frozenset())).diagnostics
+    assert found.code == "ORC218"
+    assert "hunter2" not in found.message + found.hint
