@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": "explain a code or a kind: explain ORC104, explain tcp",
 }
 """Each is the file of its name; `health` is answered before this module is imported."""
+BUG = "internal error[ORC901]: this is a bug; please report it with the traceback above"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -90,7 +91,7 @@ def _guarded(name: str, before: argparse.Namespace, words: list[str]) -> int:
     try:
         command = import_module(f"orchestrator.cli.{name}")
     except ImportError as error:
-        return _missing(error)
+        return _missing(error, name)
     own = argparse.ArgumentParser(
         prog=f"orchestrator {name}", description=(command.__doc__ or "").strip().partition("\n")[0]
     )
@@ -111,34 +112,40 @@ def _guarded(name: str, before: argparse.Namespace, words: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except ImportError as error:
-        return _missing(error)
+        return _missing(error, name)
     except Exception:
-        return _bug()
+        return _bug(name)
     return int(code)
 
 
-def _missing(error: ImportError) -> int:
+def _missing(error: ImportError, command: str) -> int:
     """The engine's own dependency is not there: one line with the remedy."""
     name = (error.name or "").partition(".")[0]
     if name in ("", "orchestrator"):
-        return _bug()
+        return _bug(command)
     distribution = {"yaml": "PyYAML"}.get(name, name)
-    print(
-        f"orchestrator: error[ORC902]: the engine needs `{name}`, which cannot be imported: {error}; pip install {distribution}",
-        file=sys.stderr,
+    return _said_last(
+        f"error[ORC902]: the engine needs `{name}`, which cannot be imported: {error}; pip install {distribution}",
+        3,
+        command,
     )
-    return 3
 
 
-def _bug() -> int:
+def _bug(command: str) -> int:
     import traceback
 
     traceback.print_exc()
-    print(
-        "orchestrator: internal error[ORC901]: this is a bug; please report it with the traceback above",
-        file=sys.stderr,
-    )
-    return 1
+    return _said_last(BUG, 1, command)
+
+
+def _said_last(text: str, code: int, command: str) -> int:
+    """On stderr, and where the platform looks for it if a service was to be started."""
+    print(f"orchestrator: {text}", file=sys.stderr)
+    if command == "run":
+        from orchestrator.status import files
+
+        files.write_last_words(f"the service did not start (exit {code}): {text}")
+    return code
 
 
 def _version() -> int:

@@ -6,14 +6,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli import _spec, console, ending
-from orchestrator.cli._start import Invocation
+from orchestrator.cli import BUG, _spec, console, ending
+from orchestrator.cli._start import Invocation, usage
 from orchestrator.engine import events, memory, rechecking
 from orchestrator.engine.exceptions import InternalError, Invalid
 from orchestrator.engine.run import Start
 from orchestrator.engine.service import Service
 from orchestrator.launch import beside, spawn
-from orchestrator.status import state
+from orchestrator.status import files, state
 
 if TYPE_CHECKING:
     import argparse
@@ -34,14 +34,13 @@ def run(
     try:
         invocation = Invocation(options, notes)
     except _spec.Usage as error:
-        return _spec.usage(error)
+        return usage(error, options)
     if invocation.loaded.failed:
         return invocation.invalid(invocation.loaded.diagnostics)
     if orders is not None and orders["kind"] != beside.BACK:
         return _leave(_beside(invocation, orders))
     if orders is None:
-        told = [each for each in invocation.loaded.diagnostics if each.code != UNDECLARED]
-        _spec.show(told, invocation.loaded.sources, options)
+        invocation.show(each for each in invocation.loaded.diagnostics if each.code != UNDECLARED)
     return _leave(_start(invocation, preloaded, orders))
 
 
@@ -93,10 +92,8 @@ def _start(invocation: Invocation, preloaded: Preloaded | None, orders: Orders |
         return invocation.invalid(error.diagnostics)
     except InternalError as error:
         start.close()
-        print(
-            f"{error}\norchestrator: internal error[ORC901]: this is a bug; please report it with the traceback above",
-            file=sys.stderr,
-        )
+        print(f"{error}\norchestrator: {BUG}", file=sys.stderr)
+        files.write_last_words(f"{start.spec.service} did not start (exit 1): {BUG}")
         return 1
     return invocation.failed(code) if code else 0
 

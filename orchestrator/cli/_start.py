@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console, ending
 from orchestrator.cli._role import Choice, choose
@@ -16,7 +16,9 @@ from orchestrator.status import files
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
+    from orchestrator.diagnostics import Diagnostic
     from orchestrator.launch.signals import Notes
     from orchestrator.spec.loading import Loaded
 
@@ -41,24 +43,26 @@ class Invocation:
         form = self.options.log_format or (log.format if log is not None else "auto")
         return ("json" if form == "json" else "text"), (log.level if log is not None else "info")
 
-    def invalid(self, diagnostics: list[Any]) -> int:
+    def invalid(self, diagnostics: list[Diagnostic]) -> int:
         """The spec cannot be used: every finding, the last words, 78."""
-        if self.log_format == "json":
-            for each in diagnostics:
-                self.stream.emit(
-                    "diagnostic",
-                    each.message,
-                    level=each.severity if each.severity != "note" else "info",
-                    **each.record() | {"message": each.message},
-                )
-        else:
-            _spec.show(diagnostics, self.loaded.sources, self.options)
+        self.show(diagnostics)
+        if self.log_format == "text":
             service = self.loaded.spec.service if self.loaded.spec is not None else "the service"
             console.say(
                 f"orchestrator: {service} cannot start (exit {_spec.INVALID}): mend what stands above; nothing was touched"
             )
         self.last_words(_spec.INVALID, *ending.invalid(diagnostics))
         return _spec.INVALID
+
+    def show(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Findings in the spec, as the log has them: with excerpts for people, a line each for machines."""
+        if self.log_format == "text":
+            _spec.show(list(diagnostics), self.loaded.sources, self.options)
+            return
+        for each in diagnostics:
+            told = {name: value for name, value in each.record().items() if name not in ("message", "item")}
+            level = "info" if each.severity == "note" else each.severity
+            self.stream.emit("diagnostic", each.message, level=level, item=each.item or "", **told)
 
     def last_words(self, code: int, cause: str, hint: str) -> None:
         """The verdict, its cause and a hint, where the platform looks for them."""
@@ -79,3 +83,16 @@ class Invocation:
             console.say(ending.screen(self.report, code, width=ending.columns()))
         self.last_words(code, *ending.cause(self.report))
         return code
+
+
+def usage(error: _spec.Usage, options: argparse.Namespace) -> int:
+    """A command line that cannot be meant, told as the log would be; the platform hears of it, too."""
+    text = f"the service did not start (exit {_spec.USAGE}): {error}"
+    files.write_last_words(ending.fitting(text))
+    if options.log_format != "json":
+        return _spec.usage(error)
+    event = events.Event(
+        "last_words", 0.0, "error", "", text, {"exit_code": _spec.USAGE, "cause": str(error)}
+    )
+    console.JsonLines("error")(event)
+    return _spec.USAGE

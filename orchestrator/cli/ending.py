@@ -29,6 +29,8 @@ NARROWEST = 40
 """Below that, folding lines makes more of a mess than the terminal does."""
 PLATFORM_LIMIT = 4000
 """Kubernetes keeps 4,096 bytes of last words, and the end of what is longer."""
+ROOM_FOR_THE_END = 600
+"""Bytes of a first line that is too long by itself."""
 
 
 def columns() -> int:
@@ -172,6 +174,7 @@ def record(report: Report, code: int) -> dict[str, Any]:
 
 def words(first: str, report: Report) -> str:
     """For the platform, which keeps little: the first failure, then each other one in a line while there is room."""
+    first = fitting(first)
     lines, left = [first], PLATFORM_LIMIT - len(first.encode())
     others = [_in_a_line(item) for item in report.failed[1:]]
     for index, line in enumerate(others):
@@ -180,6 +183,15 @@ def words(first: str, report: Report) -> str:
             return "\n".join([*lines, f"and {len(others) - index} more"])
         lines.append(line)
     return "\n".join(lines)
+
+
+def fitting(text: str) -> str:
+    """What the platform has room for: the beginning says what failed, the end what to do."""
+    whole = text.encode("utf-8", "backslashreplace")
+    if len(whole) <= PLATFORM_LIMIT:
+        return text
+    begins, ends = whole[: PLATFORM_LIMIT - ROOM_FOR_THE_END - 8], whole[-ROOM_FOR_THE_END:]
+    return f"{begins.decode('utf-8', 'ignore')} ... {ends.decode('utf-8', 'ignore')}"
 
 
 def _in_a_line(item: Mapping[str, Any]) -> str:

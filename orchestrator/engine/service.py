@@ -264,7 +264,8 @@ class Service:
         assert self.plan is not None
         if self.plan.unix:
             return f"on {self.plan.unix}"
-        return f"on {self.plan.host}:{self.plan.port}" if self.plan.port else ""
+        host = f"[{self.plan.host}]" if ":" in self.plan.host else self.plan.host
+        return f"on {host}:{self.plan.port}" if self.plan.port else ""
 
     def events_of(self, importer: Importer, due: float) -> list[dict[str, Any]]:
         """What a process tells, or nothing when the time is over; signals are heard meanwhile."""

@@ -54,7 +54,7 @@ class Operations(Server):
         if not method:
             return message(400, TEXT, "This is not an HTTP request.\n", "GET")
         if method not in ("GET", "HEAD"):
-            return message(405, TEXT, "Only GET and HEAD.\n", method)
+            return message(405, TEXT, "Only GET and HEAD.\n", method, "Allow: GET, HEAD")
         return message(*self.page(path_of(target)), method)
 
     def page(self, path: str) -> tuple[int, str, str]:
