@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
@@ -174,14 +174,16 @@ class Tls(Model):
     certificate: PathText | None = described(None, "A file with the certificate that is shown to the server.")
     key: PathText | None = described(None, "The certificate's private key, where it is not in the same file.")
     server_name: str | None = described(
-        None, "Whom the certificate must be for, if not the host that is asked."
+        None,
+        "Whom the certificate must be for, if not the host that is asked; it is what is asked for (SNI).",
     )
+    min_tls: Literal["1.2", "1.3"] | None = described(None, "The lowest version of TLS that will do.")
 
     def trust(self, context: Context) -> Trust:
         ca, certificate, key = (
             context.path(each) if each else "" for each in (self.ca, self.certificate, self.key)
         )
-        return Trust(self.server_name or "", self.verify, ca, certificate, key)
+        return Trust(self.server_name or "", self.verify, ca, certificate, key, lowest=self.min_tls or "")
 
 
 class Url(Model):

@@ -36,6 +36,8 @@ class Trust:
     check_name: bool = True
     anchor: str = ""
     """A certificate (PEM) that is trusted by itself, whoever signed it."""
+    lowest: str = ""
+    """The lowest version of TLS that will do, `1.2` or `1.3`; empty: what the system thinks."""
 
 
 def shown(host: str, port: int) -> str:
@@ -121,14 +123,19 @@ class Stream:
         return Failure("unreachable", f"cannot reach {self.where}: {error.strerror or error}")
 
 
-def connect(host: str, port: int, deadline: Deadline, environ: Mapping[str, str]) -> Stream:
-    """A connection to the first address of the host that takes one."""
-    addresses = resolve(host, deadline, environ, port)
+def connect(
+    host: str, port: int, deadline: Deadline, environ: Mapping[str, str], *, family: str = "", local: str = ""
+) -> Stream:
+    """A connection to the first address of the host that takes one; `family` is `ipv4` or `ipv6` where one is meant.
+
+    `local` is the address of this machine that it comes from.
+    """
+    addresses = _of_family(resolve(host, deadline, environ, port), family, host)
     failures: list[Failure] = []
-    for index, (family, address) in enumerate(addresses):
+    for index, (number, address) in enumerate(addresses):
         share = deadline.remaining(f"no connection to {shown(host, port)}") / (len(addresses) - index)
         try:
-            return _connected(family, address, shown(host, port), deadline, share=share)
+            return _connected(number, address, shown(host, port), deadline, share=share, local=local)
         except TimeoutError:
             failures.append(deadline.over(f"no connection to {shown(host, port)}", _hints.black_hole(host)))
         except OSError as error:
@@ -136,17 +143,43 @@ def connect(host: str, port: int, deadline: Deadline, environ: Mapping[str, str]
     raise min(failures, key=lambda each: _PREFERRED.index(each.reason))
 
 
-def _connected(family: int, address: Any, where: str, deadline: Deadline, *, share: float) -> Stream:
+def _of_family(found: list[tuple[int, Any]], family: str, host: str) -> list[tuple[int, Any]]:
+    if not family:
+        return found
+    import socket
+
+    wanted = socket.AF_INET if family == "ipv4" else socket.AF_INET6
+    fitting = [each for each in found if each[0] == wanted]
+    if not fitting:
+        raise Failure("dns", f"{host} has no {family} address")
+    return fitting
+
+
+def _connected(
+    family: int, address: Any, where: str, deadline: Deadline, *, share: float, local: str = ""
+) -> Stream:
     import socket
 
     connection = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if local:
+            _come_from(connection, local, where)
         connection.settimeout(share)
         connection.connect(address)
     except BaseException:
         connection.close()
         raise
     return Stream(connection, where, deadline)
+
+
+def _come_from(connection: socket.socket, local: str, where: str) -> None:
+    try:
+        connection.bind((local, 0))
+    except OSError as error:
+        said = f"cannot connect to {where} from {local}: {(error.strerror or str(error)).lower()}"
+        raise Failure(
+            "unreachable", said, f"{local} must be an address of this machine", final=True
+        ) from None
 
 
 def _not_connected(error: OSError, host: str, port: int, environ: Mapping[str, str]) -> Failure:
@@ -313,6 +346,8 @@ def tls_context(trust: Trust) -> ssl.SSLContext:
         context.check_hostname = False
     if not trust.verify:
         context.verify_mode = ssl.CERT_NONE
+    if trust.lowest:
+        context.minimum_version = ssl.TLSVersion[f"TLSv{trust.lowest.replace('.', '_')}"]
     if trust.certificate:
         try:
             context.load_cert_chain(trust.certificate, trust.key or None, password="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from orchestrator.engine.outcome import ok
@@ -12,12 +13,13 @@ from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Server, Tls, Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._stream import Stream, Trust, connect, connect_unix, secure
+from orchestrator.waits._stream import Stream, connect, connect_unix, secure
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
     from orchestrator.waits._failure import Deadline
+    from orchestrator.waits._stream import Trust
 
 _BULK_LIMIT = 256 * 1024
 _TLS = ("rediss", "valkeys")
@@ -76,7 +78,7 @@ class Address(Url, Tls):
         trust = self.trust(context)
         verify = trust.verify and query.get("ssl_cert_reqs", "required").lower() not in ("none", "cert_none")
         ca = query.get("ssl_ca_certs", "")
-        return Trust(trust.name, verify, context.path(ca) if ca else trust.ca, trust.certificate, trust.key)
+        return replace(trust, verify=verify, ca=context.path(ca) if ca else trust.ca)
 
 
 class Redis(Asking):

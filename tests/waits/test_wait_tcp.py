@@ -118,3 +118,151 @@ def test_who_runs_it_may_say_whether_this_is_a_container(attempt, told, hint):
     with closed_port() as port:
         outcome = attempt("tcp", f"127.0.0.1:{port}", environ={"ORCHESTRATOR_IN_CONTAINER": told})
     assert hint in outcome.hint
+
+
+def asked(answers, heard=None):
+    """A port that answers each thing it is asked from a table, and notes what it heard."""
+    from orchestrator.testing import served
+
+    def handle(connection):
+        words = connection.recv(1024)
+        if heard is not None:
+            heard.append((words, connection.getpeername()[0]))
+        connection.sendall(answers.get(words, b"what?\r\n"))
+
+    return served(handle)
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("postgresql+asyncpg://me:pw@127.0.0.1:{port}/app", "127.0.0.1:{port}"),
+        ("redis://127.0.0.1:{port}/0", "127.0.0.1:{port}"),
+        ("strange://[::1]:7", "[::1]:7"),
+        ("postgresql://db/app", "db:5432"),
+        ("amqps://broker", "broker:5671"),
+    ],
+)
+def test_host_and_port_are_taken_from_the_url_of_a_driver(make, url, where):
+    assert make("tcp", {"url": url.format(port=5)}).target() == where.format(port=5)
+
+
+def test_a_url_is_connected_to_and_its_password_is_not_shown(attempt):
+    with silent_port() as port:
+        outcome = attempt("tcp", {"url": f"postgresql://me:hunter2@127.0.0.1:{port}/app"})
+    assert outcome.ok
+    assert "hunter2" not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ({"url": "db:5432"}, "ORC117"),
+        ({"url": "strange://db"}, "ORC117"),
+        ({"url": "http://"}, "ORC117"),
+        ({"url": "http://db", "port": 80}, "ORC113"),
+        ({"url": "http://db", "family": "ipv5"}, "literal_error"),
+    ],
+)
+def test_a_url_without_an_address_is_refused(make, value, code):
+    with pytest.raises(ValidationError) as caught:
+        make("tcp", value)
+    assert code in {each["type"] for each in caught.value.errors()}
+
+
+def test_what_is_sent_is_answered(attempt):
+    with asked({b"PING\r\n": b"+PONG\r\n"}) as port:
+        well = attempt("tcp", f"127.0.0.1:{port}", send="PING\r\n", expect="+PONG")
+        ill = attempt("tcp", f"127.0.0.1:{port}", send="HELLO\r\n", expect="+PONG")
+    assert well.summary == f"127.0.0.1:{port} answers as expected"
+    assert (ill.reason, ill.summary) == (
+        "unexpected",
+        f'127.0.0.1:{port} answers differently: expected "+PONG", got "what?"',
+    )
+
+
+def test_bytes_are_sent_and_compared(attempt):
+    with asked({b"\x00\x01": b"\x53\xff and more"}) as port:
+        well = attempt("tcp", f"127.0.0.1:{port}", send_hex="00 01", expect_hex="53FF")
+        ill = attempt("tcp", f"127.0.0.1:{port}", send_hex="0001", expect_hex="4e")
+    assert well.ok, well.summary
+    assert ill.summary == f"127.0.0.1:{port} answers with 53, expected 4e"
+
+
+def test_an_answer_that_is_too_short_is_a_protocol_error(attempt):
+    with asked({b"\x00": b"\x53"}) as port:
+        outcome = attempt("tcp", f"127.0.0.1:{port}", send_hex="00", expect_hex="53 54")
+    assert (outcome.reason, outcome.code) == ("protocol", "ORC507")
+
+
+@pytest.mark.parametrize(
+    "more", [{"send": "a", "send_hex": "00"}, {"expect": "a", "expect_hex": "00"}, {"send_hex": "0g"}]
+)
+def test_one_text_or_its_bytes(make, more):
+    with pytest.raises(ValidationError) as caught:
+        make("tcp", "db:1", **more)
+    assert caught.value.errors()[0]["type"] in ("ORC113", "string_pattern_mismatch")
+
+
+def test_the_connection_comes_from_the_address_that_is_meant(attempt):
+    heard = []
+    with asked({b"x": b"y\n"}, heard) as port:
+        address = {"host": "127.0.0.1", "port": port, "local_address": "127.0.0.9"}
+        assert attempt("tcp", address, send="x", expect="y").ok
+    assert heard == [(b"x", "127.0.0.9")]
+
+
+def test_an_address_that_is_not_of_this_machine_is_final(attempt):
+    with silent_port() as port:
+        outcome = attempt("tcp", {"host": "127.0.0.1", "port": port, "local_address": "192.0.2.7"})
+    assert (outcome.reason, outcome.final) == ("unreachable", True)
+    assert "from 192.0.2.7: cannot assign requested address" in outcome.summary
+    assert outcome.hint == "192.0.2.7 must be an address of this machine"
+
+
+def test_an_address_of_the_other_family_is_not_tried(attempt):
+    with silent_port() as port:
+        assert attempt("tcp", {"host": "localhost", "port": port, "family": "ipv4"}).ok
+        outcome = attempt("tcp", {"host": "127.0.0.1", "port": port, "family": "ipv6"})
+    assert (outcome.reason, outcome.summary) == ("dns", "127.0.0.1 has no ipv6 address")
+
+
+def test_what_is_said_in_tls(attempt, certificates):
+    context = certificates.context(certificates.make("good"))
+
+    def handle(connection):
+        with context.wrap_socket(connection, server_side=True) as secured:
+            secured.sendall(b"220 ready\r\n")
+
+    from orchestrator.testing import served
+
+    with served(handle) as port:
+        address = {"host": "localhost", "port": port, "family": "ipv4"}
+        well = attempt("tcp", {**address, "tls": {"ca": certificates.ca}}, expect={"starts_with": "220"})
+        refused = attempt("tcp", {**address, "tls": True}, expect={"starts_with": "220"})
+        trusting = attempt("tcp", {**address, "tls": {"verify": False}}, expect={"starts_with": "220"})
+    assert well.ok, well.summary
+    assert (refused.reason, refused.final) == ("tls", True)
+    assert trusting.ok
+
+
+def test_a_version_of_tls_that_is_too_low_is_told(attempt, certificates):
+    import ssl
+
+    from orchestrator.testing import served
+
+    context = certificates.context(certificates.make("good"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def handle(connection):
+        try:
+            context.wrap_socket(connection, server_side=True).close()
+        except ssl.SSLError:
+            return
+
+    with served(handle) as port:
+        address = {"host": "localhost", "port": port, "family": "ipv4"}
+        trusted = {"ca": certificates.ca}
+        assert attempt("tcp", {**address, "tls": {**trusted, "min_tls": "1.2"}}).ok
+        outcome = attempt("tcp", {**address, "tls": {**trusted, "min_tls": "1.3"}})
+    assert (outcome.reason, outcome.code) == ("tls", "ORC505")
