@@ -90,6 +90,11 @@ def page(word: str) -> str | None:
     return None
 
 
+def everything() -> tuple[Topic, ...]:
+    """Every topic that is built in."""
+    return _everything(plugins=False)
+
+
 @cache
 def _everything(*, plugins: bool) -> tuple[Topic, ...]:
     schema = base_schema(plugins=plugins)
@@ -366,17 +371,17 @@ def _page(topic: Topic) -> str:
     if topic.example is not None:
         parts += ["", *(f"    {line}" for line in yaml_of(topic.example).splitlines())]
     for key in topic.keys:
-        parts += ["", f"{key.name}: {_facts(key)}", f"    {key.description}"]
+        parts += ["", f"{key.name}: {facts(key)}", f"    {key.description}"]
     if topic.item:
         parts += ["", f"And the keys of every item: {', '.join(COMMON)} (explain item)"]
     return "\n".join(parts)
 
 
-def _facts(key: Key) -> str:
+def facts(key: Key) -> str:
     return (
         key.words
         + (", required" if key.required else "")
-        + (f", default {_inline(key.default)}" if key.default is not None else "")
+        + (f", default {inline(key.default)}" if key.default is not None else "")
     )
 
 
@@ -402,9 +407,9 @@ def _row(key: Key) -> str:
     if key.required:
         facts.append("Required.")
     if key.default is not None:
-        facts.append(f"Default: `{_inline(key.default)}`.")
+        facts.append(f"Default: `{inline(key.default)}`.")
     if key.examples:
-        facts.append("Example: " + ", ".join(f"`{_inline(each)}`" for each in key.examples) + ".")
+        facts.append("Example: " + ", ".join(f"`{inline(each)}`" for each in key.examples) + ".")
     return f"| `{key.name}` | {_linked(_cell(key.words))} | {_cell(' '.join(facts))} |"
 
 
@@ -425,7 +430,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _inline(value: Any) -> str:
+def inline(value: Any) -> str:
     """A value as it is written in YAML, on one line."""
     import yaml
 

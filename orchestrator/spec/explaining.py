@@ -1,0 +1,98 @@
+"""What `explain` says of words that have no page of their own: keys, families, servers. From the models alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.spec import reference
+from orchestrator.spec.kinds import SERVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.spec.reference import Topic
+
+_SHOWN_PLACES = 8
+
+
+def page(word: str) -> str | None:
+    """The page of a topic; else of a key, of a family, or of a server; None for a word that is none of them."""
+    wanted = word.strip().casefold()
+    return reference.page(word) or _key(wanted) or _family(wanted) or _server(wanted)
+
+
+def words() -> list[str]:
+    """Every word that something is said of, for suggestions."""
+    keys = {key.name for topic in reference.everything() for key in topic.keys}
+    return sorted({*reference.topics(), *keys, *_families(), *SERVERS.built_in})
+
+
+def contents() -> str:
+    """All there is to explain, in lists."""
+    lists = [(f"{family}s", [each.word for each in topics]) for family, topics in _families().items()]
+    lists += [("servers", list(SERVERS.built_in))]
+    told = [f"{name}:\n    {', '.join(words_)}" for name, words_ in lists if words_]
+    return "\n\n".join([*told, "and every key of these, such as when; and every code, such as ORC104"]) + "\n"
+
+
+def _key(word: str) -> str | None:
+    """A key, wherever it stands: places where it means the same are told together."""
+    found: dict[tuple[str, str], list[Topic]] = {}
+    for topic in reference.everything():
+        for key in topic.keys:
+            if key.name.casefold() == word:
+                found.setdefault((reference.facts(key), key.description), []).append(topic)
+    if not found:
+        return None
+    parts = [_headed(f"{word} (key)")]
+    parts += [f"{_places(topics)}: {facts}\n    {said}" for (facts, said), topics in found.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _places(topics: Iterable[Topic]) -> str:
+    names = [f"in {'every item' if each.word == 'item' else each.title}" for each in topics]
+    more = f" and {len(names) - _SHOWN_PLACES} more" if len(names) > _SHOWN_PLACES else ""
+    return ", ".join(names[:_SHOWN_PLACES]) + more
+
+
+def _families() -> dict[str, list[Topic]]:
+    found: dict[str, list[Topic]] = {}
+    for topic in reference.everything():
+        if topic.word != "item":
+            found.setdefault(topic.family, []).append(topic)
+    return found
+
+
+def _family(word: str) -> str | None:
+    """A kind of kinds, such as `conditions` or `action`: its members, each in a line."""
+    for family, topics in _families().items():
+        names = (family, family.rpartition(" ")[2])
+        if word in names or word in [f"{each}s" for each in names]:
+            lines = [f"{each.word}: {each.text.partition(chr(10))[0]}" for each in topics]
+            return "\n".join([_headed(f"{family}s"), "", *lines]) + "\n"
+    return None
+
+
+def _server(word: str) -> str | None:
+    """The options that can be set under `launch.options`, as the installed server has them."""
+    if word not in SERVERS.built_in:
+        return None
+    from orchestrator.spec import options
+
+    there, mine = options.options(word), options.owned(word)
+    head = [_headed(f"{word} (server)"), "", f"server: {word} under `launch`; its own options stand under `launch.options`."]  # fmt: skip
+    if there is None:
+        return "\n".join([*head, f"It is not installed here: pip install {word}"]) + "\n"
+    lines = [f"{name}: default {_default(value)}" for name, value in there.items() if name not in mine]
+    decided = [f"{name}: {said}" for name, said in mine.items()]
+    return "\n".join([*head, "", *lines, "", "Decided by the launch:", *decided]) + "\n"
+
+
+def _default(value: Any) -> str:
+    parts = list(value) if isinstance(value, list | tuple) else [value]
+    plain = all(each.__class__ in (str, int, float, bool, type(None)) for each in parts)
+    return reference.inline(parts if isinstance(value, tuple) else value) if plain else "its own"
+
+
+def _headed(title: str) -> str:
+    return f"{title}\n{'=' * len(title)}"
