@@ -116,6 +116,11 @@ def _wrong(expect: Expect, answer: Answer, schema: Any) -> Iterator[str]:
         wrong = "is missing" if found is None else mismatch(matcher, found)
         if wrong:
             yield f"header {name}: {wrong}"
+    if "content_type" in expect.model_fields_set:
+        found = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        wrong = mismatch(expect.content_type, found) if found else "is missing"
+        if wrong:
+            yield f"content type {wrong}" if not found else f"content type: {wrong}"
     if "body" in expect.model_fields_set:
         wrong = mismatch(expect.body, answer.body.decode("utf-8", "replace"))
         if wrong:

@@ -146,6 +146,9 @@ class Expect(Model):
         None, "The status: a number, a list, or a range such as 200-299.", examples=[200, "200-299"]
     )
     headers: Matchers | None = described(None, "Headers by name (any case), each with a matcher.")
+    content_type: AnyMatcher = described(
+        None, "A matcher for the type of the body without its parameters.", examples=["application/json"]
+    )
     body: AnyMatcher = described(None, "A matcher for the body as text; 64 KiB of it are read.")
     json_: Matchers | None = described(None, "Values of the JSON body by dotted path, such as `items.0.name`, each with a matcher.", alias="json")  # fmt: skip
     max_time: Duration | None = described(None, "The answer must be complete within this time.")

@@ -2,102 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import Expect
-from orchestrator.spec.fields import AfterValidator, model_validator
-from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import PathText
+from orchestrator.spec.model import described
 from orchestrator.waits import _http
-from orchestrator.waits._address import Tls, parse_url, pending, references
 from orchestrator.waits._base import Asking
+from orchestrator.waits._request import Request
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.matching import Answer
     from orchestrator.engine.outcome import Outcome
-    from orchestrator.waits._address import Server
     from orchestrator.waits._failure import Deadline, Failure
-
-_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
-
-
-def _headers(value: dict[str, str]) -> dict[str, str]:
-    for name, content in value.items():
-        if not name or not set(name.lower()) <= _TOKEN:
-            raise problem("ORC109", f"`{name}` cannot be the name of a header", "for example `Accept`")
-        if not pending(content) and any(each in content for each in "\r\n\0"):
-            raise problem("ORC103", f"the header `{name}` has a line end in it", "a header is one line")
-    return value
-
-
-class Request(Tls):
-    """An address and how it is asked."""
-
-    noun = "request"
-    shorthand = "url"
-
-    url: str = described(
-        ...,
-        "The address, http or https; `user:password@` before the host is basic authentication.",
-        repr=False,
-    )
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = described(
-        "GET", "The method; no body is sent."
-    )
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] | None = described(
-        None, "Headers that are sent. Their values are never shown.", repr=False
-    )
-    unix: PathText | None = described(None, "The path of a unix socket to connect to instead of the host.")
-
-    @model_validator(mode="after")
-    def _readable(self) -> Self:
-        if not pending(self.url):
-            self.server()
-        return self
-
-    def server(self) -> Server:
-        server = parse_url(self.url, ("http", "https"), 0)
-        if not server.host:
-            raise problem("ORC117", "the URL has no host", "for example http://host:8000/health")
-        return server
-
-    def shown(self) -> str:
-        if pending(self.url):
-            return references(self.url)
-        server = self.server()
-        port = server.port or _port(server)
-        name = _http.authority(server.host, port, tls=server.scheme == "https")
-        return f"{server.scheme}://{name}{server.path}"
-
-    def ready(self, context: Context) -> _http.Request:
-        """The request as it is sent."""
-        server = self.server()
-        headers = dict(self.headers or {})
-        if server.user and not any(name.lower() == "authorization" for name in headers):
-            headers["Authorization"] = _http.basic(server.user, server.password)
-        query = self.url.partition("#")[0].partition("?")[2]
-        return _http.Request(
-            server.host,
-            server.port or _port(server),
-            server.scheme == "https",
-            _http.encoded((server.path or "/") + (f"?{query}" if query else "")),
-            self.method,
-            headers,
-            unix=context.path(self.unix) if self.unix else "",
-            trust=self.trust(context),
-        )
-
-
-def _port(server: Server) -> int:
-    return 443 if server.scheme == "https" else 80
 
 
 class Http(Asking):
     """Waits until an HTTP address answers as expected: with a status of 200 to 299 unless `expect` says else.
 
-    Redirects are not followed and no proxy is used.
+    Redirects are not followed and no proxy is used, unless they are asked for.
     """
 
     example: ClassVar = {
@@ -113,7 +37,13 @@ class Http(Asking):
 
     def ask(self, context: Context, deadline: Deadline) -> Outcome:
         schema = load_schema(self.expect, context)
-        answer = _http.fetch(self.http.ready(context), deadline, context.environ)
+        request, hops = self.http.ready(context), self.http.follow_redirects
+        if hops:
+            from orchestrator.waits._redirects import followed
+
+            answer = followed(request, hops, deadline, context.environ)
+        else:
+            answer = _http.fetch(request, deadline, context.environ)
         return judge(self.target(), self.expect, answer, schema)
 
 

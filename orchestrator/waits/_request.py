@@ -1,0 +1,217 @@
+"""What is asked over HTTP, as a spec writes it: address, credentials, content. Sends nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from orchestrator.spec.fields import AfterValidator, Field, model_validator
+from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.types import PathText
+from orchestrator.waits import _http
+from orchestrator.waits._address import Tls, parse_url, pending, references
+from orchestrator.waits._failure import Failure
+
+if TYPE_CHECKING:
+    from orchestrator.engine.context import Context
+    from orchestrator.waits._address import Server
+
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    for name, content in value.items():
+        if not name or not set(name.lower()) <= _TOKEN:
+            raise problem("ORC109", f"`{name}` cannot be the name of a header", "for example `Accept`")
+        if not pending(content) and any(each in content for each in "\r\n\0"):
+            raise problem("ORC103", f"the header `{name}` has a line end in it", "a header is one line")
+    return value
+
+
+def _proxy(value: str) -> str:
+    if not pending(value):
+        _proxy_server(value)
+    return value
+
+
+def _proxy_server(url: str) -> Server:
+    server = parse_url(url, ("http",), 3128)
+    if not server.host:
+        raise problem("ORC117", "the URL of the proxy has no host", "for example http://proxy:3128")
+    return server
+
+
+def _from_file(path: str, context: Context) -> str:
+    """What a file holds, without one line end; raises Failure."""
+    try:
+        with open(context.path(path), encoding="utf-8") as file:
+            return file.read().removesuffix("\n")
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise Failure("auth", f"cannot read {path}: {why.lower()}", f"ls -l {path}") from None
+
+
+class Basic(Model):
+    """A user and a password."""
+
+    user: str = described(..., "The user.")
+    password: str | None = described(None, "The password. Never shown.", repr=False)
+    password_file: PathText | None = described(None, "The file that holds the password.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.password is None) == (self.password_file is None):
+            raise problem(
+                "ORC113", "`basic` has exactly one of `password` and `password_file`", "keep one of them"
+            )
+        return self
+
+
+class Bearer(Model):
+    """A token."""
+
+    shorthand = "token"
+
+    token: str | None = described(None, "The token. Never shown.", repr=False)
+    token_file: PathText | None = described(
+        None, "The file that holds the token.", examples=["/run/secrets/token"]
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.token is None) == (self.token_file is None):
+            raise problem(
+                "ORC113", "`bearer` has exactly one of `token` and `token_file`", "keep one of them"
+            )
+        return self
+
+
+class Auth(Model):
+    """What is shown to whom is asked."""
+
+    noun = "authentication"
+    alternatives = (("basic",), ("bearer",))
+
+    basic: Basic | None = described(None, "A user and a password.")
+    bearer: Bearer | None = described(None, "A token.", examples=["${API_TOKEN}"])
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.basic is None) == (self.bearer is None):
+            raise problem("ORC113", "`auth` has exactly one of `basic` and `bearer`", "keep one of them")
+        return self
+
+    def header(self, context: Context) -> str:
+        """The value of `Authorization`; raises Failure where a file cannot be read."""
+        if self.basic is not None:
+            file = self.basic.password_file
+            return _http.basic(
+                self.basic.user, _from_file(file, context) if file else self.basic.password or ""
+            )
+        assert self.bearer is not None
+        file = self.bearer.token_file
+        return f"Bearer {_from_file(file, context) if file else self.bearer.token}"
+
+
+class Request(Tls):
+    """An address and how it is asked."""
+
+    noun = "request"
+    shorthand = "url"
+
+    url: str = described(
+        ...,
+        "The address, http or https; `user:password@` before the host is basic authentication.",
+        repr=False,
+    )
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = described(
+        "GET", "The method; POST where something is sent and nothing else is said."
+    )
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] | None = described(
+        None, "Headers that are sent. Their values are never shown.", repr=False
+    )
+    auth: Auth | None = described(
+        None, "Credentials.", examples=[{"bearer": {"token_file": "/run/secrets/token"}}]
+    )
+    body: str | None = described(None, "A text that is sent. Never shown.", repr=False)
+    json_: Any = described(
+        None,
+        "Data that is sent as JSON. Never shown.",
+        alias="json",
+        repr=False,
+        examples=[{"query": "{ok}"}],
+    )
+    follow_redirects: Annotated[int, Field(ge=0, le=20)] = described(
+        0, "How many redirects are followed; credentials stay with the host they are meant for."
+    )
+    proxy: Annotated[str, AfterValidator(_proxy)] | None = described(
+        None,
+        "The HTTP proxy to ask through; none without it, whatever the environment says.",
+        repr=False,
+        examples=["http://proxy:3128"],
+    )
+    unix: PathText | None = described(None, "The path of a unix socket to connect to instead of the host.")
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if not pending(self.url):
+            self.server()
+        for one, other in (("body", "json_"), ("unix", "proxy")):
+            if getattr(self, one) is not None and other in self.model_fields_set:
+                name = other.rstrip("_")
+                raise problem("ORC113", f"`{one}` and `{name}` exclude each other", "keep one of them", name)
+        return self
+
+    def server(self) -> Server:
+        server = parse_url(self.url, ("http", "https"), 0)
+        if not server.host:
+            raise problem("ORC117", "the URL has no host", "for example http://host:8000/health")
+        return server
+
+    def shown(self) -> str:
+        if pending(self.url):
+            return references(self.url)
+        server = self.server()
+        name = _http.authority(server.host, server.port or _port(server), tls=server.scheme == "https")
+        return f"{server.scheme}://{name}{server.path}"
+
+    def ready(self, context: Context) -> _http.Request:
+        """The request as it is sent; raises Failure where a file with a secret cannot be read."""
+        server = self.server()
+        content, kind = self._content()
+        query = self.url.partition("#")[0].partition("?")[2]
+        return _http.Request(
+            server.host,
+            server.port or _port(server),
+            server.scheme == "https",
+            _http.encoded((server.path or "/") + (f"?{query}" if query else "")),
+            self.method if content is None or "method" in self.model_fields_set else "POST",
+            self._all_headers(server, kind, context),
+            unix=context.path(self.unix) if self.unix else "",
+            trust=self.trust(context),
+            body=content,
+            proxy=_proxy_server(self.proxy) if self.proxy is not None else None,
+        )
+
+    def _all_headers(self, server: Server, kind: str, context: Context) -> dict[str, str]:
+        headers = dict(self.headers or {})
+        given = {name.lower() for name in headers}
+        if kind and "content-type" not in given:
+            headers["Content-Type"] = kind
+        if "authorization" not in given:
+            if self.auth is not None:
+                headers["Authorization"] = self.auth.header(context)
+            elif server.user:
+                headers["Authorization"] = _http.basic(server.user, server.password)
+        return headers
+
+    def _content(self) -> tuple[bytes | None, str]:
+        """What is sent, and of which type it is."""
+        if "json_" in self.model_fields_set:
+            import json
+
+            return json.dumps(self.json_).encode(), "application/json"
+        return (self.body.encode(), "") if self.body is not None else (None, "")
+
+
+def _port(server: Server) -> int:
+    return 443 if server.scheme == "https" else 80
