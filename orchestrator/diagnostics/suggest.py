@@ -36,6 +36,24 @@ def _whole(part: str, candidates: list[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+SURE = 5
+"""Shorter names differ in a letter because they are different names."""
+
+
+def slip(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate of which a word is surely a misspelling: one letter was left out, added, replaced or swapped.
+
+    For words that may well be meant as they are: `DB_HOST2` is no slip of `DB_HOST`, nor `DB_HOST` one of `DB_PORT`.
+    """
+    wanted = _plain(word)
+    for candidate in candidates if len(wanted) >= SURE else ():
+        found = _plain(candidate)
+        digits = [each for each in found if each.isdigit()] == [each for each in wanted if each.isdigit()]
+        if digits and found != wanted and _distance(wanted, found, 1) is not None:
+            return candidate
+    return None
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """The hint that goes with an unknown word; empty where nothing is near."""
     found = closest(word, candidates)

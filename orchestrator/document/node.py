@@ -101,6 +101,8 @@ def words_for(value: object) -> str:
             return f"the boolean `{str(value).lower()}`"
         case int() | float():
             return f"the number `{value}`"
+        case "":
+            return "an empty text"
         case str():
             return f"`{value}`" if len(value) <= 60 else f"`{value[:57]}...`"
         case dict():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from orchestrator.spec.fields import Field, PlainValidator, model_validator
+from orchestrator.spec.fields import AfterValidator, Field, PlainValidator, model_validator
 from orchestrator.spec.model import LazySchema, Model, described, keyed, problem
 from orchestrator.spec.types import Argv, Duration, NonEmpty, PathText, Pattern, Scalar, VariableName
 
@@ -32,6 +32,19 @@ def _conditions(value: Any) -> Any:
 AnyCondition = Annotated[Any, PlainValidator(decode_condition), LazySchema("condition")]
 Conditions = Annotated[Any, PlainValidator(_conditions), LazySchema("conditions")]
 Words = Annotated[tuple[str, ...], NonEmpty]
+EnvironmentName = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+
+
+def _pep_508(value: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(value)
+    except InvalidRequirement:
+        raise problem(
+            "ORC110", f"expected a requirement, got `{value}`", "for example `orjson>=3.9` (PEP 508)"
+        ) from None
+    return value
 
 
 class Variable(Condition):
@@ -86,13 +99,15 @@ class Succeeds(Condition):
 class Role(Condition):
     """The role of this start."""
 
-    role: str | Words = described(..., "A role, or a list of which it must be one.", examples=["worker"])
+    role: Annotated[str, Field(min_length=1)] | Words = described(
+        ..., "A role, or a list of which it must be one.", examples=["worker"]
+    )
 
 
 class Environment(Condition):
     """The environment of this start, as `--env` names it."""
 
-    environment: str | Words = described(
+    environment: EnvironmentName | Annotated[tuple[EnvironmentName, ...], NonEmpty] = described(
         ..., "An environment, or a list of which it must be one.", examples=["production"]
     )
 
@@ -106,7 +121,7 @@ class Root(Condition):
 class Package(Condition):
     """A distribution that is installed."""
 
-    package: str = described(
+    package: Annotated[str, AfterValidator(_pep_508)] = described(
         ..., "A requirement (PEP 508) that must be satisfied, such as orjson.", examples=["orjson"]
     )
 

@@ -62,7 +62,8 @@ def _by_place(error: ValidationError, places: Places, data: Any) -> dict[tuple[P
 
 
 def _of_one_value(lines: list[Line]) -> list[Line]:
-    """Where a word was as good as something else: what was probably meant."""
+    """Of several types the one that the value is of; where a word was as good as something else, what was meant."""
+    lines = [each for each in lines if each["type"] not in _TYPES] or lines
     words = [each for each in lines if each["type"] == "literal_error"]
     if not words or len(words) == len(lines):
         return lines
@@ -267,6 +268,7 @@ def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, 
 _HINTS = {
     r"^[a-z][a-z0-9-]*$": "small letters, digits and `-`, a letter first",
     r"^[a-z][a-z0-9_-]*$": "small letters, digits, `-` and `_`, a letter first",
+    r"^[a-z0-9-]+$": "small letters, digits and `-`, as `--env` takes them",
     r"^[a-z][a-z0-9_.-]*$": "small letters, digits, `-`, `_` and `.`, a letter first",
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters, digits, `-`, `_` and `.`, no sign first",
     r"^[A-Za-z_][A-Za-z0-9_]*\*?$": "letters, digits and `_`, no digit first; a `*` at the end stands for any ending",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import Related
-from orchestrator.diagnostics.suggest import closest
+from orchestrator.diagnostics.suggest import closest, slip
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec.item import Action, Named
 from orchestrator.spec.spec import Spec, identity
@@ -103,7 +103,7 @@ def check(
     from orchestrator.spec import semantics
 
     index = Index(spec, broken)
-    _unique(index, places, findings)
+    _unique(spec, index, places, findings)
     needs = _needs(index, places, findings)
     _cycles(needs, places, findings)
     _fallbacks(spec, places, findings, known, broken)
@@ -127,7 +127,13 @@ def check(
             spelling.check(spec, plain.respelled, places, findings)
 
 
-def _unique(index: Index, places: Places, findings: Findings) -> None:
+def _unique(spec: Spec, index: Index, places: Places, findings: Findings) -> None:
+    health = spec.health
+    for name in ("live", "ready") if health is not None else ():
+        if getattr(health, name) is not None and name in (health.endpoints or {}):
+            first = places.place(("health", name))
+            places.add(findings, "ORC203", f"the id `health:{name}` is used twice", ("health", "endpoints", name), key=True,
+                       item=f"health:{name}", hint="give the endpoint another name", also=[Related("first used here", first)])  # fmt: skip
     for name, path in index.twice:
         first = places.place(index.items[name][0])
         places.add(findings, "ORC203", f"the id `{name}` is used twice", path, item=name,
@@ -428,22 +434,19 @@ def _names(spec: Spec, plain: Plain, findings: Findings, broken: frozenset[str])
     """Warns of `${NAME}` that no contract declares and no default covers."""
     known = run_time_names(spec)
     said: dict[str, str] = {}
+    slips: dict[str, str | None] = {}
+    """Who writes a default, or a message, knows that nothing may declare it; not so who mistypes it."""
     for reference, place in plain.used:
         name = reference.name
-        if (
-            reference.operator
-            or name in spec.variables
-            or name in known
-            or name in broken
-            or name in BUILT_IN_VARIABLES
-        ):
+        if name in spec.variables or name in known or name in broken or name in BUILT_IN_VARIABLES:
             continue
         if "variables" in broken or ("steps" in broken and name.isupper()):
             continue
         if name not in said:
             there = [*spec.variables, *known] if len(said) < MANY else []
             said[name] = "" if find_contract(spec.variables, name) is not None else _declare(name, there)
-        if said[name]:
+            slips[name] = slip(name, there)
+        if said[name] and (not reference.operator or slips[name]):
             findings.add("ORC214", f"nothing declares the variable `{name}`", place, hint=said[name])
 
 

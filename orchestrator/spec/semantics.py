@@ -40,7 +40,7 @@ def known(value: Any) -> bool:
 
 def spelled(seconds: float) -> str:
     """A duration as a spec writes it."""
-    return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
 
 
 def _options(spec: Spec, places: Places, findings: Findings) -> None:
@@ -189,6 +189,7 @@ def _items(spec: Spec, places: Places, findings: Findings) -> None:
     for path, item in spec.located_items():
         if not item.model_fields_set & _TIMES:
             continue
+        _no_time((*path, "timeout"), item.timeout, places, findings)
         if known(item.deadline) and known(item.timeout) and item.deadline < item.timeout:
             places.add(findings, "ORC128", f"the deadline {spelled(item.deadline)} is shorter than one attempt, which may take {spelled(item.timeout)}",
                        (*path, "deadline"), hint="a deadline holds several attempts and the pauses between them")  # fmt: skip
@@ -234,12 +235,25 @@ def _health(spec: Spec, places: Places, findings: Findings) -> None:
         places.add(findings, "ORC128", f"the deadline {spelled(health.deadline)} is shorter than one attempt of `ready`, which may take {spelled(attempt)}",
                    ("health", "deadline"), item="health:ready", hint="it runs from the launch, so it holds the app's whole start as well")  # fmt: skip
     watch = health.watch
+    if watch is not None and known(watch) and watch.interval == 0:
+        places.add(findings, "ORC128", "an interval of 0s is no watch: nothing is asked again", ("health", "watch", "interval"),
+                   item="health", hint="for example `10s`; or take `watch` out")  # fmt: skip
     for name, endpoint in health.named():
         interval: Any = getattr(watch, "interval", None)
-        if known(interval) and known(endpoint.timeout) and interval < endpoint.timeout:
-            path = ("health", name) if name in ("live", "ready") else ("health", "endpoints", name)
+        _no_time((*_of_endpoint(name), "timeout"), endpoint.timeout, places, findings)
+        if interval and known(interval) and known(endpoint.timeout) and interval < endpoint.timeout:
+            path = _of_endpoint(name)
             places.add(findings, "ORC128", f"`{name}` may take {spelled(endpoint.timeout)}, and is asked again every {spelled(interval)}",
                        (*path, "timeout"), item=f"health:{name}", hint="make `watch.interval` longer than it")  # fmt: skip
+
+
+def _of_endpoint(name: str) -> Path:
+    return ("health", name) if name in ("live", "ready") else ("health", "endpoints", name)
+
+
+def _no_time(path: Path, timeout: Any, places: Places, findings: Findings) -> None:
+    if timeout == 0:
+        places.add(findings, "ORC128", "no attempt can end within 0s", path, hint="write how long an answer may take, for example `2s`")  # fmt: skip
 
 
 def _attempt(endpoint: Any) -> float | None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.diagnostics.suggest import closest, did_you_mean
+from orchestrator.diagnostics.suggest import closest, did_you_mean, slip
 
 KEYS = ["on_failure", "timeout", "deadline", "needs", "when", "wait_for", "unless", "user", "tcp", "tls"]
 
@@ -62,3 +62,19 @@ def test_one_slip_in_a_long_word_is_always_forgiven(word, data):
 
 def test_a_very_long_word_costs_next_to_nothing():
     assert closest("x" * 100_000, ["timeout", "x" * 50]) is None
+
+
+@pytest.mark.parametrize(("word", "meant"), [
+    ("LOG_LEVLE", "LOG_LEVEL"), ("LOGLEVE", "LOG_LEVEL"), ("DATABASE_URLS", "DATABASE_URL"),
+    ("DB_HOST2", None), ("DB_PORT", None), ("LOG_LEVEL", None), ("CI", None), ("PRT", None),
+])  # fmt: skip
+def test_a_slip_is_one_letter_in_a_long_word(word, meant):
+    assert slip(word, ["LOG_LEVEL", "DB_HOST", "DATABASE_URL", "PORT", "C"]) == meant
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("TERM", "SIGTERM"), ("warn", "warning"), ("sig", None), ("SIGT", "SIGTERM"), ("USER", None)],
+)
+def test_a_part_of_a_word_stands_for_the_only_one_that_begins_or_ends_with_it(word, meant):
+    assert closest(word, ["SIGTERM", "SIGINT_USER", "SIGQUIT_USER", "warning"]) == meant
