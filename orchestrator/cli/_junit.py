@@ -34,4 +34,12 @@ def _case(item: dict[str, Any]) -> str:
         return f"{head}><failure type={quoteattr(item['code'] or item['status'])} message={quoteattr(summary)}>{escape(body)}</failure></testcase>"
     if item["status"] == "skipped":
         return f"{head}><skipped message={quoteattr(summary)}/></testcase>"
-    return f"{head}/>"
+    if item["status"] == "ok":
+        return f"{head}/>"
+    return f"{head}><system-out>{escape(_not_as_planned(item))}</system-out></testcase>"
+
+
+def _not_as_planned(item: dict[str, Any]) -> str:
+    """What passed all the same: healed, degraded, warned, and what was done for it."""
+    tried = [f"tried {each['action']}: {printable(each['result'])}" for each in item["fallbacks"]]
+    return "\n".join([f"{item['status']}: {printable(item['summary'])}", *tried])

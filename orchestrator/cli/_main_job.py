@@ -95,7 +95,8 @@ def _start(invocation: Invocation, preloaded: Preloaded | None, orders: Orders |
         print(f"{error}\norchestrator: {BUG}", file=sys.stderr)
         files.write_last_words(f"{start.spec.service} did not start (exit 1): {BUG}")
         return 1
-    return invocation.failed(code) if code else 0
+    verdict = ending.NOT_STARTED if orders is None else ending.NOT_BACK
+    return invocation.failed(code, verdict) if code else 0
 
 
 def _keep(kept: state.StateDirectory, event: events.Event) -> None:

@@ -64,11 +64,11 @@ class Invocation:
             level = "info" if each.severity == "note" else each.severity
             self.stream.emit("diagnostic", each.message, level=level, item=each.item or "", **told)
 
-    def last_words(self, code: int, cause: str, hint: str) -> None:
+    def last_words(self, code: int, cause: str, hint: str, verdict: str = ending.NOT_STARTED) -> None:
         """The verdict, its cause and a hint, where the platform looks for them."""
         service = self.report.service or "the service"
         text = self.stream.secrets.masked(
-            f"{service} did not start (exit {code}): {cause}" + (f"; hint: {hint}" if hint else "")
+            f"{service} {verdict} (exit {code}): {cause}" + (f"; hint: {hint}" if hint else "")
         )
         if self.log_format == "json":
             more = ending.record(self.report, code)
@@ -77,11 +77,11 @@ class Invocation:
             )
         files.write_last_words(ending.words(text, self.report))
 
-    def failed(self, code: int) -> int:
+    def failed(self, code: int, verdict: str = ending.NOT_STARTED) -> int:
         """The last screen of a start that came to nothing."""
         if self.log_format == "text":
-            console.say(ending.screen(self.report, code, width=ending.columns()))
-        self.last_words(code, *ending.cause(self.report))
+            console.say(ending.screen(self.report, code, verdict, ending.columns()))
+        self.last_words(code, *ending.cause(self.report), verdict)
         return code
 
 

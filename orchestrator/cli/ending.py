@@ -23,6 +23,8 @@ MEANINGS = {
     NOT_BOOTED: "the app itself did not boot, or was never ready",
     LATE_EXIT: "not ready in time; starting again may help",
 }
+NOT_STARTED, NOT_BACK = "did not start", "did not come back"
+"""What is said of a start that came to nothing: of the first one, and of one after the service had been ready."""
 DETAILS = 12
 """How many lines of an item's details are shown: the last ones tell most."""
 NARROWEST = 40
@@ -44,7 +46,7 @@ def columns() -> int:
 # The screen
 
 
-def screen(report: Report, code: int, verdict: str = "did not start", width: int = 0) -> str:
+def screen(report: Report, code: int, verdict: str = NOT_STARTED, width: int = 0) -> str:
     """When it stops: what failed, what was tried, what to do, where in the spec."""
     service = report.service or "the service"
     if not report.failed:

@@ -80,6 +80,14 @@ def test_what_is_said_of_coming_again_is_said_after_a_crash_too(service):
     engine.until(lambda: engine.get("/")[1]["retry_after"] == 120)
 
 
+def test_a_service_that_does_not_come_back_is_not_said_not_to_have_started(service):
+    engine = service("[{serve: maintenance, for: 1s}, {stop: {exit_code: 9}}]")
+    engine.write("crash")
+    assert engine.wait() == 9
+    assert "shop did not come back (exit 9): " in engine.stderr
+    assert "did not start" not in engine.stderr
+
+
 def test_no_connection_is_lost_from_maintenance_to_the_service(service):
     engine = service("{serve: maintenance}")
     engine.write("crash")

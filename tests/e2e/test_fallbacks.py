@@ -204,6 +204,24 @@ def test_named_fallbacks_and_the_default_of_the_spec(engine):
     assert engine.item("file:nowhere")["status"] == "degraded"
 
 
+def test_what_was_healed_or_let_go_is_told_from_what_was_well_wherever_it_is_told(engine):
+    engine.spec("""
+        files:
+          - {path: mended, on_failure: {run: [touch, mended]}}
+          - {path: gone, on_failure: {degrade: search, recheck: 5m}}
+          - main.py
+    """).start().serving()
+    junit = engine.command("report", "--format", "junit").stdout
+    assert "<system-out>healed: " in junit
+    assert "tried run: `touch` succeeded" in junit
+    assert "<system-out>degraded: " in junit
+    assert junit.count("<system-out>") == 2
+    said = engine.command("status").stdout
+    assert "degraded: search for " in said
+    assert "tried again every 5 min (file:gone: " in said
+    assert "reason" not in said, "the same words twice"
+
+
 def wheel(folder, name="tinything", requires=""):
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}-1.0-py3-none-any.whl"
