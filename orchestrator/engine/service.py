@@ -250,8 +250,8 @@ class Service:
         assert launch is not None
         if launch.command:
             return ok(f"`{launch.command[0]}` runs")
-        if importer.executed:
-            return ok(f"{launch.server} runs, and imports the app for itself")
+        if launching.binds_itself(launch):
+            return ok(f"{launch.server} runs")
         return ok(f"{launch.server} serves {self._where()} after {took:.1f} s")
 
     def _tell_workers(self, event: Mapping[str, Any]) -> None:

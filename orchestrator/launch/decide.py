@@ -17,6 +17,7 @@ Events                                   Decisions
 
 from __future__ import annotations
 
+from orchestrator.launch.farewell import DIED, NEVER_READY, UNWELL
 from orchestrator.launch.features import Features
 
 TYPE_CHECKING = False
@@ -75,6 +76,7 @@ class Supervision:
     """The state of one supervised service after its launch."""
 
     __slots__ = (
+        "about",
         "action",
         "actions",
         "alive",
@@ -113,6 +115,7 @@ class Supervision:
         "successes",
         "to_dump",
         "told",
+        "tried",
         "used",
     )
 
@@ -134,6 +137,10 @@ class Supervision:
         """The item that has failed when the server ends."""
         self.failed: dict[str, Any] = {}
         """What the engine has to know of the item that it comes back for."""
+        self.about = ""
+        """What it has failed for, where that is the server: the code of a page."""
+        self.tried: list[str] = []
+        """What was done about it so far."""
         self.let_go: list[str] = []
         """Endpoints whose failure was settled by going on, until they are well again."""
         self.outdated = False
@@ -205,6 +212,7 @@ class Supervision:
             self._forgive(now)
             self.code = exit_code(code) if booted else NOT_WELL
             self.failed = {"item": self.blamed, "summary": how, "code": self.code}
+            self.about = DIED if booted else NEVER_READY
             self.purpose = self._after_exit(now, code if booted else NOT_WELL)
             self._show_outage(f"the server {ending(code)}{why}")
         if not self.requested:
@@ -376,7 +384,9 @@ class Supervision:
         self.next_probe = None
         if self.requested:
             self._tell_how_long(now)
-        self._show("stopped" if self.requested or not code else "failed", f"exit code {code}")
+        why = self.failed.get("summary", "") if code and not self.requested else ""
+        status = "stopped" if self.requested or not code else "failed"
+        self._show(status, f"exit code {code}" + (f": {why}" if why else ""))
         self.out.append(("exit", code))
 
     def _end_drain(self, now: float) -> None:
@@ -401,6 +411,7 @@ class Supervision:
         if since is not None and now - since >= self.restart.get("within", STABLE):
             self.streak = self.action = self.used = self.rounds = 0
             self.since = None
+            self.tried = []
 
     def _after_exit(self, now: float, code: int) -> Purpose:
         policy = self.restart.get("policy", "never")
@@ -424,6 +435,7 @@ class Supervision:
         # The exponent is bounded, for a service may fail for years.
         delay = min(INITIAL_DELAY * 2 ** min(self.streak, 10), LONGEST_DELAY)
         self.streak += 1
+        self.tried.append("restart")
         self._say("info", f"restarting in {delay:g} s")
         return ("spawn", delay)
 
@@ -449,6 +461,7 @@ class Supervision:
         if "serve" in action and self.engine:
             return ("engine", at, True, action.get("for"))
         if action.get("serve") == "maintenance":
+            self.tried.append("serve: maintenance")
             return ("maintain", action.get("for"))
         if self.engine and ("run" in action or "engine" in action):
             return ("engine", at, False, None)
@@ -464,6 +477,7 @@ class Supervision:
         self._say("error", why)
         self.code = NOT_WELL
         self.failed = {"item": f"health:{kind}", "summary": why, "code": NOT_WELL}
+        self.about = NEVER_READY if self.state == BOOTING else UNWELL
         if self.state == BOOTING:
             self.purpose = self._after_exit(now, NOT_WELL)
         elif self._goes_on_beside(now, kind):
@@ -548,6 +562,7 @@ class Supervision:
         self._say("error", f"{item} fails for too long: {answer['summary']}; next: {what}")
         self.code = answer["code"]
         self.failed = {"item": item, "summary": answer["summary"], "code": self.code}
+        self.about = UNWELL if item.startswith("health:") else ""
         if item.startswith("health:"):
             self.action = tried
             self.purpose = self._next_action()

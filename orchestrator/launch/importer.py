@@ -40,7 +40,7 @@ class Importer:
     Events, in their order: `importing` (id, module, deadline), then `imported` (id, module, ms) or
     `failed` (id, reason, message and more), for each module and at last for the app, whose id is `launch`;
     `ready` (ms) when all were imported; after `go`, `workers` (count, form: fork or exec, why) where there are
-    several, and `serving` when all of them do; or `executing` and `exec` for a command;
+    several, and `serving` when all of them do; or `executing` and then `exec` for a command, `serving` for who `tells`;
     `ended` (code, negative for a signal) once, last.
     Reasons: missing, attribute, exception, exit, crash, hang, startup, command, start.
     """
@@ -151,13 +151,14 @@ class Importer:
             self._current = self._due = None
         self.ready = self.ready or kind == "ready"
         self.serving = self.serving or kind == "serving"
-        self._executing = kind == "executing"
+        self.executed = self.executed or kind == "executing"
+        self._executing = kind == "executing" and not event["tells"]
         self.workers = event["count"] if kind == "workers" else self.workers
         return event
 
     def _executed(self) -> Event:
         """The pipe closed and no failure was told: the exec has closed it."""
-        self._executing, self.serving, self.executed = False, True, True
+        self._executing, self.serving = False, True
         return {"event": "exec"}
 
     def _hung(self) -> Event:

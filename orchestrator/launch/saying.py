@@ -23,6 +23,10 @@ def record(event: str, level: str, text: str, facts: Mapping[str, object] | None
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join([_value(each) for each in value]) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join([f"{quoted(str(key))}: {_value(each)}" for key, each in value.items()]) + "}"
     return str(value) if isinstance(value, int | float) else quoted(str(value))
 
 

@@ -19,6 +19,7 @@ import _socket
 from orchestrator.launch import again, decide, oom, saying, signals, spawn
 from orchestrator.launch.beside import ALONE, BACK, SCOUT, Beside
 from orchestrator.launch.dumping import Dumping
+from orchestrator.launch.farewell import NARROWEST, Farewell
 from orchestrator.launch.probing import Heard, Prober
 from orchestrator.launch.reaper import descendants
 from orchestrator.launch.refusing import refuse
@@ -130,6 +131,8 @@ class Supervisor:
         self.changes: dict[str, str | None] = {}
         """Variables that those have set."""
         self.last_words = ""
+        self.known: dict[str, dict[str, str]] = given["supervised"].get("known", {})
+        """What is to be said of items, if the service ends for one of them."""
         self.noted: list[int] = given["noted"]
         self.wakeup: int = given["wakeup"]
         self.notes = signals.Notes()
@@ -229,7 +232,7 @@ class Supervisor:
                 self.heard += chunk
         except BlockingIOError:
             chunk = b"more may come"
-        executed = not chunk and b'"executing"' in self.heard and b'"failed"' not in self.heard
+        executed = not chunk and b'"tells": false' in self.heard and b'"failed"' not in self.heard
         if executed or b'"event": "serving"' in self.heard:
             self._close_pipes()
             self._on("serving")
@@ -259,6 +262,9 @@ class Supervisor:
         saying.write(2, line if self.plan["log"] == "json" else f"orchestrator: {text}")
         if level == "error":
             self.last_words = text
+        self._keep(line)
+
+    def _keep(self, line: str) -> None:
         if self.plan["state_dir"]:
             try:
                 files.append_line(self.plan["state_dir"] + "/events.jsonl", line)
@@ -459,9 +465,23 @@ class Supervisor:
                 files.end_report(self.plan["state_dir"], self.supervision.shown, code)
             except OSError as error:
                 self._lost_state(error)
-        if code:
+        if code and not self.supervision.requested:
+            self._say_farewell(code)
+        elif code:
             files.write_last_words(self.last_words)
         os._exit(code)
+
+    def _say_farewell(self, code: int) -> None:
+        """What failed, what was tried, what to do: for people, for the log of JSON lines, for the platform."""
+        decided = self.supervision
+        known = self.known.get(decided.failed.get("item", ""), {})
+        farewell = Farewell(
+            self.plan["service"], code, decided.failed, decided.about, decided.tried, known, decided.features.names()
+        )  # fmt: skip
+        line = saying.record("last_words", "error", farewell.words, farewell.facts())
+        saying.write(2, line if self.plan["log"] == "json" else farewell.text(_columns()))
+        self._keep(line)
+        files.write_last_words(farewell.words)
 
 
 def sweep(number: int, spared: int = 0) -> None:
@@ -471,6 +491,14 @@ def sweep(number: int, spared: int = 0) -> None:
             os.kill(pid, number)
         except (ProcessLookupError, PermissionError):
             continue  # ended, or became another user by a set-uid program
+
+
+def _columns() -> int:
+    """The width of the terminal on stderr; 0 for a log, whose lines stay whole."""
+    try:
+        return max(NARROWEST, os.get_terminal_size(2).columns)
+    except OSError:
+        return 0
 
 
 def _unlink(path: str) -> None:

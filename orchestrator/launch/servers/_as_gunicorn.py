@@ -1,4 +1,7 @@
-"""What stands in for `python -m gunicorn`: the same program, in which a worker shows where it hangs before it is killed."""
+"""What stands in for `python -m gunicorn`: the same program, which tells when it serves.
+
+A worker shows where it hangs before it is killed.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ if __name__ == "__main__":
 
 from orchestrator.launch import dumps
 from orchestrator.launch.dumping import ask
+from orchestrator.launch.servers._apps import is_asgi
+from orchestrator.launch.servers._telling import Teller, Telling
 
 
 def ask_before_a_kill(arbiter: type[Any]) -> None:
@@ -30,8 +35,33 @@ def ask_before_a_kill(arbiter: type[Any]) -> None:
     arbiter.kill_worker = asked
 
 
+def tell_when_it_serves(application: type[Any], teller: Teller) -> None:
+    """As soon as a worker has the app, or has started it where it will be asked for its lifespan."""
+    wsgi = application.wsgi
+    master = os.getpid()
+
+    def told(self: Any) -> Any:
+        app = wsgi(self)
+        if os.getpid() == master:  # it preloads, and serves nothing
+            return app
+        if _has_lifespan(self.cfg) and is_asgi(app):
+            return Telling(app, teller)
+        teller.serving()
+        return app
+
+    application.wsgi = told
+
+
+def _has_lifespan(config: Any) -> bool:
+    """Whether its workers certainly ask an app for one: its own for ASGI, and uvicorn's."""
+    if config.worker_class_str == "asgi":
+        return bool(config.asgi_lifespan != "off")
+    settings = getattr(config.worker_class, "CONFIG_KWARGS", None)
+    return isinstance(settings, dict) and settings.get("lifespan") != "off"
+
+
 if __name__ == "__main__":
     dumps.offer_when_asked()
-
+    tell_when_it_serves(import_module("gunicorn.app.base").BaseApplication, Teller(int(sys.argv.pop(1))))
     ask_before_a_kill(import_module("gunicorn.arbiter").Arbiter)
     dumps.main(["-m", "gunicorn", *sys.argv[1:]])

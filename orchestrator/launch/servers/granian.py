@@ -10,6 +10,7 @@ import sys
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.launch.interpreted import DUMPS
 from orchestrator.launch.servers._apps import is_asgi
 
 if TYPE_CHECKING:
@@ -80,7 +81,12 @@ def prepare(_: LaunchPlan) -> None:
     import_module("granian.cli")
 
 
-def argv(plan: LaunchPlan, listener: int, app: Any) -> list[str]:
+def tells(listener: int) -> bool:
+    """Whether it says when it serves: one that binds by itself is what it always was."""
+    return listener >= 0
+
+
+def argv(plan: LaunchPlan, listener: int, app: Any, reports: int = -1) -> list[str]:
     known = _known()
     interface = "wsgi" if is_asgi(app, factory=plan.factory) is False else "asgi"
     given = {"interface": interface, "workers_kill_timeout": max(int(plan.grace) - 1, 1), **plan.options}
@@ -88,7 +94,8 @@ def argv(plan: LaunchPlan, listener: int, app: Any) -> list[str]:
     where = ["--uds", plan.unix] if plan.unix else ["--host", plan.host, "--port", str(plan.port)]
     factory = ["--factory"] if plan.factory else []
     count = ["--workers", str(plan.workers)]
-    return [sys.executable, STAND_IN, str(listener), *where, *count, *factory, *words, plan.app]
+    program = [STAND_IN, str(listener), str(reports)] if tells(listener) else [DUMPS, "-m", "granian"]
+    return [sys.executable, *program, *where, *count, *factory, *words, plan.app]
 
 
 def _words(option: _Option, value: Any) -> list[str]:

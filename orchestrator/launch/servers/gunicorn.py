@@ -50,12 +50,17 @@ def prepare(_: LaunchPlan) -> None:
     import_module("gunicorn.config")
 
 
-def argv(plan: LaunchPlan, listener: int, app: Any) -> list[str]:
+def tells(_: int) -> bool:
+    """It says when it serves."""
+    return True
+
+
+def argv(plan: LaunchPlan, listener: int, app: Any, reports: int = -1) -> list[str]:
     known = _settings()
     given = {**_defaults(plan, app), **plan.options}
     words = [word for name, value in given.items() for word in _words(known[name], value)]
     target = f"{plan.app}()" if plan.factory else plan.app
-    return [sys.executable, STAND_IN, "--bind", _address(plan, listener), *words, target]
+    return [sys.executable, STAND_IN, str(reports), "--bind", _address(plan, listener), *words, target]
 
 
 def _defaults(plan: LaunchPlan, app: Any) -> dict[str, Any]:

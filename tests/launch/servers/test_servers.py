@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from launching import APP, alive, eventually, family
+from launching import APP, alive, caught, content, eventually, family
 
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.servers import ExecServer, load
+from orchestrator.launch.signals import DUMP
 
 SERVERS = ("uvicorn", "gunicorn", "hypercorn", "granian")
 WSGI = """
@@ -152,23 +153,84 @@ def test_a_granian_that_is_not_known_is_handed_no_socket(tmp_path, monkeypatch, 
 def test_granian_refuses_until_its_app_has_started(start, server):
     slow = APP.replace("app = FastAPI()", "from contextlib import asynccontextmanager\nimport asyncio\n@asynccontextmanager\n"
                        "async def life(app):\n    open('begun', 'w').close()\n    await asyncio.sleep(0.7)\n    yield\napp = FastAPI(lifespan=life)")  # fmt: skip
-    service = start(server, slow).supervised()
+    service = start(server, slow)
     eventually((service.directory / "begun").exists, 20)
     assert refused(service.port)
     assert eventually(service.answers, 20)
+    service.event("serving")
 
 
-@pytest.mark.parametrize("server", [needs("hypercorn")])
-def test_a_lifespan_that_fails_is_told(start, server):
-    service = start(server, RAISING)
+@pytest.mark.parametrize("workers", [1, 2])
+@each_server
+def test_a_lifespan_that_fails_is_told(start, server, workers):
+    service = start(server, RAISING, workers=workers)
     assert service.event("failed")["reason"] == "startup"
-    assert service.event("ended")["code"] == 3
+    assert service.event("ended")["code"] != 0
+    assert "serving" not in {each["event"] for each in service.events()}
 
 
-@pytest.mark.parametrize("server", [needs("gunicorn"), needs("granian")])
-def test_a_lifespan_that_fails_ends_the_server_with_its_own_code(start, server):
-    service = start(server, RAISING)
-    assert service.wait(30) not in (0, -9)
+SLOW = APP.replace("app = FastAPI()", """
+from contextlib import asynccontextmanager
+import asyncio, os
+
+@asynccontextmanager
+async def life(app):
+    while not os.path.exists("go"):
+        open("begun", "w").close()
+        await asyncio.sleep(0.02)
+    yield
+
+app = FastAPI(lifespan=life)
+""")  # fmt: skip
+BARE = "async def app(scope, receive, send):\n    assert scope['type'] == 'http'\n    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n    await send({'type': 'http.response.body', 'body': b'{\"pid\": 1}'})\n"
+UVICORN_WORKER = {"options": {"worker_class": "uvicorn_worker.UvicornWorker"}}
+WAYS = {**{name: (name, {}) for name in SERVERS}, "gunicorn with uvicorn": ("gunicorn", UVICORN_WORKER),
+        "preloaded gunicorn": ("gunicorn", {"options": {"preload_app": True}})}  # fmt: skip
+each_way = pytest.mark.parametrize("way", WAYS)
+
+
+@each_way
+def test_it_tells_that_it_serves_when_the_app_has_started(start, way):
+    server, plan = WAYS[way]
+    pytest.importorskip(server)
+    service = start(server, SLOW, workers=2, **plan)
+    eventually((service.directory / "begun").exists, 20)
+    time.sleep(0.1)
+    assert "serving" not in {each["event"] for each in service.events()}
+    (service.directory / "go").touch()
+    service.event("serving")
+    assert answers(service)
+
+
+@each_way
+def test_an_app_that_knows_no_lifespan_is_told_of_all_the_same(start, way):
+    server, plan = WAYS[way]
+    pytest.importorskip(server)
+    service = start(server, BARE, **plan)
+    service.event("serving")
+    assert answers(service)
+
+
+def test_a_lifespan_that_is_off_is_not_waited_for(start):
+    pytest.importorskip("gunicorn")
+    service = start("gunicorn", SLOW, options={"asgi_lifespan": "off"})
+    service.event("serving")
+    assert answers(service)
+
+
+@pytest.mark.parametrize("server", [needs("granian")])
+def test_workers_that_are_spawned_tell_as_well_and_show_their_stacks(start, server, tmp_path):
+    (tmp_path / "hook").mkdir()
+    (tmp_path / "hook" / "sitecustomize.py").write_text(
+        "import multiprocessing\nif multiprocessing.current_process().name == 'MainProcess':\n    multiprocessing.set_start_method('spawn', force=True)\n"
+    )
+    service = start(server, workers=2, environ={"PYTHONPATH": str(tmp_path / "hook")})
+    service.event("serving")
+    worker = answers(service)["pid"]
+    assert any(b"spawn_main" in content(f"/proc/{pid}/cmdline") for pid in family(service.process.pid))
+    assert caught(worker, DUMP)
+    service.signal(signal.SIGTERM)
+    assert service.wait(15) == 0
 
 
 @each_server
@@ -197,7 +259,7 @@ def test_options_become_words_of_the_command_line():
         options={"loglevel": "debug", "capture_output": True, "spew": False, "sendfile": False, "dirty_apps": ["x", "y"]},
     )  # fmt: skip
     words = gunicorn.argv(plan, 7, lambda scope, receive, send: None)
-    assert words[2:4] == ["--bind", "fd://7"]
+    assert words[3:5] == ["--bind", "fd://7"]
     for word in ("--workers=3", "--graceful-timeout=9", "--log-level=debug", "--capture-output", "--no-sendfile",
                  "--dirty-app=x", "--dirty-app=y", "--worker-class=asgi"):  # fmt: skip
         assert word in words
