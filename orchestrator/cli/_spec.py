@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics import SEVERITIES, formats, paths, terminal
@@ -59,14 +60,30 @@ def show(diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], options:
         color=terminal.color(options.color, stream, os.environ), width=terminal.width(stream, os.environ), cwd=cwd,
         root=paths.repository(os.environ, cwd), fail_on=fail_on,
     )  # fmt: skip
+    if form == "github":
+        settings = replace(settings, summary=_summarised(diagnostics, settings))
     text = formats.get(form)(diagnostics, sources, settings)
     if text:
         stream.write(text if text.endswith("\n") else text + "\n")
-    if form == "github" and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
-        from orchestrator.diagnostics.formats import github
 
+
+def _summarised(diagnostics: Sequence[Diagnostic], settings: formats.Options) -> bool:
+    """Whether the summary of GitHub's step has all findings now."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not summary:
+        return False
+    from orchestrator.diagnostics.formats import github
+
+    try:
         with open(summary, "a", encoding="utf-8") as file:
             file.write(github.step_summary(diagnostics, settings))
+    except OSError as error:
+        print(
+            f"orchestrator: cannot write the summary of the step, {summary}: {error.strerror}",
+            file=sys.stderr,
+        )
+        return False
+    return True
 
 
 def verdict(diagnostics: Sequence[Diagnostic], fail_on: str) -> int:

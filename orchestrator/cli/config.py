@@ -16,6 +16,8 @@ from orchestrator.diagnostics import summary
 if TYPE_CHECKING:
     import argparse
 
+    from orchestrator.spec.loading import Loaded
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -32,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         loaded = _spec.read(options)
         if options.role:
-            loaded = choose(loaded, options.role).loaded
+            loaded = _of_role(loaded, options.role)
     except _spec.Usage as error:
         return _spec.usage(error)
     if options.format == "json":
@@ -50,3 +52,11 @@ def run(options: argparse.Namespace) -> int:
         if loaded.tree is not None:
             sys.stdout.write(dump.to_yaml(loaded.tree, provenance=options.provenance))
     return _spec.INVALID if loaded.failed else 0
+
+
+def _of_role(loaded: Loaded, role: str) -> Loaded:
+    """The role's part is laid over a spec with mistakes as well: to find one, people look at the whole."""
+    bodies = loaded.tree.get("roles") if loaded.tree is not None else None
+    if loaded.spec is not None or bodies is None or bodies.get(role) is None:
+        return choose(loaded, role).loaded
+    return loaded.for_role(role)

@@ -14,7 +14,9 @@ from orchestrator.diagnostics import formats, in_order
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
+    from orchestrator.diagnostics import Diagnostic
     from orchestrator.spec.loading import Loaded
 
 
@@ -34,12 +36,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     try:
+        if options.files and options.file:
+            raise _spec.Usage("name the spec once: with -f, or behind the command")
         loads = [_spec.read(options, options.files)]
         if options.all_environments:
             loads += _others(options)
     except _spec.Usage as error:
         return _spec.usage(error)
-    found = in_order(each for loaded in loads for each in loaded.diagnostics)
+    found = in_order(each for loaded in loads for each in loaded.diagnostics if _holds(each, loads))
     sources = {name: text for loaded in loads for name, text in loaded.sources.items()}
     _spec.show(found, sources, options, form=options.format, fail_on=options.fail_on)
     code = _spec.verdict(found, options.fail_on)
@@ -47,6 +51,13 @@ def run(options: argparse.Namespace) -> int:
         names = ", ".join(dict.fromkeys(name for loaded in loads for name in loaded.files))
         print(f"{names}: well", file=sys.stderr)
     return code
+
+
+def _holds(found: Diagnostic, loads: Sequence[Loaded]) -> bool:
+    """A comment is of no use only if it is of none in every environment; all else is said wherever it is found."""
+    if found.code != "ORC223":
+        return True
+    return all(found in each.diagnostics for each in loads if found.place.file in each.sources)
 
 
 def _others(options: argparse.Namespace) -> list[Loaded]:

@@ -32,6 +32,8 @@ class Options:
     """The directory that paths in reports for code review become relative to; `cwd` when empty."""
     fail_on: str = "error"
     """The least severity that counts as a failure where a format tells failures from remarks; or `never`."""
+    summary: bool = True
+    """Whether there is another place for what a format has no room for."""
 
     def fails(self, diagnostic: Diagnostic) -> bool:
         """Whether the finding is at or above `fail_on`."""

@@ -13,7 +13,7 @@ from orchestrator.diagnostics.printable import printable, printable_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestrator.diagnostics import Diagnostic
+    from orchestrator.diagnostics import Diagnostic, Place
 
 SHOWN = 10
 """GitHub shows no more annotations of one level for a step."""
@@ -25,8 +25,13 @@ _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 def render(diagnostics: Iterable[Diagnostic], _sources: Mapping[str, str], options: Options = PLAIN) -> str:
     shown, rest = _divided(diagnostics)
     lines = [_command(each, options) for each in shown]
-    if rest:
+    if rest and options.summary:
         lines.append(f"{counted(rest)} more: see the summary of this step")
+    elif rest:
+        lines += [
+            f"{counted(rest)} more, without an annotation:",
+            *(_plainly(each, options) for each in rest),
+        ]
     return "".join(line + "\n" for line in lines)
 
 
@@ -68,6 +73,16 @@ def _command(diagnostic: Diagnostic, options: Options) -> str:
     return f"::{_COMMANDS[diagnostic.severity]} {told}::{_data(text)}"
 
 
+def _plainly(diagnostic: Diagnostic, options: Options) -> str:
+    """A line of the job's log. It begins with a word of ours, so that it is no command whatever the file is called."""
+    return f"{diagnostic.severity}[{diagnostic.code}] {_where(diagnostic.place, options)}: {printable(diagnostic.message)}"
+
+
+def _where(place: Place, options: Options) -> str:
+    file = relative(place.file, options.cwd, options.root)
+    return printable(f"{file}:{place.line}:{place.column}" if place.line else file)
+
+
 def _place(diagnostic: Diagnostic, options: Options) -> dict[str, str | int]:
     place = diagnostic.place
     if not place.file:
@@ -96,10 +111,7 @@ def _property(text: str) -> str:
 
 
 def _row(diagnostic: Diagnostic, options: Options) -> str:
-    place = diagnostic.place
-    file = relative(place.file, options.cwd, options.root)
-    where = f"{file}:{place.line}:{place.column}" if place.line else file
-    cells = (diagnostic.severity, where, diagnostic.code, diagnostic.message)
+    cells = (diagnostic.severity, _where(diagnostic.place, options), diagnostic.code, diagnostic.message)
     return "| " + " | ".join(_cell(each) for each in cells) + " |"
 
 
