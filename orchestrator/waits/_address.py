@@ -68,7 +68,7 @@ def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
         raise problem("ORC117", f"expected a URL with {_listed(schemes)}, got `{scheme}://`", example)
     if _BLANKS.search(url):
         raise problem("ORC117", "the URL has blanks or control characters", "write %20 for a blank")
-    if "@" in url[found.end("authority") :] and scheme not in ("http", "https"):
+    if _is_cut_in_two(found, url):
         # What stands before it is no host, but a piece of a password: it must neither be asked for nor shown.
         raise problem("ORC117", "the URL has an `@` behind its host", _ESCAPES)
     userinfo, _, hostport = found["authority"].rpartition("@")
@@ -78,6 +78,16 @@ def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
         raise problem("ORC117", "the URL's host has blanks or control characters", example)
     query = dict(parse_qsl(found["query"] or "", keep_blank_values=True))
     return Server(unquote(host), port, scheme, unquote(user), unquote(password), found["path"], query)
+
+
+def _is_cut_in_two(found: re.Match[str], url: str) -> bool:
+    """Whether a password with an `@` and a sign that ends the host was not escaped.
+
+    HTTP has paths with an `@`: there it is one only where a user stands before the host as well.
+    """
+    if found["scheme"].lower() in ("http", "https"):
+        return "@" in found["authority"] and "@" in found["path"]
+    return "@" in url[found.end("authority") :]
 
 
 _BARE = pattern(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*:[0-9]{1,5}(?:/[A-Za-z0-9._/-]*)?\Z")

@@ -22,6 +22,10 @@ CODES = {
 _FINAL = frozenset({"tls", "auth", "driver"})
 
 
+PATIENCE = "give an attempt more time with `timeout`, or find out what keeps it from answering"
+"""The hint where nothing better is known."""
+
+
 class Failure(Exception):
     """Ends an attempt. What trying again cannot mend is final; `tls`, `auth` and `driver` are unless said."""
 
@@ -70,4 +74,4 @@ class Deadline:
         return left
 
     def over(self, summary: str, hint: str = "") -> Failure:
-        return Failure("timeout", f"{summary} within {self.seconds:.3g} s", hint)
+        return Failure("timeout", f"{summary} within {self.seconds:.3g} s", hint or PATIENCE)

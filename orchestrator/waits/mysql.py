@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.model import Model, described
+from orchestrator.spec.model import described
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Tls, Url
 from orchestrator.waits._base import Asking
+from orchestrator.waits._database import Expectation, judge
 from orchestrator.waits._failure import Failure
+from orchestrator.waits._mysql_facts import Facts
 from orchestrator.waits._stream import Stream, connect, connect_unix, in_time, resolve
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Address(Url, Tls):
     database: str | None = described(None, "The database.")
     unix: PathText | None = described(None, "The path of a unix socket, instead of host and port.")
     tls: bool = described(False, "Whether TLS is needed.")
+    writable: bool = described(False, "Whether it must take writes: a replica does not.")
 
     def complete(self) -> bool:
         return super().complete() or self.unix is not None
@@ -58,18 +60,8 @@ class Address(Url, Tls):
         )
 
 
-class Query(Model):
-    """A query and what it must give."""
-
-    noun = "expectation"
-    shorthand = "query"
-
-    query: str = described(
-        ..., "One query, which should only read.", examples=["select version_num from alembic_version"]
-    )
-    value: AnyMatcher = described(
-        None, "A matcher for the first value of the first row; without it there must be a row."
-    )
+class Expect(Expectation):
+    """What the database must be like, and a query with what it must give. A schema is a database."""
 
 
 class Mysql(Asking):
@@ -85,11 +77,13 @@ class Mysql(Asking):
     }
 
     mysql: Address = described(..., "The URL, or its parts.", examples=["mysql://app:password@db:3306/app"])
-    expect: Query | None = described(None, "A query and what it must give.")
+    expect: Expect | None = described(
+        None, "A query, or what the database must be like.", examples=[{"table": "orders"}]
+    )
 
     def ask(self, context: Context, deadline: Deadline) -> Outcome:
         server = self.mysql.server()
-        if not server.user and not self.expect:
+        if not server.user and not self.expect and not self.mysql.writable:
             return self._greeted(context, deadline)
         try:
             pymysql = import_module("pymysql")
@@ -100,7 +94,7 @@ class Mysql(Asking):
         if not path:
             resolve(server.host, deadline, context.environ)  # so that a failure here has its own reason
         arguments = self._arguments(context, deadline)
-        outcome = in_time(lambda: self._logged_in(pymysql, arguments), deadline)
+        outcome = in_time(lambda: self._logged_in(pymysql, arguments, context), deadline)
         if outcome is None:
             raise deadline.over(f"{self.target()} did not finish its answer")
         return outcome
@@ -144,10 +138,10 @@ class Mysql(Asking):
 
         return {"ssl": tls_context(replace(trust, ca=ca))}
 
-    def _logged_in(self, pymysql: Any, arguments: dict[str, Any]) -> Outcome:
+    def _logged_in(self, pymysql: Any, arguments: dict[str, Any], context: Context) -> Outcome:
         connection = self._connected(pymysql, arguments)
         try:
-            self._judge(connection)
+            self._judge(Facts(connection), context)
             return ok(f"{self.target()} let {arguments['user']} in", version=connection.get_server_info())
         except pymysql.MySQLError as error:
             raise _failure(self.target(), error) from None
@@ -165,20 +159,12 @@ class Mysql(Asking):
             said = f"{type(error).__name__} in PyMySQL"
             raise Failure("protocol", f"{self.target()} does not answer as MySQL does: {said}") from None
 
-    def _judge(self, connection: Any) -> None:
-        if self.expect is None:
-            return
-        with connection.cursor() as cursor:
-            cursor.execute(self.expect.query)
-            row = cursor.fetchone()
-        if row is None:
-            raise Failure("unexpected", f"{self.target()}: the query gave no row")
-        if "value" in self.expect.model_fields_set:
-            from orchestrator.engine.matching import mismatch
-
-            wrong = mismatch(self.expect.value, row[0])
-            if wrong:
-                raise Failure("unexpected", f"{self.target()}: {wrong}")
+    def _judge(self, facts: Facts, context: Context) -> None:
+        if self.mysql.writable and not facts.writable():
+            said = f"{self.target()} is read-only, and takes no writes"
+            raise Failure("unexpected", said, "ask for the primary")
+        if self.expect is not None:
+            judge(self.target(), self.expect, facts, context)
 
 
 def _no_driver(target: str, why: str = "") -> Failure:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import struct
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Url
 from orchestrator.waits._base import Asking
+from orchestrator.waits._database import Expectation, Names, judge, listed
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, Trust, connect, connect_unix
 
@@ -105,20 +105,11 @@ class Address(Url):
         )
 
 
-class Query(Model):
-    """A query and what it must give."""
+class Expect(Expectation):
+    """What the database must be like, and a query with what it must give. All is asked in a transaction that only reads."""
 
-    noun = "expectation"
-    shorthand = "query"
-
-    query: str = described(
-        ...,
-        "One query. It is run in a transaction that reads only.",
-        examples=["select 1 from alembic_version"],
-    )
-    value: AnyMatcher = described(None, "A matcher for the first value of the first row.")
-    rows: AnyMatcher = described(
-        None, "A matcher for the number of rows; without `value` and `rows` there must be one."
+    extension: Names | None = described(
+        None, "An extension that must have been created, or several.", examples=["pg_trgm"]
     )
 
 
@@ -136,18 +127,27 @@ class Postgres(Asking):
     postgres: Address = described(
         ..., "The URL, or its parts.", examples=["postgresql://app:password@db:5432/app"]
     )
-    expect: Query | None = described(None, "A query and what it must give.")
+    expect: Expect | None = described(
+        None, "A query, or what the database must be like.", examples=[{"table": "orders"}]
+    )
 
     def ask(self, context: Context, deadline: Deadline) -> Outcome:
         session = self.open(context, deadline)
         with session.stream:
             if session.unproven or not session.login.proving:
-                return ok(f"{self.target()} takes logins" + session.unproven)
+                return self._not_entered(session)
             with _readable(session):
-                self._judge(session, deadline)
+                self._judge(session, context, deadline)
             session.leave()
         version = session.facts.get("server_version", "")
         return ok(f"{self.target()} let {session.login.user} in", version=version)
+
+    def _not_entered(self, session: Session) -> Outcome:
+        """Nobody is logged in: of what is in the database nothing can be said."""
+        if self.expect is None and not self.postgres.writable:
+            return ok(f"{self.target()} takes logins" + session.unproven)
+        said = f"{self.target()} takes logins{session.unproven}; what is expected of it takes a user"
+        raise Failure("auth", said, "write `user`, or set PGUSER")
 
     def open(self, context: Context, deadline: Deadline) -> Session:
         """A connection on which the user has logged in; who opens it closes its stream. Raises Failure."""
@@ -175,27 +175,25 @@ class Postgres(Asking):
             stream.connection.close()
             raise
 
-    def _judge(self, session: Session, deadline: Deadline) -> None:
+    def _judge(self, session: Session, context: Context, deadline: Deadline) -> None:
         if self.postgres.writable and session.query("SELECT pg_is_in_recovery()") != [[False]]:
             raise Failure(
                 "unexpected", f"{self.target()} is a standby, which takes no writes", "ask for the primary"
             )
-        if self.expect:
-            self._compare(self.expect, _read(session, self.expect.query, deadline))
+        if self.expect is None:
+            return
+        from orchestrator.waits._postgres_facts import Facts
 
-    def _compare(self, expect: Query, rows: list[list[Any]]) -> None:
-        from orchestrator.engine.matching import mismatch
-
-        if "rows" in expect.model_fields_set:
-            wrong = mismatch(expect.rows, len(rows))
-            if wrong:
-                raise Failure("unexpected", f"{self.target()}: the number of rows: {wrong}")
-        elif not rows:
-            raise Failure("unexpected", f"{self.target()}: the query gave no row")
-        if "value" in expect.model_fields_set:
-            wrong = mismatch(expect.value, rows[0][0]) if rows and rows[0] else "expected a value, got no row"
-            if wrong:
-                raise Failure("unexpected", f"{self.target()}: {wrong}")
+        facts = Facts(session)
+        with _reading(session, deadline):
+            missing = [each for each in listed(self.expect.extension) if not facts.has_extension(each)]
+            if missing:
+                raise Failure(
+                    "unexpected",
+                    f"{self.target()}: it has no extension `{'`, `'.join(missing)}`",
+                    f"CREATE EXTENSION {missing[0]}, as somebody who may",
+                )
+            judge(self.target(), self.expect, facts, context)
 
 
 @contextmanager
@@ -206,14 +204,14 @@ def _readable(session: Session) -> Iterator[None]:
         raise Failure("protocol", f"{session.stream.where} sent a message that cannot be read") from None
 
 
-def _read(session: Session, query: str, deadline: Deadline) -> list[list[Any]]:
+@contextmanager
+def _reading(session: Session, deadline: Deadline) -> Iterator[None]:
     """Reads only, and ends on the server too when nobody waits for it any more."""
     left = max(int(deadline.left * 1000), 1)
     session.query("BEGIN READ ONLY")
     session.query(f"SET LOCAL statement_timeout = {left}")
-    rows = session.query(query)
+    yield
     session.query("ROLLBACK")
-    return rows
 
 
 KIND = Postgres
