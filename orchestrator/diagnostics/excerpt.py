@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.diagnostics.printable import escaped
+from orchestrator.document.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,10 @@ WIDEST = 160
 NARROWEST = 40
 CONCEALED = frozenset({"ORC123"})
 """Codes whose place is a secret: nothing from there to the end of the line is ever shown."""
+URL_PASSWORD = pattern(
+    r"(?i)\b[a-z][a-z0-9+.-]*://[^\s/:@?#\[]*:(?P<password>[^\s/@]+|(?![0-9]{1,5}[/?#])[^\s@]+)@"
+)
+"""A password in a URL, also one that is not escaped and holds a `/`; but `http://host:80/@name` has none."""
 
 
 class Excerpt(NamedTuple):
@@ -47,7 +52,8 @@ class Sources:
 
     def lines(self, file: str) -> list[str]:
         if file not in self._lines:
-            self._lines[file] = split(self._texts[file]) if file in self._texts else []
+            lines = split(self._texts[file]) if file in self._texts else []
+            self._lines[file] = [_masked(each) for each in lines]
         return self._lines[file]
 
     def line(self, place: Place) -> str:
@@ -145,6 +151,17 @@ def columns(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _masked(line: str) -> str:
+    """The line without passwords in URLs, whatever it is shown for; columns stay. What variables fill in is no secret."""
+    if "://" not in line:
+        return line
+    for found in URL_PASSWORD.finditer(line):
+        start, end = found.span("password")
+        if "${" not in found["password"]:
+            line = line[:start] + "*" * (end - start) + line[end:]
+    return line
 
 
 def _conceal(lines: list[str], place: Place) -> None:

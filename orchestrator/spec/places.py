@@ -48,14 +48,20 @@ class Places:
 
     def key(self, path: Path) -> Place:
         """The key that a value stands under."""
-        real = self.real(path)
+        return self._key(self.real(path))
+
+    def _key(self, real: Path) -> Place:
         if not real or isinstance(real[-1], int):
             return self.tree.at(real)[0].place
         return self.tree.at(real[:-1])[0].key_place(str(real[-1]))
 
     def add(self, findings: Findings, code: str, message: str, path: Path, *, hint: str = "", item: str = "",
-            key: bool = False, severity: str = "", also: Iterable[Related] = ()) -> None:  # fmt: skip
-        """A finding about the value at a path, or about its key; with what an overlay overrode there."""
-        node = self.node(path)
-        findings.add(code, message, self.key(path) if key else node.place, pointer=pointer(self.real(path)), item=item,
+            key: bool = False, severity: str = "", also: Iterable[Related] = (), written: bool = False) -> None:  # fmt: skip
+        """A finding about the value at a path, or about its key; with what an overlay overrode there.
+
+        The path is that of a decoded value, or (`written`) already that of the document.
+        """
+        real = path if written else self.real(path)
+        node = self.tree.at(real)[0]
+        findings.add(code, message, self._key(real) if key else node.place, pointer=pointer(real), item=item,
                      hint=hint, severity=severity, related=(*also, *related(node)))  # fmt: skip

@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.diagnostics.excerpt import URL_PASSWORD
 from orchestrator.document.plain import Interpolated
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _KEY = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|TOKEN|SECRET|SECRET_KEY|API_?KEY|PRIVATE_KEY|ACCESS_KEY)$", re.IGNORECASE
 )
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<password>[^\s/@]+)@", re.IGNORECASE)
 _PLACEHOLDERS = frozenset({
     "changeme", "change-me", "change_me", "changeit", "secret", "password", "passwd", "pass", "example", "todo", "fixme", "xxx",
     "xxxx", "test", "dummy", "insecure", "default", "none", "null",
@@ -91,7 +91,7 @@ def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
 
 def _text(path: Path, node: Node, places: Places, findings: Findings) -> None:
     text = str(node.value)
-    found = _URL.search(text)
+    found = URL_PASSWORD.search(text)
     if found is not None:
         password = found["password"]
         if _filled_in(password):
@@ -105,14 +105,22 @@ def _text(path: Path, node: Node, places: Places, findings: Findings) -> None:
         findings_hint = (
             "put the URL into a `secret: true` variable, or fill the password in: `${DB_PASSWORD}`"
         )
-        places.add(findings, "ORC123", what, path, hint=findings_hint, severity="warning" if weak else "")
+        places.add(
+            findings,
+            "ORC123",
+            what,
+            path,
+            hint=findings_hint,
+            severity="warning" if weak else "",
+            written=True,
+        )
     elif path[-2:-1] in (("environment",), ("set",)) and _KEY.search(str(path[-1])) and not _filled_in(text):
         if _is_placeholder(text):
             places.add(findings, "ORC123", f"a placeholder is given for `{path[-1]}`", path, severity="warning",
-                       hint=f'hand over a `secret: true` variable: "${{{path[-1]}}}"')  # fmt: skip
+                       hint=f'hand over a `secret: true` variable: "${{{path[-1]}}}"', written=True)  # fmt: skip
         elif _looks_random(text):
             places.add(findings, "ORC123", f"`{path[-1]}` looks like a secret in plain text", path, severity="warning",
-                       hint=f'hand over a `secret: true` variable: "${{{path[-1]}}}"')  # fmt: skip
+                       hint=f'hand over a `secret: true` variable: "${{{path[-1]}}}"', written=True)  # fmt: skip
 
 
 def _filled_in(value: object) -> bool:

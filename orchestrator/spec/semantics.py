@@ -289,7 +289,7 @@ def empty(spec: Spec, paths: Iterable[Path], places: Places, findings: Findings)
         if model is None or node.overrides or taken < len(path) or path[-1] == getattr(model, "word", ""):
             continue
         if path[-1] in model.keys():
-            places.add(findings, "ORC125", f"`{path[-1]}` has no effect: nothing stands behind it", path, key=True, hint=NOTHING)  # fmt: skip
+            places.add(findings, "ORC125", f"`{path[-1]}` has no effect: nothing stands behind it", path, key=True, hint=NOTHING, written=True)  # fmt: skip
 
 
 def _model_at(spec: Spec, path: Path) -> Model | None:

@@ -34,7 +34,7 @@ def _tell(path: Path, node: Node, places: Places, findings: Findings) -> None:
 
     text = as_text(node.value)
     places.add(findings, "ORC131", f"YAML reads `{node.raw}` as {words_for(node.value)}: here it becomes the text `{text}`",
-               path, hint=f'write "{node.raw}", or {text} if that is meant')  # fmt: skip
+               path, hint=f'write "{node.raw}", or {text} if that is meant', written=True)  # fmt: skip
 
 
 def _is_taken_as_text(spec: Spec, path: Path, places: Places) -> bool:

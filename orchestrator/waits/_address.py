@@ -70,7 +70,8 @@ def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
         raise problem("ORC117", "the URL has blanks or control characters", "write %20 for a blank")
     if _is_cut_in_two(found, url):
         # What stands before it is no host, but a piece of a password: it must neither be asked for nor shown.
-        raise problem("ORC117", "the URL has an `@` behind its host", _ESCAPES)
+        of_path = "; behind a user, in a path as well" if scheme in ("http", "https") else ""
+        raise problem("ORC117", "the URL has an `@` behind its host", _ESCAPES + of_path)
     userinfo, _, hostport = found["authority"].rpartition("@")
     user, _, password = userinfo.partition(":")
     host, port = _split(hostport, default_port)

@@ -139,3 +139,13 @@ def test_a_secret_over_several_lines_is_concealed_in_all():
 )
 def test_an_end_at_the_start_of_a_line_is_that_of_the_line_above(place, last):
     assert Place("f", *place).last_line == last
+
+
+@pytest.mark.parametrize(("line", "shown"), [
+    ('url: "redis://:s3cr3t@cache/0" ]', 'url: "redis://:******@cache/0" ]'),
+    ("a: postgresql://shop:pa/ss@db/x, b: amqp://u:p@q", "a: postgresql://shop:*****@db/x, b: amqp://u:*@q"),
+    ("http://registry:4873/@shop", "http://registry:4873/@shop"),
+    ("postgresql://shop:${DB_PASSWORD}@db/x", "postgresql://shop:${DB_PASSWORD}@db/x"),
+])  # fmt: skip
+def test_a_password_in_a_url_is_never_shown(line, shown):
+    assert Sources({"a.yaml": line}).lines("a.yaml") == [shown]
