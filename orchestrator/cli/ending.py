@@ -6,11 +6,10 @@ Knows the report alone; who writes it where is for others.
 from __future__ import annotations
 
 import os
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics.printable import printable, printable_lines
-from orchestrator.engine.report import FAILED, LATE_EXIT, NOT_BOOTED
+from orchestrator.launch.farewell import MEANINGS, NARROWEST, folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,17 +17,10 @@ if TYPE_CHECKING:
     from orchestrator.diagnostics import Diagnostic
     from orchestrator.engine.report import Report
 
-MEANINGS = {
-    FAILED: "starting again alone will not mend this",
-    NOT_BOOTED: "the app itself did not boot, or was never ready",
-    LATE_EXIT: "not ready in time; starting again may help",
-}
 NOT_STARTED, NOT_BACK = "did not start", "did not come back"
 """What is said of a start that came to nothing: of the first one, and of one after the service had been ready."""
 DETAILS = 12
 """How many lines of an item's details are shown: the last ones tell most."""
-NARROWEST = 40
-"""Below that, folding lines makes more of a mess than the terminal does."""
 PLATFORM_LIMIT = 4000
 """Kubernetes keeps 4,096 bytes of last words, and the end of what is longer."""
 ROOM_FOR_THE_END = 600
@@ -50,25 +42,25 @@ def screen(report: Report, code: int, verdict: str = NOT_STARTED, width: int = 0
     """When it stops: what failed, what was tried, what to do, where in the spec."""
     service = report.service or "the service"
     if not report.failed:
-        lines = ["", *_folded("orchestrator: ", f"{service} {report.reason or verdict} (exit {code})", width)]
+        lines = ["", *folded("orchestrator: ", f"{service} {report.reason or verdict} (exit {code})", width)]
         for item, said in report.waiting.items():
-            lines += _folded("  ", f"{item} was not well yet: {printable(said)}", width)
+            lines += folded("  ", f"{item} was not well yet: {printable(said)}", width)
         for item, (doing, since) in report.under_way.items():
             if item not in report.waiting:
                 seconds = (report.duration_ms - since) / 1000
-                lines += _folded("  ", f"{item} was still {doing} after {seconds:.1f} s", width)
+                lines += folded("  ", f"{item} was still {doing} after {seconds:.1f} s", width)
         return "\n".join(lines)
     ended = report.reason or verdict  # somebody may have ended it while it was in maintenance
-    head = _folded("orchestrator: ", f"{service} {ended} (exit {code}): {_count(report)}", width)
+    head = folded("orchestrator: ", f"{service} {ended} (exit {code}): {_count(report)}", width)
     lines = ["", *head, *_failures(report, width)]
     if code in MEANINGS:
-        lines += _folded(f"  exit {code}: ", MEANINGS[code], width)
+        lines += folded(f"  exit {code}: ", MEANINGS[code], width)
     return "\n".join(lines)
 
 
 def maintenance(report: Report, width: int = 0) -> str:
     """What is served instead, and until when."""
-    head = _folded("orchestrator: ", f"{report.service} is in maintenance until this holds:", width)
+    head = folded("orchestrator: ", f"{report.service} is in maintenance until this holds:", width)
     return "\n".join([*head, *_failures(report, width)])
 
 
@@ -81,23 +73,27 @@ def _failures(report: Report, width: int) -> list[str]:
     lines = [line for item in report.failed for line in _failure(item, width)]
     lines += [""]
     blocked, off = not_tried(report), _off(report)
-    lines += _folded("  not tried: ", ", ".join(blocked), width) if blocked else []
-    lines += _folded("  degraded: ", ", ".join(off), width) if off else []
+    lines += folded("  not tried: ", ", ".join(blocked), width) if blocked else []
+    lines += folded("  degraded: ", ", ".join(off), width) if off else []
     codes = list(dict.fromkeys(item["code"] for item in report.failed if item["code"]))
     others = f" (or {', '.join(codes[1:])})" if codes[1:] else ""
-    return lines + (_folded("  more: ", f"orchestrator explain {codes[0]}{others}", width) if codes else [])
+    return lines + (folded("  more: ", f"orchestrator explain {codes[0]}{others}", width) if codes else [])
 
 
 def _failure(item: Mapping[str, Any], width: int) -> list[str]:
     code = f" [{item['code']}]" if item["code"] else ""
     where = f" ({place(item)})" if item["file"] else ""
-    lines = ["", f"  {item['id']}{where}{code}", *_folded("    ", printable(item["summary"]), width)]
+    lines = [
+        "",
+        *folded("  ", f"{item['id']}{where}{code}", width),
+        *folded("    ", printable(item["summary"]), width),
+    ]
     if item["why"] and item["why"] not in item["summary"]:
-        lines += _folded("    needed: ", printable(item["why"]), width)
+        lines += folded("    needed: ", printable(item["why"]), width)
     for each in tried(item):
-        lines += _folded("    tried:  ", printable(each), width)
+        lines += folded("    tried:  ", printable(each), width)
     if item["hint"]:
-        lines += _folded("    do:     ", printable(item["hint"]), width)
+        lines += folded("    do:     ", printable(item["hint"]), width)
     return lines + _details(item["details"])
 
 
@@ -111,15 +107,6 @@ def _details(text: str) -> list[str]:
     else:
         shown = lines[-DETAILS - 1 :]
     return [f"    | {each}" for each in shown]
-
-
-def _folded(head: str, text: str, width: int) -> list[str]:
-    """A text behind its label, on as many lines as the terminal needs."""
-    if not width or len(head) + len(text) < width:
-        return [head + text]
-    return textwrap.wrap(
-        text, width - 1, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False
-    )  # fmt: skip
 
 
 # What it is made of

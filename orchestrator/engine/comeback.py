@@ -33,7 +33,7 @@ def left_behind(service: Service, plan: LaunchPlan) -> dict[str, Any]:
             "action": _place_in_its_list(start, work, budget["action"]),
         }
     return memory.remember(start, service.report, plan) | {
-        "supervised": memory.supervised(start, budget, blamed)
+        "supervised": memory.supervised(start, service.report, budget, blamed)
     }
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.outcome import Outcome, Status
-from orchestrator.engine.work import HEALTH, IMPORT, STEP, Work
+from orchestrator.engine.work import HEALTH, IMPORT, LAUNCH, STEP, Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,10 +90,29 @@ def state_of(work: Work) -> dict[str, Any]:
 # For the supervisor
 
 
-def supervised(start: Start, budget: Mapping[str, Any], blamed: str) -> dict[str, Any]:
+def supervised(start: Start, report: Report, budget: Mapping[str, Any], blamed: str) -> dict[str, Any]:
     """What it has to know of the items, beside its plan."""
     off = [entry_of(start, work) for work in start.works if work.status is Status.DEGRADED or work.features]
-    return {"features": off, "budget": dict(budget), "blamed": blamed}
+    watched = [
+        work for work in start.works if work.phase in (LAUNCH, HEALTH) or work.status is Status.DEGRADED
+    ]
+    known = {work.id: _said_of(start, report, work) for work in watched}
+    return {"features": off, "budget": dict(budget), "blamed": blamed, "known": known}
+
+
+def _said_of(start: Start, report: Report, work: Work) -> dict[str, Any]:
+    """What is to be said of an item if the service ends for it."""
+    place, outcome = work.place, work.outcome
+    bad = outcome is not None and not outcome.ok
+    said = {
+        "place": f"{place.file}:{place.line}" if place else "",
+        "why": getattr(work.item, "why", None) or "",
+        "hint": outcome.hint if outcome is not None and bad else "",
+        "code": outcome.code if outcome is not None and bad else "",
+        "tried": [f"{each['action']}: {each['result']}" for each in report.fallbacks.get(work.id, ())],
+    }
+    cleaned: dict[str, Any] = start.stream.secrets.clean(said)
+    return cleaned
 
 
 def entry_of(start: Start, work: Work) -> dict[str, Any]:

@@ -212,7 +212,7 @@ class Supervision:
             self._forgive(now)
             self.code = exit_code(code) if booted else NOT_WELL
             self.failed = {"item": self.blamed, "summary": how, "code": self.code}
-            self.about = DIED if booted else NEVER_READY
+            self.about = DIED
             self.purpose = self._after_exit(now, code if booted else NOT_WELL)
             self._show_outage(f"the server {ending(code)}{why}")
         if not self.requested:

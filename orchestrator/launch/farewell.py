@@ -34,21 +34,33 @@ class Farewell:
     """What there is to say of one end."""
 
     def __init__(
-        self, service: str, code: int, failed: dict[str, Any], about: str, tried: list[str], known: dict[str, Any], degraded: list[str]
-    ) -> None:  # fmt: skip
+        self,
+        service: str,
+        code: int,
+        failed: dict[str, Any],
+        about: str,
+        tried: list[str],
+        known: dict[str, dict[str, Any]],
+        degraded: list[str],
+    ) -> None:
+        """`known` is what is to be said of an item: place, why, hint, code, tried."""
         self.service = service
         self.code = code
-        self.item: str = failed.get("item", "launch")
+        # Its health is what a server is measured by; that it died is told of the launch.
+        self.item: str = "launch" if about == DIED else failed.get("item", "launch")
         self.summary = _plain(failed.get("summary", "")) or "the server failed"
-        self.tried = _counted(tried)
+        of_item = known.get(self.item, {})
+        self.tried: list[str] = [*of_item.get("tried", ()), *_counted(tried)]
         self.degraded = degraded
-        self.about: str = about or known.get("code", "")
-        self.place: str = known.get("place", "")
-        self.why: str = known.get("why", "")
+        self.about: str = about or of_item.get("code", "")
+        self.place: str = of_item.get("place", "")
+        self.why: str = of_item.get("why", "")
         self.hint: str = (
-            known.get("hint", "") if not about else HINTS[about] + ("" if tried else NOTHING_TRIED)
+            of_item.get("hint", "") if not about else HINTS[about] + ("" if tried else NOTHING_TRIED)
         )
-        self.meaning = MEANINGS.get(code, "")
+        self.meaning = (
+            MEANINGS.get(code, "") if (about, code) != (UNWELL, 5) else "the app was not well any more"
+        )
 
     def text(self, width: int = 0) -> str:
         """For people; `width` is that of a terminal, 0 for a log, whose lines stay whole."""

@@ -474,9 +474,8 @@ class Supervisor:
     def _say_farewell(self, code: int) -> None:
         """What failed, what was tried, what to do: for people, for the log of JSON lines, for the platform."""
         decided = self.supervision
-        known = self.known.get(decided.failed.get("item", ""), {})
         farewell = Farewell(
-            self.plan["service"], code, decided.failed, decided.about, decided.tried, known, decided.features.names()
+            self.plan["service"], code, decided.failed, decided.about, decided.tried, self.known, decided.features.names()
         )  # fmt: skip
         line = saying.record("last_words", "error", farewell.words, farewell.facts())
         saying.write(2, line if self.plan["log"] == "json" else farewell.text(_columns()))
