@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from orchestrator.engine.outcome import ok
+from orchestrator.spec.decoding import decoder
 from orchestrator.spec.expect import Matchers
-from orchestrator.spec.fields import Field, model_validator
+from orchestrator.spec.fields import Field, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import PathText
+from orchestrator.spec.types import Duration, PathText
 from orchestrator.waits._address import Server, Tls, Url
 from orchestrator.waits._base import Asking
+from orchestrator.waits._database import Least, older
 from orchestrator.waits._failure import Failure
+from orchestrator.waits._redis import Talk
 from orchestrator.waits._stream import Stream, connect, connect_unix, secure
 
 if TYPE_CHECKING:
@@ -21,9 +24,28 @@ if TYPE_CHECKING:
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._stream import Trust
 
-_BULK_LIMIT = 256 * 1024
 _TLS = ("rediss", "valkeys")
 _UNIX = ("unix", "redis+socket", "redis+unix")
+
+
+_MORE = {"key", "max_latency", "round_trip", "cluster"}
+"""What is asked in a module of its own: few ask for it."""
+
+
+def _key(value: Any) -> Any:
+    if isinstance(value, str):
+        if value:
+            return value
+        raise problem("ORC115", "expected a key, got an empty text", "for example config:loaded")
+    return decoder(Matchers)(value)
+
+
+_KEY = WithJsonSchema({"anyOf": [
+    {"type": "string", "minLength": 1},
+    {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [
+        {"$ref": "#/$defs/matcher"}, {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1},
+    ]}},
+]})  # fmt: skip
 
 
 class Address(Url, Tls):
@@ -37,6 +59,24 @@ class Address(Url, Tls):
     tls: bool = described(False, "Whether TLS is spoken, where no URL says so (rediss://).")
     unix: PathText | None = described(None, "The path of a unix socket, instead of host and port.")
     writable: bool = described(False, "Whether it must take writes: a replica does not.")
+    min_version: Least | None = described(None, "The least version of the server.", examples=["7.0"])
+    key: Annotated[Any, PlainValidator(_key), _KEY] = described(
+        None,
+        "A key that must be there, or keys, each with a matcher for its text.",
+        examples=["config:loaded", {"schema": "3"}],
+    )
+    max_latency: Duration | None = described(
+        None, "How long PING may take; the best of three counts.", examples=["20ms"]
+    )
+    round_trip: bool = described(
+        False, "Whether a text must be written, read again and removed: a replica answers PING, too."
+    )
+    cluster: bool = described(False, "Whether it must be a node of a cluster that serves all its slots.")
+    sentinel: str | None = described(
+        None,
+        "The name of a master: the address is that of a sentinel, which says where the master is.",
+        examples=["mymaster"],
+    )
 
     @model_validator(mode="after")
     def _numbered(self) -> Self:
@@ -95,11 +135,16 @@ class Redis(Asking):
 
     def ask(self, context: Context, deadline: Deadline) -> Outcome:
         with self._connected(context, deadline) as stream:
-            talk = _Talk(stream)
+            talk = Talk(stream)
             self._enter(talk)
             talk.well("PING")
-            facts = talk.info() if self.redis.writable or self.expect else {}
+            asked = self.redis
+            facts = talk.info() if asked.writable or asked.min_version or self.expect else {}
             self._judge(facts)
+            if asked.model_fields_set & _MORE:
+                from orchestrator.waits._redis_facts import judge
+
+                judge(self.target(), asked, talk)
         return ok(f"{stream.where} answers")
 
     def _connected(self, context: Context, deadline: Deadline) -> Stream:
@@ -107,11 +152,20 @@ class Redis(Asking):
         if path:
             return connect_unix(context.path(path), deadline)
         server = self.redis.server()
-        trust = self.redis.security(context)
-        stream = connect(server.host, server.port, deadline, context.environ)
-        return secure(stream, server.host, trust) if trust else stream
+        host, port = server.host, server.port
+        if self.redis.sentinel is not None:
+            from orchestrator.waits._redis_facts import master
 
-    def _enter(self, talk: _Talk) -> None:
+            with self._secured(host, port, context, deadline) as stream:
+                host, port = master(self.redis.sentinel, Talk(stream))
+        return self._secured(host, port, context, deadline)
+
+    def _secured(self, host: str, port: int, context: Context, deadline: Deadline) -> Stream:
+        trust = self.redis.security(context)
+        stream = connect(host, port, deadline, context.environ)
+        return secure(stream, host, trust) if trust else stream
+
+    def _enter(self, talk: Talk) -> None:
         server = _credentials(self.redis)
         if server.password:
             talk.well("AUTH", *([server.user] if server.user else []), server.password)
@@ -122,6 +176,9 @@ class Redis(Asking):
         where = self.target()
         if self.redis.writable and facts.get("role") != "master":
             raise Failure("unexpected", f"{where} is a replica, which takes no writes", "ask for the master")
+        if self.redis.min_version is not None:
+            for said, hint in older(str(facts.get("redis_version", "")), self.redis.min_version):
+                raise Failure("unexpected", f"{where}: {said}", hint)
         if self.expect:
             from orchestrator.engine.matching import mismatches
 
@@ -135,66 +192,6 @@ def _credentials(address: Address) -> Server:
     server = address.server()
     password = server.password or server.query.get("password", "")
     return Server("", 0, "", server.user, password)
-
-
-class _Talk:
-    """Commands and replies, in RESP2, which every version speaks."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-
-    def well(self, *words: str) -> bytes:
-        """The reply to a command; an error is a failure with a reason."""
-        parts = [word.encode() for word in words]
-        command = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
-        self.stream.send(command)
-        return self._reply(words[0])
-
-    def _reply(self, command: str) -> bytes:
-        while len(self.stream.buffer) < 1:
-            if not self.stream.more():
-                raise self.stream.ended()
-        kind = self.stream.buffer[:1]
-        if kind not in (b"+", b"-", b":", b"$"):
-            start = self.stream.buffer[:40].decode("latin-1")
-            raise Failure("protocol", f"{self.stream.where} does not answer as Redis does: {start!a}")
-        line = self.stream.line()[1:]
-        if kind == b"-":
-            raise _error(self.stream.where, command, line.decode("utf-8", "replace"))
-        return self._bulk(line) if kind == b"$" else line
-
-    def _bulk(self, length: bytes) -> bytes:
-        if not length.isdigit() or int(length) > _BULK_LIMIT:
-            raise Failure("protocol", f"{self.stream.where} sent a text of {length[:20]!a} bytes")
-        return self.stream.exactly(int(length) + 2)[:-2]
-
-    def info(self) -> dict[str, str | int]:
-        lines = self.well("INFO").decode("utf-8", "replace").splitlines()
-        pairs = (line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
-        return {
-            key: int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else value
-            for key, value in pairs
-        }
-
-
-def _error(where: str, command: str, said: str) -> Failure:
-    """Redis begins an error with a word for programs."""
-    word = said.partition(" ")[0]
-    told = f"{where}: {said[:200]}"
-    if word in ("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"):
-        return Failure("refused", told)
-    if said.startswith("ERR max number of clients"):
-        return Failure("refused", told, "raise its maxclients, or find who holds the connections")
-    if word == "NOAUTH":
-        return Failure(
-            "auth", f"{where} asks for a password, and none is given", "write it: redis://:PASSWORD@host"
-        )
-    if word == "DENIED":
-        return Failure("auth", f"{where} is in protected mode: it takes connections from its own machine alone",
-                       "give it a password, or set protected-mode no")  # fmt: skip
-    if word in ("WRONGPASS", "NOPERM") or command == "AUTH":
-        return Failure("auth", told)
-    return Failure("unexpected", told, final=command == "SELECT")
 
 
 KIND = Redis
