@@ -26,7 +26,7 @@ from orchestrator.launch.interpreted import with_dumps
 from orchestrator.launch.leaving import leave
 from orchestrator.launch.looking import imported
 from orchestrator.launch.plan import LaunchPlan
-from orchestrator.launch.servers import ExecServer, load
+from orchestrator.launch.servers import ExecServer, NotStarted, load
 from orchestrator.launch.workers import Workers
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 KILL, INTERRUPT = 9, 2
 NOT_IMPORTED, NOT_BOOTED = 3, 5
+NOT_STARTED = 3
+"""As uvicorn ends of it."""
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 UNCHANGED: dict[str, Any] = {"uid": None, "gid": None, "groups": [], "umask": -1, "cwd": ""}
 """What a process that has assumed it all has no need, and perhaps no right, to assume again."""
@@ -218,6 +220,9 @@ class Child:
             except KeyboardInterrupt:
                 signals.die_by(INTERRUPT)
                 return 130
+            except NotStarted as error:
+                self._failed("launch", NOT_STARTED, reason="startup", message=str(error))
+                return NOT_STARTED
             except BaseException as error:
                 self._failed("launch", NOT_BOOTED, reason="startup", **_said(error))
                 return 1

@@ -5,12 +5,12 @@ Pure: the facts are the supervisor's, who also writes it. `cli.ending` has the s
 
 from __future__ import annotations
 
+from orchestrator.launch.saying import folded
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-NARROWEST = 40
-"""Below that, folding lines makes more of a mess than the terminal does."""
 DIED, NEVER_READY, UNWELL = "ORC704", "ORC703", "ORC706"
 """What an end is about, where it is the server's."""
 HINTS = {
@@ -114,18 +114,3 @@ def _counted(words: list[str]) -> list[str]:
     """Each once, with how often it was."""
     often = [(each, words.count(each)) for each in dict.fromkeys(words)]
     return [each if count == 1 else f"{each}: {count} times" for each, count in often]
-
-
-def folded(head: str, text: str, width: int) -> list[str]:
-    """A text behind its label, on as many lines as the terminal needs; no word is cut."""
-    if not width or len(head) + len(text) < width:
-        return [head + text]
-    lines, line = [], head
-    empty = True
-    for word in text.split():
-        if not empty and len(line) + 1 + len(word) >= width:
-            lines.append(line)
-            line, empty = " " * len(head), True
-        line += word if empty else f" {word}"
-        empty = False
-    return [*lines, line]

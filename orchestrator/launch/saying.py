@@ -10,7 +10,7 @@ from orchestrator.status.files import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 def record(event: str, level: str, text: str, facts: Mapping[str, object] | None = None) -> str:
@@ -28,6 +28,37 @@ def _value(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join([f"{quoted(str(key))}: {_value(each)}" for key, each in value.items()]) + "}"
     return str(value) if isinstance(value, int | float) else quoted(str(value))
+
+
+NARROWEST = 40
+"""Columns below which folding lines makes more of a mess than the terminal does."""
+
+
+def columns(descriptor: int) -> int:
+    """The width of the terminal behind it; 0 for a log, whose lines stay whole."""
+    try:
+        return max(NARROWEST, os.get_terminal_size(descriptor).columns)
+    except OSError:
+        return 0
+
+
+def folded(
+    head: str, text: str, width: int, measured: Callable[[str], int] = len, below: int | None = None
+) -> list[str]:
+    """A text behind its label, on as many lines as the terminal needs; no word is cut.
+
+    The lines below the first are indented by the label's width, or `below`.
+    """
+    if not width or measured(head) + measured(text) < width:
+        return [head + text]
+    lines, line, empty = [], head, True
+    for word in text.split():
+        if not empty and measured(line) + 1 + measured(word) >= width:
+            lines.append(line)
+            line, empty = " " * (len(head) if below is None else below), True
+        line += word if empty else f" {word}"
+        empty = False
+    return [*lines, line]
 
 
 PATIENCE = 0.1

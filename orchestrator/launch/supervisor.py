@@ -19,7 +19,7 @@ import _socket
 from orchestrator.launch import again, decide, oom, saying, signals, spawn
 from orchestrator.launch.beside import ALONE, BACK, SCOUT, Beside
 from orchestrator.launch.dumping import Dumping
-from orchestrator.launch.farewell import NARROWEST, Farewell
+from orchestrator.launch.farewell import Farewell
 from orchestrator.launch.probing import Heard, Prober
 from orchestrator.launch.reaper import descendants
 from orchestrator.launch.refusing import refuse
@@ -259,7 +259,8 @@ class Supervisor:
 
     def _tell(self, event: str, level: str, text: str, facts: dict[str, Any] | None) -> None:
         line = saying.record(event, level, text, facts)
-        saying.write(2, line if self.plan["log"] == "json" else f"orchestrator: {text}")
+        said = saying.folded("orchestrator: ", text, saying.columns(2))
+        saying.write(2, line if self.plan["log"] == "json" else "\n".join(said))
         if level == "error":
             self.last_words = text
         self._keep(line)
@@ -478,7 +479,7 @@ class Supervisor:
             self.plan["service"], code, decided.failed, decided.about, decided.tried, self.known, decided.features.names()
         )  # fmt: skip
         line = saying.record("last_words", "error", farewell.words, farewell.facts())
-        saying.write(2, line if self.plan["log"] == "json" else farewell.text(_columns()))
+        saying.write(2, line if self.plan["log"] == "json" else farewell.text(saying.columns(2)))
         self._keep(line)
         files.write_last_words(farewell.words)
 
@@ -490,14 +491,6 @@ def sweep(number: int, spared: int = 0) -> None:
             os.kill(pid, number)
         except (ProcessLookupError, PermissionError):
             continue  # ended, or became another user by a set-uid program
-
-
-def _columns() -> int:
-    """The width of the terminal on stderr; 0 for a log, whose lines stay whole."""
-    try:
-        return max(NARROWEST, os.get_terminal_size(2).columns)
-    except OSError:
-        return 0
 
 
 def _unlink(path: str) -> None:

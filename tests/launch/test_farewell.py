@@ -5,7 +5,8 @@ import json
 import pytest
 
 from orchestrator.launch import saying
-from orchestrator.launch.farewell import DIED, UNWELL, Farewell, folded
+from orchestrator.launch.farewell import DIED, UNWELL, Farewell
+from orchestrator.launch.saying import folded
 
 KNOWN = {
     "launch": {"place": "startup.yaml:9"},

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from orchestrator.launch.plan import LaunchPlan
 
 
+class NotStarted(Exception):
+    """The app's own start has failed, as it said: of a traceback, the last line."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__("".join(said.strip().splitlines()[-1:])[:2000])
+
+
 class Server(Protocol):
     OWNED: dict[str, str]
 
@@ -37,7 +44,7 @@ class ExecServer(Server, Protocol):
 
 
 class InProcessServer(Server, Protocol):
-    """Serves the app that was imported, in this very process."""
+    """Serves the app that was imported, in this very process; raises NotStarted."""
 
     def serve(
         self, app: Any, plan: LaunchPlan, listener: socket.socket, serving: Callable[[], None]

@@ -9,6 +9,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.launch.servers import NotStarted
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -26,9 +28,9 @@ class Teller:
         self._tell({"event": "serving"})
 
     def failed(self, message: str) -> None:
-        """The start of the app has failed; the last line says how, where there are several."""
-        last = message.strip().splitlines()[-1:]
-        self._tell({"event": "failed", "id": "launch", "reason": "startup", "message": "".join(last)[:2000]})
+        """The start of the app has failed, and this is what it said."""
+        said = str(NotStarted(message))
+        self._tell({"event": "failed", "id": "launch", "reason": "startup", "message": said})
 
     def _tell(self, event: dict[str, str]) -> None:
         descriptor, self._descriptor = self._descriptor, -1

@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.launch.servers import NotStarted
 from orchestrator.launch.servers._apps import is_asgi
 from orchestrator.launch.sockets import ready_to_listen
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.launch.plan import LaunchPlan
 
-STARTUP_FAILURE = 3
+SHUTDOWN_FAILURE = 3
 STOPS = (15, 2)
 LOOPS = ("asyncio", "uvloop")
 LINGER = 0.25
@@ -63,22 +64,38 @@ def prepare(plan: LaunchPlan) -> None:
 
 
 def serve(app: Any, plan: LaunchPlan, listener: socket.socket, serving: Callable[[], None]) -> int:
-    """Serves until told to end. 0 after a proper end, 3 when the app's start failed."""
+    """Serves until told to end. 0 after a proper end, 3 when the app's own end failed."""
     import asyncio
 
     if plan.factory:
         app = app()
     mode = "wsgi" if is_asgi(app) is False else "asgi"
+    begun = False
+
+    def begins() -> None:
+        nonlocal begun
+        begun = True
+        serving()
+
+    told = _until_told(begins, listener)
     served = import_module("hypercorn.asyncio").serve(
-        app, settings(plan, listener), shutdown_trigger=_until_told(serving, listener), mode=mode
+        app, settings(plan, listener), shutdown_trigger=told, mode=mode
     )
     with asyncio.Runner(loop_factory=_loop_factory(plan)) as runner:
         try:
             runner.run(served)
         except import_module("hypercorn.utils").LifespanFailureError as error:
-            print(f"orchestrator: {error}", file=sys.stderr)
-            return STARTUP_FAILURE
+            said = _said(error)
+            print(said, file=sys.stderr, flush=True)  # it says so to nobody else
+            if not begun:
+                raise NotStarted(said) from None
+            return SHUTDOWN_FAILURE
     return 0
+
+
+def _said(error: Exception) -> str:
+    """What the app has said, which hypercorn puts between quotes behind its own words."""
+    return str(error).partition(". ")[2].strip("'\n") or str(error)
 
 
 def settings(plan: LaunchPlan, listener: socket.socket) -> Any:

@@ -6,11 +6,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.launch.servers import NotStarted
 from orchestrator.launch.sockets import ready_to_listen
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     import uvicorn
 
@@ -64,7 +65,7 @@ def prepare(plan: LaunchPlan) -> None:
 
 
 def serve(app: Any, plan: LaunchPlan, listener: socket.socket, serving: Callable[[], None]) -> int:
-    """Serves until told to end. 0 after a proper end, 3 when the app's start failed, as uvicorn has it."""
+    """Serves until told to end. 0 after a proper end."""
     import uvicorn
 
     server = _launched(uvicorn.Config(app, **settings(plan)), plan, listener, serving)
@@ -96,6 +97,9 @@ def _launched(
     class Launched(uvicorn.Server):
         """Tells when it serves, and prepares the socket between the lifespan's start and the listening."""
 
+        said = ""
+        """What the app has said of its failed start."""
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             if "lifespan" not in plan.options and is_framework_app(config.loaded_app):
                 config.lifespan = "on"
@@ -103,11 +107,23 @@ def _launched(
 
             async def begin_and_prepare() -> None:
                 await begin()
+                if self.lifespan.should_exit:  # what uvicorn makes of it depends on its version
+                    raise NotStarted(self.said)
                 ready_to_listen(listener)
 
             self.lifespan.startup = begin_and_prepare
+            if hasattr(self.lifespan, "send"):
+                self.lifespan.send = self._heard(self.lifespan.send)
             await super().startup(sockets)
             serving()
+
+        def _heard(self, send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+            async def heard(message: Any) -> None:
+                if message["type"] == "lifespan.startup.failed":
+                    self.said = message.get("message", "")
+                await send(message)
+
+            return heard
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             for server in self.servers:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from launching import APP, alive, caught, content, eventually, family
+from launching import APP, alive, answering, caught, content, eventually, family
 
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.servers import ExecServer, load
@@ -164,9 +164,21 @@ def test_granian_refuses_until_its_app_has_started(start, server):
 @each_server
 def test_a_lifespan_that_fails_is_told(start, server, workers):
     service = start(server, RAISING, workers=workers)
-    assert service.event("failed")["reason"] == "startup"
+    said = service.event("failed")
+    assert (said["reason"], said["message"]) == ("startup", "RuntimeError: no database")
     assert service.event("ended")["code"] != 0
     assert "serving" not in {each["event"] for each in service.events()}
+
+
+@each_server
+def test_a_worker_that_dies_is_replaced(start, server):
+    service = start(server, workers=2).supervised()
+    killed = answers(service)["pid"]
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: not alive(killed), 10)
+    assert killed not in answering(service, 2)
+    service.signal(signal.SIGTERM)
+    assert service.wait(15) == 0
 
 
 SLOW = APP.replace("app = FastAPI()", """
