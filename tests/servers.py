@@ -8,14 +8,11 @@ import subprocess
 import tempfile
 import time
 
+from ports import free_port
+
 BIN = next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)), "")
 REDIS = shutil.which("redis-server")
 PGBOUNCER = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class PrivatePostgres:

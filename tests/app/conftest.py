@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 import uvicorn
+from ports import free_port
 
 import app.main
 from app.migrate import migrate
@@ -62,9 +63,4 @@ def add(client):
 @pytest.fixture
 def unused_port():
     """A port of this moment's; each call gives another."""
-
-    def unused_port():
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            return listener.getsockname()[1]
-
-    return unused_port
+    return free_port

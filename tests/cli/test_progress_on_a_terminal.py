@@ -2,13 +2,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import termios
 import time
 
 import pytest
+from ports import free_port
 from terminals import COMMAND, Terminal
 
 from orchestrator.cli import console
@@ -80,8 +80,7 @@ def test_a_check_shows_it_too(on, tmp_path):
 
 
 def test_maintenance_says_what_is_still_waited_for(on):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     terminal = on("wait_for: [{name: flag, file: flag, deadline: 500ms, on_failure: {serve: maintenance}}]\n"
                   f"launch: {{app: 'shop:app', host: 127.0.0.1, port: {port}}}\n", columns=250, rows=50)  # fmt: skip
     (terminal.root / "shop.py").write_text(APP)
@@ -249,8 +248,7 @@ def test_secrets_are_masked(on):
 @pytest.mark.parametrize("mode", ["supervise", "exec"])
 def test_the_server_gets_the_terminal_as_it_was(on, tmp_path, mode):
     (tmp_path / "shop.py").write_text(APP)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     terminal = on(f"launch: {{app: 'shop:app', host: 127.0.0.1, port: {port}, mode: {mode}}}\n", rows=40)
     terminal.shows("  importing launch")
     terminal.shows("orchestrator: shop is ready")

@@ -2,13 +2,14 @@
 
 import json
 import os
-import socket
 import subprocess
 import time
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import ProxyHandler, Request, build_opener
+
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
@@ -34,11 +35,6 @@ def ask(port, path, body=None, seconds=5):
     request = Request(f"http://127.0.0.1:{port}{path}", content, {"Content-Type": "application/json"})
     with _direct.open(request, timeout=seconds) as answer:
         return json.load(answer)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Container:

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 
 from docs_blocks import ROOT
+from ports import free_port
 
 PORT = "8000"
 """The port that the pages show; really it is a free one."""
@@ -39,7 +39,7 @@ class Terminal:
 
     def __init__(self, directory: Path, state: Path) -> None:
         self.directory = directory
-        self.port = _free_port()
+        self.port = str(free_port())
         self._take_another_port()
         state.mkdir(mode=0o700)
         self.environ = {
@@ -198,12 +198,6 @@ def wait_until_asked(terminal: Terminal) -> None:
     while terminal.type("orchestrator health") and terminal.code:
         assert time.monotonic() < limit, "it does not become ready"
         time.sleep(0.05)
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def _with_curl(folder: Path) -> Path:

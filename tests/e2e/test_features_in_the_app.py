@@ -1,6 +1,6 @@
 """What a real app answers for a feature that a real start has switched off."""
 
-from starting import free_port
+from ports import free_port
 
 APP = """
 from fastapi import Depends, FastAPI

@@ -5,7 +5,8 @@ import time
 import urllib.error
 import urllib.request
 
-from starting import eventually, free_port
+from ports import free_port
+from starting import eventually
 
 GONE = (ConnectionRefusedError, ConnectionResetError, BrokenPipeError, http.client.BadStatusLine)
 

@@ -7,7 +7,8 @@ import signal
 import socket
 
 import pytest
-from starting import eventually, free_port
+from ports import free_port
+from starting import eventually
 
 SPEC = "telemetry: {{listen: '127.0.0.1:{port}'}}\n"
 

@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import contextmanager
 
-from starting import free_port
+from ports import free_port
 
 from orchestrator.testing import full_port, served
 

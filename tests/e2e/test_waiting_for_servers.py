@@ -6,7 +6,8 @@ import subprocess
 import time
 
 import pytest
-from servers import BIN, REDIS, PrivatePostgres, PrivateRedis, free_port
+from ports import free_port
+from servers import BIN, REDIS, PrivatePostgres, PrivateRedis
 from starting import eventually
 
 needs_postgres = pytest.mark.skipif(not BIN, reason="PostgreSQL is not installed")

@@ -3,7 +3,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 import yaml
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 _direct = build_opener(ProxyHandler({}))
@@ -25,8 +25,7 @@ class Service:
         self.root.mkdir(parents=True)
         for part in parts:
             copy(source / part, self.root / part)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
+        self.port = free_port()
         self.state = place / "engine-state"
         self.output = place / "stderr.txt"
         self.process = None

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from servers import BIN, REDIS, PrivatePostgres, PrivateRedis, free_port
+from ports import free_port
+from servers import BIN, REDIS, PrivatePostgres, PrivateRedis
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = ROOT / "examples" / "cookbook"

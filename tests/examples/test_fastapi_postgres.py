@@ -9,6 +9,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 import servers
+from ports import free_port
 
 LACKING = [name for name in ("alembic", "psycopg", "sqlalchemy") if importlib.util.find_spec(name) is None]
 pytestmark = [
@@ -168,7 +169,7 @@ def test_a_database_that_comes_late_is_waited_for(orders, server):
 
 
 def test_a_database_that_never_comes_ends_with_75(orders, server):
-    orders.environment["DATABASE_URL"] = f"postgresql://orders@127.0.0.1:{servers.free_port()}/orders"
+    orders.environment["DATABASE_URL"] = f"postgresql://orders@127.0.0.1:{free_port()}/orders"
     orders.change_spec(wait_gives_up_after("1s"))
     orders.start()
     assert orders.ends() == 75, orders.stderr

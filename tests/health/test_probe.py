@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from orchestrator.health import asking, judging, probe
 from orchestrator.status.state import Endpoint, Probe, StateDirectory
@@ -81,12 +82,6 @@ def answering(answer, seen=None):
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-def free_port():
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        return probe_socket.getsockname()[1]
 
 
 @pytest.mark.parametrize("command", [ALONE, MODULE], ids=["alone", "command"])

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from launching import alive, eventually, family
+from ports import free_port
 
 HANGING = """
 import os, time
@@ -211,9 +212,7 @@ def test_an_expectation_beyond_the_status_is_judged_by_the_watch(launch, tmp_pat
     state = probe_file(tmp_path)
     source = "import os\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/ready')\ndef ready():\n    return {'ok': not os.path.exists('ill')}\n"
     expect = Expect.model_validate({"json": {"ok": True}})
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     asked = pickle.dumps(verify.Endpoint(path="/ready", port=port, expect=expect))
     ready = {"asked": asked.decode("latin-1"), "timeout": 5.0, "request": "", "port": port}
     service = launch(

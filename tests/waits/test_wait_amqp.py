@@ -12,17 +12,13 @@ import time
 from urllib.parse import quote
 
 import pytest
+from ports import free_port
 
 from orchestrator.testing import answering_port, served
 
 PASSWORD = "pa ss/%@"
 REAL = shutil.which("rabbitmq-server") and shutil.which("epmd")
 real = pytest.mark.skipif(not REAL, reason="RabbitMQ is not installed")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Server:

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import pytest
+from ports import free_port
 
 from orchestrator.spec.mistakes import ValidationError
 from orchestrator.testing import served
@@ -18,11 +19,6 @@ from orchestrator.testing import served
 PASSWORD = "pa ss'/%@"
 REAL = shutil.which("mariadbd") and shutil.which("mariadb-install-db")
 real = pytest.mark.skipif(not REAL, reason="MariaDB is not installed")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Server:

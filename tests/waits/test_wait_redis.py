@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+from ports import free_port
 
 from orchestrator.spec.mistakes import ValidationError
 from orchestrator.testing import answering_port
@@ -14,11 +15,6 @@ from orchestrator.testing import answering_port
 PASSWORD = "pa ss/%@ü"
 pytestmark = []
 real = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not installed")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def started(folder, *options):

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from launching import APP, alive, answering, caught, content, eventually, family
@@ -44,13 +45,6 @@ def needs(name):
 
 
 each_server = pytest.mark.parametrize("server", [needs(name) for name in SERVERS])
-
-
-def free_port():
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
