@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from orchestrator.cli import cells
 from orchestrator.diagnostics.printable import printable, printable_lines
 from orchestrator.diagnostics.terminal import paint, tolerate
 from orchestrator.engine import events
@@ -32,6 +33,23 @@ STYLES = {
 }
 """Styles of `diagnostics.terminal` by state; `warning` is that of all others."""
 STATUS_WIDTH, ITEM_WIDTH = 9, 28
+
+
+WIDE = 100
+"""Columns of a terminal below which the third column has no room for more than a few words."""
+_SECOND = STATUS_WIDTH + 3
+_THIRD = _SECOND + ITEM_WIDTH + 1
+
+
+def laid(item: str, message: str, width: int) -> list[str]:
+    """The second and the third column of a line; on a terminal what does not fit stands below, where there is room."""
+    head = f"{item.ljust(ITEM_WIDTH)} "
+    if not width or _SECOND + cells.width(head + message) < width:
+        return [head + message]
+    if width >= WIDE and len(item) <= ITEM_WIDTH:
+        first, *rest = saying.folded(head, message, width - _SECOND, cells.width)
+        return [first, *(" " * _SECOND + each for each in rest)]
+    return [item, *saying.folded(" " * _SECOND, message, width, cells.width)]
 
 
 class JsonLines:
@@ -108,12 +126,15 @@ class Lines:
     def _line(self, status: str, item: str, message: str) -> None:
         shown = paint(self.color, STYLES.get(status, "warning"), status.ljust(STATUS_WIDTH))
         lines = printable_lines(message) or [""]
-        say(f"  {shown} {item.ljust(ITEM_WIDTH)} {lines[0]}".rstrip())
+        first, *rest = laid(item, lines[0], saying.columns(2))
+        say("\n".join([f"  {shown} {first}".rstrip(), *rest]))
         for each in lines[1:]:
             self._below(each)
 
     def _below(self, text: str) -> None:
-        say(" " * (STATUS_WIDTH + ITEM_WIDTH + 4) + printable(text))
+        width = saying.columns(2)
+        indent = " " * (_SECOND if 0 < width < WIDE else _THIRD)
+        say("\n".join(saying.folded(indent, printable(text), width, cells.width)))
 
 
 class Live(Lines):
@@ -210,7 +231,8 @@ def well(report: Report) -> str:
     """The last line of a start that came to its server."""
     found = counts(report)
     more = f", degraded: {', '.join(report.degraded)}" if report.degraded else ""
-    return f"orchestrator: {report.service} is {report.status} after {report.duration_ms / 1000:.1f} s: {found}{more}"
+    said = f"{report.service} is {report.status} after {report.duration_ms / 1000:.1f} s: {found}{more}"
+    return "\n".join(saying.folded("orchestrator: ", said, saying.columns(2), cells.width))
 
 
 def counts(report: Report) -> str:

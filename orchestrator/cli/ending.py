@@ -5,11 +5,12 @@ Knows the report alone; who writes it where is for others.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.cli import cells
 from orchestrator.diagnostics.printable import printable, printable_lines
-from orchestrator.launch.farewell import MEANINGS, NARROWEST, folded
+from orchestrator.launch import saying
+from orchestrator.launch.farewell import MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +29,12 @@ ROOM_FOR_THE_END = 600
 
 
 def columns() -> int:
-    """The width of the terminal on stderr; 0 for a log, whose lines stay whole."""
-    try:
-        return max(NARROWEST, os.get_terminal_size(2).columns)
-    except OSError:
-        return 0
+    """The width of the terminal on stderr; 0 for a log."""
+    return saying.columns(2)
+
+
+def folded(head: str, text: str, width: int) -> list[str]:
+    return saying.folded(head, text, width, cells.width)
 
 
 # The screen

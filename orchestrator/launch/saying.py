@@ -42,20 +42,15 @@ def columns(descriptor: int) -> int:
         return 0
 
 
-def folded(
-    head: str, text: str, width: int, measured: Callable[[str], int] = len, below: int | None = None
-) -> list[str]:
-    """A text behind its label, on as many lines as the terminal needs; no word is cut.
-
-    The lines below the first are indented by the label's width, or `below`.
-    """
+def folded(head: str, text: str, width: int, measured: Callable[[str], int] = len) -> list[str]:
+    """A text behind its label, on as many lines as the terminal needs; no word is cut."""
     if not width or measured(head) + measured(text) < width:
         return [head + text]
     lines, line, empty = [], head, True
     for word in text.split():
         if not empty and measured(line) + 1 + measured(word) >= width:
             lines.append(line)
-            line, empty = " " * (len(head) if below is None else below), True
+            line, empty = " " * len(head), True
         line += word if empty else f" {word}"
         empty = False
     return [*lines, line]

@@ -129,6 +129,15 @@ def test_long_lines_are_folded_for_a_narrow_terminal_and_stay_whole_in_a_log(eng
     checked("narrow", same(screen, engine))
 
 
+def test_every_line_is_folded_for_a_narrow_terminal_and_none_in_a_log(engine):
+    shown = on_terminal(engine, {"NO_COLOR": "1", "TERM": "dumb"}, width=50)
+    lines = shown.replace("\r\n", "\n").splitlines()
+    assert max(map(len, lines)) < 50
+    assert "  failed    package:no-such-thing" in lines
+    assert "            no-such-thing is not installed" in lines
+    assert "  failed    package:no-such-thing        no-such-thing is not installed\n" in engine.run().stderr
+
+
 def on_terminal(engine, env, width=0):
     """The engine on a pseudo-terminal to its end; what it showed."""
     import pty
