@@ -345,13 +345,18 @@ class Supervision:
         what, *more = self.purpose or ("exit", self.code)
         self.purpose, self.due = None, None
         if what == "spawn":
-            self.state, self.due = BACKOFF, now + more[0]
+            self._back_off(now, more[0])
         elif what == "maintain":
             self._maintain(now, *more)
         elif what == "engine":
             self._call_the_engine(now, *more)
         else:
             self._leave(now, FORCED if self.forced and self.requested else more[0])
+
+    def _back_off(self, now: float, delay: float) -> None:
+        self.state, self.due = BACKOFF, now + delay
+        if delay:
+            self._say("info", f"restarting in {delay:g} s")
 
     def _maintain(self, now: float, limit: float | None) -> None:
         self.state, self.due = MAINTENANCE, now + limit if limit else None
@@ -485,6 +490,7 @@ class Supervision:
         else:
             self._forgive(now)
             self.purpose = self._next_action()
+        self._say("info", "ending the server")
         self._show_outage(why)
         self._begin_stop(now, 0.0)
 

@@ -553,6 +553,24 @@ def test_delays_double_up_to_the_longest_and_begin_anew_after_stability():
     assert delays == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 0.5]
 
 
+def told(given, history):
+    """What is said, between the decisions."""
+    supervision = Supervision(given, 0.0)
+    decided = [each for now, event in history for each in supervision.on(event, now)]
+    return [each[2] if each[0] == "say" else each[:2] for each in decided if each[0] != "status"]
+
+
+def test_a_restart_is_announced_when_the_server_has_ended_and_the_pause_begins():
+    given = plan(health=LIVE, on_failure=[{"restart": 1}])
+    assert told(given, [(1, ILL), (2, ILL), (3, ILL), (4, ENDED), (5, EMPTY)]) == [
+        "live failed 3 times: status 500", "ending the server", ("send", 15), ("refuse",), ("sweep", 15),
+        "restarting in 0.5 s",
+    ]  # fmt: skip
+    assert told(plan(restart=ALWAYS), [(1, DIED), (2, EMPTY)]) == [
+        "the server was ended by signal 9", ("refuse",), ("sweep", 15), "restarting in 0.5 s",
+    ]  # fmt: skip
+
+
 def test_a_service_without_a_watch_has_no_deadline():
     assert Supervision(plan(), 0.0).deadline() is None
 

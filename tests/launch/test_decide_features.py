@@ -103,7 +103,7 @@ HISTORIES = {
     "nothing is tried while the service ends": (
         engine(features=[entry()]),
         [(1, TERM), (30, TICK)],
-        [status("stopping"), CLOSE, ("send", 15), ("sweep", 9)],
+        [status("stopping"), CLOSE, ("send", 15), ("dump", 0)],
     ),
     "an answer after the request to stop is nobody's": (
         engine(features=[entry(restart=True)]),
