@@ -441,7 +441,6 @@ class Supervision:
         delay = min(INITIAL_DELAY * 2 ** min(self.streak, 10), LONGEST_DELAY)
         self.streak += 1
         self.tried.append("restart")
-        self._say("info", f"restarting in {delay:g} s")
         return ("spawn", delay)
 
     def _next_action(self) -> Purpose:
