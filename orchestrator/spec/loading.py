@@ -205,11 +205,11 @@ def _validated(
 
     static, plain = _statically(tree, findings)
     places = Places(tree, plain.moved)
-    before = len(findings.found)
+    before = {id(each) for each in findings.found}  # decoding takes some of them back, and says them better
     spec = _decode(static, places, findings)
     whole, broken = spec, frozenset[str]()
     if whole is None:
-        whole, broken = _without(static, places, findings.found[before:])
+        whole, broken = _without(static, places, [each for each in findings.found if id(each) not in before])
     del static  # a large spec is large enough once
     known = Known.of(tree, overlays)
     if whole is not None:
@@ -304,7 +304,7 @@ def _without(data: Any, places: Places, found: Sequence[Diagnostic]) -> tuple[Sp
         if section in ITEM_LISTS and len(path) > 1 and path[1].isdigit() and isinstance(inner, tuple):
             index = int(path[1])
             gone.setdefault(section, set()).add(index)
-            broken.add(_identity((section,), places.tree.at((section, index))[0]) or "")
+            broken |= _names_of((section,), places.tree.at((section, index))[0])
         elif section not in ("version", "service", "extends") and len(path) > 1 and isinstance(inner, dict):
             rest[section] = {name: each for name, each in inner.items() if name != path[1]}
             broken.add(path[1])
@@ -315,6 +315,14 @@ def _without(data: Any, places: Places, found: Sequence[Diagnostic]) -> tuple[Sp
         if isinstance(rest.get(section), tuple):
             _cut(section, indexes, rest, places)
     return _whatever_is_left(rest, broken)
+
+
+def _names_of(path: Path, item: Node) -> set[str]:
+    """What a broken item may be called: where that cannot be told, whatever word stands in it."""
+    name = _identity(path, item)
+    if name is not None:
+        return {name}
+    return {each.value for _, each in item.children() if isinstance(each.value, str)}
 
 
 def _whatever_is_left(rest: dict[str, Any], broken: set[str]) -> tuple[Spec | None, frozenset[str]]:

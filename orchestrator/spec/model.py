@@ -170,16 +170,9 @@ class Model:
         """The keys as a user writes them."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
-    def value_of(self, key: str) -> Any:
-        """The value of a key as a user writes it; None where there is none."""
-        return next(
-            (
-                getattr(self, name)
-                for name, field in self.model_fields.items()
-                if (field.alias or name) == key
-            ),
-            None,
-        )
+    def given(self) -> dict[str, Any]:
+        """The values that were given, by their keys as a user writes them."""
+        return {self.model_fields[name].alias or name: getattr(self, name) for name in self.model_fields_set}
 
     @classmethod
     def keys_that_take(cls, value: Any) -> list[str]:

@@ -39,6 +39,17 @@ class Places:
             )
         return result
 
+    def made(self, path: Path) -> Path | None:
+        """The path of the decoded value that a path in the document leads to; None where it was taken out."""
+        result: Path = ()
+        for at, step in enumerate(path):
+            written = path[:at]
+            origins = self.cut.get(written, self.moved.get(written)) if isinstance(step, int) else None
+            if origins is not None and step not in origins:
+                return None
+            result = (*result, origins.index(step) if origins is not None and isinstance(step, int) else step)
+        return result
+
     def node(self, path: Path) -> Node:
         """The value at a path, or the nearest above it that stands in a document."""
         return self.tree.at(self.real(path))[0]

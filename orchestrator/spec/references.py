@@ -119,12 +119,11 @@ def check(
 
         reachable.check(spec, index, needs, places, findings, known)
     semantics.check(spec, places, findings, broken)
-    if not (broken or plain.moved):  # else what stands where is not as it was written
-        semantics.empty(spec, plain.empty, places, findings)
-        if plain.respelled:
-            from orchestrator.spec import spelling
+    semantics.empty(spec, plain.empty, places, findings)
+    if plain.respelled:
+        from orchestrator.spec import spelling
 
-            spelling.check(spec, plain.respelled, places, findings)
+        spelling.check(spec, plain.respelled, places, findings)
 
 
 def _unique(spec: Spec, index: Index, places: Places, findings: Findings) -> None:

@@ -284,20 +284,20 @@ def empty(spec: Spec, paths: Iterable[Path], places: Places, findings: Findings)
     One that resets a lower layer's value has its effect.
     """
     for path in paths:
-        model = _model_at(spec, path[:-1]) if path and isinstance(path[-1], str) else None
+        model = _model_at(spec, places.made(path[:-1])) if path and isinstance(path[-1], str) else None
         node, taken = places.tree.at(path)
         if model is None or node.overrides or taken < len(path) or path[-1] == getattr(model, "word", ""):
             continue
-        if path[-1] in model.keys():
+        if path[-1] in model.given():
             places.add(findings, "ORC125", f"`{path[-1]}` has no effect: nothing stands behind it", path, key=True, hint=NOTHING, written=True)  # fmt: skip
 
 
-def _model_at(spec: Spec, path: Path) -> Model | None:
+def _model_at(spec: Spec, path: Path | None) -> Model | None:
     """The model that was made of the mapping at a path; None where it is no model's."""
-    found: Any = spec
-    for step in path:
+    found: Any = spec if path is not None else None
+    for step in path or ():
         if isinstance(found, Model) and isinstance(step, str):
-            found = found.value_of(step)
+            found = found.given().get(step)
         elif isinstance(found, dict):
             found = found.get(step)
         else:

@@ -43,4 +43,4 @@ def _is_taken_as_text(spec: Spec, path: Path, places: Places) -> bool:
         contract = spec.variables.get(path[1])
         return contract is not None and contract.type not in _NOT_TEXTS
     above = path[:-2] if isinstance(path[-1], int) else path[:-1]
-    return path[len(above)] in ("equals", "in") and "variable" in (places.node(above).value or ())  # type: ignore[operator]
+    return path[len(above)] in ("equals", "in") and "variable" in (places.tree.at(above)[0].value or ())  # type: ignore[operator]
