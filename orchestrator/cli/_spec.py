@@ -37,6 +37,12 @@ def read(options: argparse.Namespace, files: Sequence[str] = ()) -> Loaded:
     return load_files(named, environment=options.env or "")
 
 
+def add_fail_on(parser: argparse.ArgumentParser) -> None:
+    """`--fail-on`, which has the same words wherever findings are."""
+    words = (*SEVERITIES, "never")
+    parser.add_argument("--fail-on", choices=words, default="error", help="the least severity that fails")
+
+
 def default_file() -> str:
     return (
         "startup.yml"

@@ -36,12 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "json", "junit"), default="text", help="how the result is written"
     )
-    parser.add_argument(
-        "--fail-on",
-        choices=("error", "warning", "note", "never"),
-        default="error",
-        help="the least severity that fails",
-    )
+    _spec.add_fail_on(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -26,12 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--all-environments", action="store_true", help="each overlay beside the spec as well"
     )
     parser.add_argument("--format", choices=formats.names(), default="text", help="how findings are written")
-    parser.add_argument(
-        "--fail-on",
-        choices=("error", "warning", "note", "never"),
-        default="error",
-        help="the least severity that fails",
-    )
+    _spec.add_fail_on(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -34,10 +34,6 @@ class Check(Requirement):
         ..., "The check's name: `ledger` makes the id `check:ledger`.", examples=["ledger"]
     )
 
-    @classmethod
-    def identify(cls, data: Any) -> str | None:
-        return super().identify(data) if isinstance(data, dict) else None
-
 
 def _some_command(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value[0]:

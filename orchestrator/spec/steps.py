@@ -140,14 +140,6 @@ class Step(Item):
             return f"{{name: {name}, shell: {in_a_list(text)}}}"
         return f"{{name: {name}, run: {as_words(text)}}}"
 
-    @classmethod
-    def identify(cls, data: Any) -> str | None:
-        if isinstance(data, dict):
-            for key in ("id", "name"):
-                if isinstance(data.get(key), str):
-                    return str(data[key])
-        return None
-
     @model_validator(mode="after")
     def _one_command(self) -> Step:
         if (self.run is None) == (self.shell is None):

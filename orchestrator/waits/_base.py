@@ -30,14 +30,6 @@ class Wait(Item):
     def title(self) -> str:
         return self.name
 
-    @classmethod
-    def identify(cls, data: Any) -> str | None:
-        if isinstance(data, dict):
-            for key in ("id", "name"):
-                if isinstance(data.get(key), str):
-                    return str(data[key])
-        return None
-
     def target(self) -> str:
         """What is asked, in words and without secrets: `db:5432`."""
         raise NotImplementedError
