@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pydantic
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.document.plain import Interpolated
@@ -115,6 +115,8 @@ FIELDS = [
 @given(value=VALUES)
 def test_a_field_of_the_spec_decodes_as_in_its_twin(model, name, value):
     field = model.model_fields[name]
+    # To pydantic the number 1 is the word true; to us it is not.
+    assume(not (isinstance(value, int | float) and "Literal[True]" in str(field.annotation)))
     theirs_field = twin(model).model_fields[name]
     adapter = pydantic.TypeAdapter(
         Annotated[(theirs_field.annotation, *theirs_field.metadata)] if theirs_field.metadata else theirs_field.annotation,
