@@ -10,6 +10,24 @@ import pytest
 TERMINAL = (sys.executable, str(Path(__file__).with_name("on_a_terminal.py")))
 UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
+ZOMBIES = """
+import os
+from fastapi import FastAPI
+app = FastAPI()
+
+@app.get("/zombies")
+def zombies():
+    found = 0
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                found += ") Z " in file.read()
+        except OSError:
+            pass
+    return {"zombies": found}
+"""
+"""An app that tells how many processes have ended that nobody has collected."""
+
 
 @functools.cache
 def allowed():

@@ -15,6 +15,15 @@ REDIS = shutil.which("redis-server")
 PGBOUNCER = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
+def answers(port):
+    """Whether somebody listens."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 class PrivatePostgres:
     """A PostgreSQL in a directory of its own, run by somebody who is not root."""
 
@@ -94,17 +103,10 @@ class Pooler:
             [PGBOUNCER, "-q", path], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **user
         )
         end = time.monotonic() + 10
-        while not self._answers():
+        while not answers(self.port):
             assert time.monotonic() < end, "pgbouncer does not listen"
             assert self.process.poll() is None, "pgbouncer ended"
             time.sleep(0.02)
-
-    def _answers(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
 
     def stop(self):
         self.process.kill()
@@ -125,18 +127,11 @@ class PrivateRedis:
     def start(self):
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 10
-        while not self._answers():
+        while not answers(self.port):
             assert time.monotonic() < end, "redis-server does not listen"
             assert self.process.poll() is None, "redis-server ended"
             time.sleep(0.02)
         return self
-
-    def _answers(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
 
     def stop(self):
         self.process.terminate()

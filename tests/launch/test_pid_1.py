@@ -1,14 +1,14 @@
 import signal
 
 from launching import eventually, family
-from namespaces import UNSHARE, needed
+from namespaces import UNSHARE, ZOMBIES, needed
 
 pytestmark = needed
 
-ORPHANS = """
-import os, subprocess
-from fastapi import FastAPI
-app = FastAPI()
+ORPHANS = (
+    ZOMBIES
+    + """
+import subprocess
 
 @app.get("/")
 def root():
@@ -16,18 +16,8 @@ def root():
     for _ in range(20):
         subprocess.run(["sh", "-c", "(exec sleep 0.1) & (exec true) &"])
     return {"pid": os.getpid()}
-
-@app.get("/zombies")
-def zombies():
-    found = 0
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat") as file:
-                found += ") Z " in file.read()
-        except OSError:
-            pass
-    return {"zombies": found}
 """
+)
 
 
 def first(service):

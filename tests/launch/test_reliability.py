@@ -4,31 +4,19 @@ import os
 import signal
 
 from launching import answering, eventually, family
-from namespaces import UNSHARE, needed
+from namespaces import UNSHARE, ZOMBIES, needed
 
-ORPHANS = """
-import os
-from fastapi import FastAPI
-app = FastAPI()
-
+ORPHANS = (
+    ZOMBIES
+    + """
 @app.get("/")
 def root():
     script = "i=0; while [ $i -lt 50 ]; do (exec true) & i=$((i+1)); done"
     for _ in range(20):
         os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", script], os.environ), 0)
     return {"pid": os.getpid()}
-
-@app.get("/zombies")
-def zombies():
-    found = 0
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{name}/stat") as file:
-                found += ") Z " in file.read()
-        except OSError:
-            pass
-    return {"zombies": found}
 """
+)
 
 
 @needed
