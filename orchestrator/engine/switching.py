@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document.plain import Interpolated
@@ -92,16 +90,7 @@ def _cannot_start(start: Start, found: Identity | None) -> Outcome | None:
 
 def of_step(start: Start, user: str | None) -> Context | Outcome:
     """What a step may know, who may have a user of its own."""
-    context = start.context()
-    if user is None:
-        return context
-    found = users.resolve(user, context.environ)
-    if isinstance(found, Outcome):
-        return found
-    if not found.switch and os.geteuid() != 0:
-        return context
-    own = users.variables(found.user) if os.geteuid() == 0 else {}
-    return replace(context, user=found.user, environ=context.environ | own)
+    return users.acting(user, start.context())
 
 
 def into_plan(start: Start, plan: LaunchPlan) -> None:

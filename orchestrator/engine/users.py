@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pwd
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.engine.context import Context
+
 HIGHEST = 2**32 - 2
 HOMES = ("/tmp", "/dev/shm", "/var/tmp")
 """Where a home is made for a user who has none; `TMPDIR` comes before."""
@@ -60,6 +62,17 @@ def resolve(wanted: str | Named | None, environ: Mapping[str, str]) -> Identity 
     except NoSuchUser as error:
         return _nobody(error)
     return found if isinstance(found, Outcome) or not found.switch else _tried(found)
+
+
+def acting(wanted: str | None, context: Context) -> Context | Outcome:
+    """What a command may know that has a user of its own; None: it has none."""
+    if wanted is None:
+        return context
+    found = resolve(wanted, context.environ)
+    if isinstance(found, Outcome) or (not found.switch and os.geteuid() != 0):
+        return found if isinstance(found, Outcome) else context
+    own = variables(found.user) if os.geteuid() == 0 else {}
+    return replace(context, user=found.user, environ=context.environ | own)
 
 
 def variables(user: User) -> dict[str, str]:

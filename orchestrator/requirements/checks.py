@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
+from orchestrator.spec.commanding import Commanding, CommandLine
 from orchestrator.spec.fields import AfterValidator, Field
 from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.kinds import REQUIREMENTS
 from orchestrator.spec.model import described, keyed, problem
-from orchestrator.spec.types import AppReference, Argv
+from orchestrator.spec.types import AppReference
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
@@ -41,22 +42,17 @@ def _some_command(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-class Run(Check):
-    """A command that must end with 0. It runs as the service's user, and without a shell."""
+class Run(Check, Commanding):
+    """A command that must end with 0. It runs as the service's user, and without a shell unless one is asked for."""
 
-    run: Annotated[Argv, AfterValidator(_some_command)] = described(
+    run: Annotated[CommandLine, AfterValidator(_some_command)] = described(
         ..., "The command and its arguments.", examples=[["python", "-m", "app.selfcheck"]]
     )
 
     def attempt(self, context: Context) -> Outcome:
-        from orchestrator.engine.processes import capture
+        from orchestrator.requirements._running import checked
 
-        result = capture(self.run, context, context.timeout)
-        return (
-            ok(_last(result.output) or "ended with 0")
-            if _well(result)
-            else _command_failed(self.run, result, context)
-        )
+        return checked(self, context)
 
 
 class PythonCheck(Check):
@@ -134,49 +130,6 @@ def _to_make_hold(condition: Any) -> str:
     return "change what the condition asks about, or the condition"
 
 
-def _well(result: Result) -> bool:
-    return not result.problem and result.code == 0
-
-
-def _command_failed(argv: tuple[str, ...], result: Result, context: Context) -> Outcome:
-    import shlex
-
-    reason = (
-        "timeout"
-        if result.timed_out
-        else "not-started"
-        if result.problem
-        else "signal"
-        if result.code < 0
-        else "exit"
-    )
-    last = _last(result.output)
-    summary = f"`{argv[0]}` {result.ended}, expected 0" if reason == "exit" else f"`{argv[0]}` {result.ended}"
-    if reason == "not-started":
-        summary, hint = result.ended, _not_started_hint(argv, context)
-    elif reason == "timeout":
-        hint = "give it a longer `timeout`, or make it faster"
-    else:
-        hint = f"run it by hand: {shlex.join(argv)}"
-    data: dict[str, Any] = {"exit_code": result.code} if reason == "exit" else {}
-    return failed(
-        "ORC471",
-        reason,
-        f"{summary}: {last}" if last else summary,
-        hint,
-        details=result.output[-_DETAILS:],
-        **data,
-    )
-
-
-def _not_started_hint(argv: tuple[str, ...], context: Context) -> str:
-    from shutil import which
-
-    if which(argv[0], path=context.environ.get("PATH", os.defpath)) is None:
-        return f"install {argv[0]} in the image; PATH is {context.environ.get('PATH', os.defpath)}"
-    return f"ls -l {argv[0]}"
-
-
 def _no_answer(reference: str, result: Result, context: Context) -> Outcome:
     """The child ended before it could say anything: killed, crashed, or the function ended the process."""
     if result.timed_out:
@@ -230,12 +183,6 @@ def _raised(reference: str, answer: dict[str, Any], context: Context) -> Outcome
         f"mend {place or reference}: the traceback says what led there",
         details=details,
     )
-
-
-def _last(output: str) -> str:
-    """The last line that says something."""
-    lines = [each.strip() for each in output.splitlines() if each.strip()]
-    return lines[-1][:300] if lines else ""
 
 
 KIND = Check

@@ -45,7 +45,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _IMPORT_NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 KEYWORDS: dict[Any, Schema] = {
     types._no_empty: {"minItems": 1},
-    types._argv: {"minItems": 1},
+    types.argv_given: {"minItems": 1},
     types._path: {"minLength": 1},
     types.variable_name: {"pattern": r"^[A-Za-z_][A-Za-z0-9_]*$"},
     types._app: {"pattern": rf"^{_IMPORT_NAME}:{_IMPORT_NAME}$"},

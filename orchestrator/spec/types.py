@@ -187,7 +187,7 @@ def needs_a_shell(command: str) -> bool:
     return bool(_SHELL_SIGNS & set(command))
 
 
-def _argv(value: Any) -> Any:
+def argv_given(value: Any) -> Any:
     """An argument vector: a list, because a string would need a shell; no secrets, because every user can read it."""
     if isinstance(value, str):
         words = as_words(value)
@@ -261,7 +261,7 @@ VariableName = Annotated[str, AfterValidator(variable_name)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Specifier = Annotated[str, AfterValidator(_specifier)]
 PathText = Annotated[str, AfterValidator(_path)]
-Argv = Annotated[tuple[str, ...], BeforeValidator(_argv)]
+Argv = Annotated[tuple[str, ...], BeforeValidator(argv_given)]
 """A command and its arguments."""
 # What waits and steps are called: the second half of their ids.
 ItemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]

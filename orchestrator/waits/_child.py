@@ -1,4 +1,4 @@
-"""Runs a command as the service's user within a deadline; its whole process group ends with it."""
+"""Runs a command within a deadline, as the service's user or as another; its whole process group ends with it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.waits._failure import Deadline, Failure
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from orchestrator.engine.context import Context
+    from orchestrator.spec.commanding import Commanding
 
 KEPT = 64 * 1024
 """Bytes of output that are kept: the last ones."""
@@ -30,8 +32,13 @@ class Done(NamedTuple):
     stderr: str
 
     @property
+    def whole(self) -> str:
+        """All that was kept of what it said."""
+        return self.stderr + self.stdout
+
+    @property
     def details(self) -> str:
-        return (self.stderr + self.stdout)[-2000:]
+        return self.whole[-2000:]
 
     @property
     def end(self) -> str:
@@ -44,25 +51,77 @@ class Done(NamedTuple):
         return how + said
 
 
-def run(argv: Sequence[str], context: Context, deadline: Deadline, descriptors: tuple[int, ...] = ()) -> Done:
-    """Runs a command to its end; raises Failure when it cannot start or does not end in time."""
+def run(
+    argv: Sequence[str],
+    context: Context,
+    deadline: Deadline,
+    descriptors: tuple[int, ...] = (),
+    *,
+    stdin: str | None = None,
+    most: int | None = None,
+) -> Done:
+    """Runs a command to its end; raises Failure when it cannot start, or does not end in time, or within `most` bytes."""
     from orchestrator.engine.processes import awaited
 
-    child = _started(argv, context, descriptors)
-    readers = [_Reader(stream) for stream in (child.stdout, child.stderr) if stream is not None]
+    child = _started(argv, context, descriptors, stdin)
+    readers = [_Reader(stream, most or 0) for stream in (child.stdout, child.stderr) if stream is not None]
+    problem: Failure | None = None
     with awaited(child.pid):
         try:
-            _wait(child, argv, deadline)
+            _wait(child, argv, deadline, readers, most)
+        except Failure as failure:
+            problem = failure
         finally:
             _end(child)
     stdout, stderr = (each.text(0.2) for each in readers)
-    return Done(child.returncode, stdout, stderr)
+    done = Done(child.returncode, stdout, stderr)
+    if problem is None and _is_more(readers, most):
+        problem = _too_much(argv, most)
+    if problem is not None:
+        problem.details = done.details
+        raise problem
+    return done
 
 
-def _wait(child: subprocess.Popen[bytes], argv: Sequence[str], deadline: Deadline) -> None:
+def asked(argv: Sequence[str], how: Commanding, context: Context, deadline: Deadline) -> Done:
+    """The same for a command that the spec says more about: its directory, environment, user and input."""
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.engine.users import acting
+
+    acts = acting(how.user, _inherited(how, context))
+    if isinstance(acts, Outcome):
+        raise Failure("unexpected", acts.summary, acts.hint, final=True)
+    changes = how.environment or {}
+    environ = {name: text for name, text in (acts.environ | changes).items() if text is not None}
+    placed = replace(acts, environ=environ, cwd=context.path(how.cwd) if how.cwd else context.cwd)
+    return run(argv, placed, deadline, stdin=how.stdin, most=how.max_output)
+
+
+def _inherited(how: Commanding, context: Context) -> Context:
+    if how.inherit_env is None:
+        return context
+    whole = {name for name in how.inherit_env if not name.endswith("*")}
+    parts = tuple(name[:-1] for name in how.inherit_env if name.endswith("*"))
+    kept = {
+        name: text
+        for name, text in context.environ.items()
+        if name in whole or (parts and name.startswith(parts))
+    }
+    return replace(context, environ=kept)
+
+
+def _wait(
+    child: subprocess.Popen[bytes],
+    argv: Sequence[str],
+    deadline: Deadline,
+    readers: Sequence[_Reader],
+    most: int | None,
+) -> None:
     """Waits without taking its status: until then its number, by which its group is ended, is nobody else's."""
     pause = 0.002
     while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if _is_more(readers, most):
+            raise _too_much(argv, most)
         time.sleep(min(pause, deadline.remaining(f"{argv[0]} did not end")))
         pause = min(2 * pause, 0.05)
 
@@ -74,21 +133,43 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _started(argv: Sequence[str], context: Context, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def _is_more(readers: Sequence[_Reader], most: int | None) -> bool:
+    return most is not None and sum(each.total for each in readers) > most
+
+
+def _too_much(argv: Sequence[str], most: int | None) -> Failure:
+    return Failure("unexpected", f"{argv[0]} wrote more than {most} bytes", "make it say less, or allow more")
+
+
+def _input(stdin: str | None) -> int:
+    """A file in memory: a pipe would have to be filled while the command runs."""
+    if stdin is None:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    file = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    os.write(file, stdin.encode())
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
+
+
+def _started(
+    argv: Sequence[str], context: Context, descriptors: tuple[int, ...], stdin: str | None
+) -> subprocess.Popen[bytes]:
     import subprocess
 
+    from orchestrator.engine.processes import own_python
     from orchestrator.launch.prctl import end_with
 
     user = context.user
     switch = os.geteuid() == 0 and user.uid != 0
+    given = _input(stdin)
     try:
         return subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=context.cwd,
-            env=context.environ,
+            env=own_python(context.environ),
             pass_fds=descriptors,
             start_new_session=True,
             # However the engine ends: nobody is left to end it at its deadline.
@@ -106,14 +187,18 @@ def _started(argv: Sequence[str], context: Context, descriptors: tuple[int, ...]
         raise Failure(
             "unexpected", f"cannot start {argv[0]}: {error.strerror or error}", final=True
         ) from None
+    finally:
+        os.close(given)
 
 
 class _Reader:
     """Takes what a stream says, keeps its end, and never lets the command wait."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], most: int) -> None:
         import _thread
 
+        self.kept = max(KEPT, most)
+        self.total = 0
         self.stream = stream
         self.said = b""
         self.done = _thread.allocate_lock()
@@ -123,7 +208,8 @@ class _Reader:
     def _read(self) -> None:
         try:
             while chunk := os.read(self.stream.fileno(), 65536):
-                self.said = (self.said + chunk)[-KEPT:]
+                self.total += len(chunk)
+                self.said = (self.said + chunk)[-self.kept :]
         finally:
             self.stream.close()
             self.done.release()

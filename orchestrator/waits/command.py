@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+import os
+from typing import TYPE_CHECKING, ClassVar
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import Field
+from orchestrator.spec.commanding import STREAMS, Commanding, CommandLine
 from orchestrator.spec.model import described
-from orchestrator.spec.types import Argv, NonEmpty
 from orchestrator.waits._address import pending
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
@@ -16,42 +15,58 @@ from orchestrator.waits._failure import Failure
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
+    from orchestrator.waits._child import Done
     from orchestrator.waits._failure import Deadline
 
 
-class Command(Asking):
+class Command(Asking, Commanding):
     """Waits until a command ends with 0. It runs as the service's user, with the service's environment.
 
-    No shell is involved. What it starts ends with it.
+    No shell is involved unless it is asked for. What it starts ends with it.
     """
 
     example: ClassVar = {"name": "bucket", "command": ["mc", "ls", "store/uploads"]}
 
-    command: Argv = described(..., "The command and its arguments.", examples=[["pg_isready", "-q"]])
-    codes: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], NonEmpty] = described(
-        (0,), "The exit codes that are well."
-    )
-    expect: AnyMatcher = described(
-        None, "A matcher for what it writes to standard output, without blanks at both ends."
+    command: CommandLine = described(
+        ...,
+        "The command and its arguments.",
+        examples=[["pg_isready", "-q"], {"shell": "pg_isready | grep -q ok"}],
     )
 
     def target(self) -> str:
         return str(self.command) if pending(self.command) else " ".join(self.command)
 
     def ask(self, context: Context, deadline: Deadline) -> Outcome:
-        from orchestrator.waits._child import run
+        from orchestrator.waits._child import asked
 
         name = self.command[0]
-        done = run(self.command, context, deadline)
-        if done.code not in self.codes:
+        made = context.path(self.creates) if self.creates else ""
+        if made and os.path.lexists(made):
+            return ok(f"{made} is there")
+        done = asked(self.command, self, context, deadline)
+        if done.code not in self.exit_codes:
             raise Failure("unexpected", f"{name} {done.end}", details=done.details)
-        if "expect" in self.model_fields_set:
-            from orchestrator.engine.matching import mismatch
-
-            wrong = mismatch(self.expect, done.stdout.strip())
-            if wrong:
-                raise Failure("unexpected", f"the output of {name}: {wrong}", details=done.details)
+        wrong = output_wrong(self, done)
+        if wrong:
+            raise Failure("unexpected", f"the output of {name}: {wrong}", details=done.details)
+        if made and not os.path.lexists(made):
+            said = f"{name} ended with {done.code} and did not make {made}"
+            raise Failure("unexpected", said, details=done.details)
         return ok(f"{name} ended with {done.code}")
+
+
+def output_wrong(asked: Commanding, done: Done) -> str:
+    """What is wrong with what a command wrote; empty when nothing is."""
+    if asked.expect is None:
+        return ""
+    from orchestrator.engine.matching import mismatch
+
+    for each in STREAMS:
+        if each in asked.expect.model_fields_set:
+            wrong = mismatch(getattr(asked.expect, each), getattr(done, each).strip())
+            if wrong:
+                return wrong if each == "stdout" else f"{each}: {wrong}"
+    return ""
 
 
 KIND = Command

@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+from orchestrator.document.plain import Interpolated
+from orchestrator.spec.mistakes import ValidationError
+
 PATH = {"PATH": os.environ["PATH"]}
 
 
@@ -28,7 +31,7 @@ def test_another_code_is_unexpected_with_the_last_line_and_the_output(shell):
 
 
 def test_codes_that_are_well_can_be_said(shell):
-    assert shell("exit 3", codes=(0, 3)).ok
+    assert shell("exit 3", exit_codes=(0, 3)).ok
 
 
 def test_a_signal_is_named(shell):
@@ -38,6 +41,89 @@ def test_a_signal_is_named(shell):
 def test_standard_output_is_compared(shell):
     assert shell("echo ok; echo noise >&2", expect="ok").ok
     assert shell("echo no", expect="ok").summary == 'the output of sh: expected "ok", got "no"'
+
+
+def test_each_stream_can_be_compared(shell):
+    script = "echo ready; echo loud >&2"
+    assert shell(script, expect={"stdout": "ready", "stderr": {"contains": "loud"}}).ok
+    outcome = shell(script, expect={"stderr": ""})
+    assert outcome.summary == 'the output of sh: stderr: expected "", got "loud"'
+
+
+def test_a_shell_is_asked_for_in_so_many_words(attempt):
+    outcome = attempt(
+        "command", {"shell": "echo a | tr a b; exit 3"}, environ=PATH, exit_codes=(3,), expect="b"
+    )
+    assert outcome.ok, outcome.summary
+
+
+def test_what_it_reads_is_given(shell):
+    assert shell("cat", stdin="a\nb\n", expect="a\nb").ok
+    assert shell("wc -c", stdin="x" * 1_000_000, expect="1000000").ok
+
+
+def test_its_variables_are_its_own(shell):
+    given = {"environ": {**PATH, "A": "1", "PGHOST": "db", "PGPORT": "5"}}
+    assert shell("pwd; echo $A$B", environment={"A": None, "B": "2"}, environ=given["environ"],
+                 expect={"stdout": {"matches": "(?s)\n2$"}}).ok  # fmt: skip
+    names = "env | cut -d= -f1 | grep -Ev '^(PWD|OLDPWD|SHLVL|_)$' | sort | tr '\\n' ' '"
+    assert shell(names, inherit_env=("PATH", "PG*"), environ=given["environ"], expect="PATH PGHOST PGPORT").ok
+    assert shell(names, inherit_env=(), environment={"B": "2"}, environ=given["environ"], expect="B PATH").ok
+
+
+def test_it_runs_in_its_directory(make, tmp_path):
+    from orchestrator.engine.context import Context
+
+    (tmp_path / "below").mkdir()
+    wait = make("command", ("pwd",), expect=f"{tmp_path}/below").model_copy(update={"cwd": "below"})
+    assert wait.attempt(Context(environ=PATH, cwd=str(tmp_path))).ok
+
+
+def test_it_may_not_write_without_end(shell):
+    outcome = shell("yes", max_output="100kB", timeout=20)
+    assert (outcome.reason, outcome.final) == ("unexpected", False)
+    assert outcome.summary == "sh wrote more than 100000 bytes"
+    assert outcome.details.endswith("y\n")
+    assert shell("head -c 1000 /dev/zero", max_output="1kB").ok
+    assert shell("head -c 1001 /dev/zero", max_output="1kB").summary == "sh wrote more than 1000 bytes"
+
+
+def test_what_is_made_already_is_not_made_again(shell, tmp_path):
+    made = str(tmp_path / "made")
+    assert shell("exit 0", creates=made).summary == f"sh ended with 0 and did not make {made}"
+    assert shell(f"touch {made}", creates=made).ok
+    assert shell("exit 9", creates=made).summary == f"{made} is there"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_user_of_its_own_is_somebody_else(shell):
+    assert shell("id -u; echo $USER", user="nobody", expect={"matches": "(?s)\\d+\nnobody"}).ok
+    outcome = shell("true", user="no-such-user")
+    assert outcome.final
+    assert "no-such-user" in outcome.summary
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "code"),
+    [
+        ({"shell": ""}, {}, "ORC102"),
+        ({"shell": "a", "run": "b"}, {}, "ORC102"),
+        ({"shell": Interpolated("a", known=True, secret=False, written="${A}")}, {}, "ORC219"),
+        ("pg_isready -q", {}, "ORC102"),
+        (("true",), {"exit_codes": (256,)}, "less_than_equal"),
+        (("true",), {"inherit_env": ("A-B",)}, "string_pattern_mismatch"),
+        (("true",), {"environment": {"A-B": "1"}}, "ORC109"),
+        (("true",), {"expect": {"stdout": {}}}, "ORC119"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(make, value, more, code):
+    with pytest.raises(ValidationError) as caught:
+        make("command", value, **more)
+    assert code in {each["type"] for each in caught.value.errors()}
+
+
+def test_what_it_reads_is_not_shown(make):
+    assert "hunter2" not in repr(make("command", ("a",), stdin="hunter2", environment={"P": "hunter2"}))
 
 
 def test_it_gets_the_environment_and_the_directory_of_the_service_and_no_input(shell, tmp_path):

@@ -101,7 +101,8 @@ def _trusted(place: Place, work: Work, word: str, path: str) -> None:
 
 def _command(place: Place, work: Work, item: dict[str, Any], reason: str) -> None:
     item["command"] = failing(place, item, reason, work.item.command)
-    item.pop("codes", None)
+    for each in ("exit_codes", "creates"):
+        item.pop(each, None)
 
 
 def _python(place: Place, work: Work, item: dict[str, Any], reason: str) -> None:
