@@ -254,7 +254,9 @@ class Workers:
         if self._booted and self._tries < TRIES:
             self._later(worker, how)
         else:
-            self._code = exit_code(code) or NOT_BOOTED
+            # Later on, what a server itself says of a boot would be taken for the service's own word.
+            own = code < 0 or not self._booted
+            self._code = exit_code(code) or NOT_BOOTED if own else NOT_BOOTED
             self._say("error", f"worker {worker.number} {how}: the service ends")
             self._end_all(TERM, min(self.plan.grace, HASTE))
 

@@ -109,11 +109,12 @@ def test_a_dead_worker_is_replaced(launch, preload):
     assert service.wait(10) == 0
 
 
-def test_a_replacement_that_cannot_boot_ends_the_service_with_its_code(launch, tmp_path, preload):
-    service = launch(RAISES, workers=2, preload=preload).supervised()
+@pytest.mark.parametrize(("source", "code"), [(RAISES, 5), (DIES, 137)], ids=["raises", "dies"])
+def test_a_replacement_that_cannot_boot_ends_the_service(launch, tmp_path, preload, source, code):
+    service = launch(source, workers=2, preload=preload).supervised()
     (tmp_path / "ill").touch()
     os.kill(min(crew(service, 2)), signal.SIGKILL)
-    assert service.wait(20) == 3
+    assert service.wait(20) == code
     assert service.errors().count("before it served: another one") == 2
     assert "before it served: the service ends" in service.errors()
 
