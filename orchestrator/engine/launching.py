@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run import Start
     from orchestrator.launch.importer import Importer
     from orchestrator.launch.plan import LaunchPlan
+    from orchestrator.spec.item import Action
     from orchestrator.spec.launch import Launch
     from orchestrator.spec.spec import Spec
 
@@ -76,8 +77,18 @@ def port_work(start: Start) -> Work | None:
     launch = start.spec.launch
     if launch is None or (launch.listening_port is None and launch.unix is None):
         return None
-    item = Port("port", launch=launch, start=start)
+    item = Port("port", launch=launch, start=start, on_failure=given_for_port(start.spec))
     return Work("port", item, ("launch",), start.loaded.place(("launch",)), QUICK)
+
+
+def given_for_port(spec: Spec) -> Sequence[Action] | None:
+    """A port has no list of its own: another one that `on_failure` of the launch names, then the spec's list."""
+    from orchestrator.engine.listing import flat
+
+    assert spec.launch is not None
+    of_launch: list[Any] = list(flat(spec.launch.on_failure or (), spec.fallbacks or {}))
+    others = [each for each in of_launch if each.word == "use" and each.use.port is not None]
+    return (*others, *(spec.on_failure or ())) if others else None
 
 
 def launch_work(start: Start) -> Work | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import conditions
 from orchestrator.engine.concluding import stands_on
+from orchestrator.engine.launching import given_for_port
 from orchestrator.engine.listing import flat, names_in
 from orchestrator.engine.planning import works_of
 from orchestrator.engine.remedies import using
@@ -91,7 +92,14 @@ class _Simulation:
         if why:
             ending = Ending(READY, self._goes_on)
             return [Row(work.id, "skipped", ending, note=f"not tried: {why}", skipped=True)]
-        return [self._row(work, reason) for reason in failures(work) if not self._is_optional(work, reason)]
+        told = [
+            each for each in failures(work) if not self._is_optional(work, each) and not self._is_unseen(each)
+        ]
+        return [self._row(work, reason) for reason in told]
+
+    def _is_unseen(self, reason: str) -> bool:
+        """A command whose health nobody asks has served as soon as it runs: there is no time before."""
+        return reason == "boot" and (self.spec.health is None or not any(self.spec.health.named()))
 
     def _is_optional(self, work: Work, reason: str) -> bool:
         """A variable that is required under a condition may be missing where that does not hold."""
@@ -181,7 +189,7 @@ class _Simulation:
 
     def _actions(self, work: Work, kind: str) -> list[Action]:
         item = self.spec.health if work.phase == HEALTH else work.item
-        given = getattr(item, "on_failure", None)
+        given = given_for_port(self.spec) if kind == "port" else getattr(item, "on_failure", None)
         given = given if given is not None else self.spec.on_failure or ()
         return [each for each in flat(given, self.spec.fallbacks or {}) if stands_on(each, kind)]
 

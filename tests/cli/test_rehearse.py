@@ -128,6 +128,25 @@ def test_a_role_without_a_launch_ends_with_0(orchestrator):
     assert (found["outcome"], found["exit_code"]) == ("ready", 0)
 
 
+def test_another_port_of_the_launch_is_for_a_port_that_is_taken(orchestrator):
+    orchestrator.spec(
+        "launch: {app: 'main:app', port: 8000, on_failure: [{use: {port: 8001}}, {use: {app: 'b:app'}}]}\n"
+    )
+    found = row(orchestrator("rehearse", "--format", "json"), "port", "in_use")
+    assert [each["action"] for each in found["fallbacks"]] == ["use"]
+    assert found["outcome"] == "healed"
+
+
+def test_a_command_that_nobody_asks_has_no_time_before_it_serves(orchestrator):
+    def reasons(more):
+        orchestrator.spec(f"launch: {{command: [sleep, '9']}}\n{more}")
+        found = rows(orchestrator("rehearse", "--break", "launch", "--format", "json"))
+        return [each["reason"] for each in found]
+
+    assert reasons("") == ["ended"]
+    assert reasons("health: {live: {command: ['true']}}\n") == ["boot", "ended"]
+
+
 def test_a_pin_that_holds_is_no_finding(orchestrator):
     orchestrator.spec(
         SPEC + 'rehearsal: {"wait:db": maintenance, "module:shop.search": degraded, launch: stopped}\n'

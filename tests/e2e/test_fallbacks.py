@@ -1,11 +1,13 @@
 import os
 import site
+import socket
 import subprocess
 import sys
 import zipfile
 
 import pytest
 from packaging.tags import sys_tags
+from ports import free_port
 
 
 def seen(engine):
@@ -202,6 +204,20 @@ def test_named_fallbacks_and_the_default_of_the_spec(engine):
     """).start().serving()
     assert engine.item("file:nothing")["status"] == "warned"
     assert engine.item("file:nowhere")["status"] == "degraded"
+
+
+@pytest.mark.parametrize("where", ["launch", "spec"])
+def test_another_port_stands_in_for_one_that_is_taken(engine, where):
+    taken, other = engine.port, free_port()
+    action = f"on_failure: {{use: {{port: {other}, export: APP_INSTEAD}}}}"
+    launch = f"{{app: main:app, host: 127.0.0.1, port: PORT{', ' + action if where == 'launch' else ''}}}"
+    engine.spec(action if where == "spec" else "", launch=launch)
+    with socket.create_server(("127.0.0.1", taken)):
+        engine.port = other
+        engine.start().serving()
+        assert seen(engine)["environ"]["APP_INSTEAD"] == str(other)
+        assert engine.item("port")["status"] == "healed"
+        assert engine.stop() == 0
 
 
 def test_what_was_healed_or_let_go_is_told_from_what_was_well_wherever_it_is_told(engine):
