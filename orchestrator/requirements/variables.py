@@ -63,7 +63,9 @@ def _text(value: Any) -> Any:
     raise problem(
         "ORC102",
         f"an item of `default` expects a text, got {words_for(value)}",
-        f'write it in quotes: "{value}"',
+        "a list is of texts alone, or of {value, when} alone"
+        if isinstance(value, dict | tuple)
+        else f'write it in quotes: "{value}"',
     )
 
 

@@ -31,6 +31,10 @@ def check(spec: Spec, places: Places, findings: Findings, broken: frozenset[str]
     for each in (_options, _workers, _items, _health, _live_and_ready, _no_effect):
         each(spec, places, findings)
     secrets.check(spec, places, findings)
+    if spec.variables:
+        from orchestrator.spec import contracts
+
+        contracts.check(spec, places, findings)
 
 
 def known(value: Any) -> bool:

@@ -19,6 +19,8 @@ from orchestrator.spec.types import PathText
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from orchestrator.spec.mistakes import Line
+
 ITEM_LISTS = ("packages", "modules", "directories", "files", "wait_for", "checks", "steps")
 """The sections that are lists of items: overlays merge them by identity."""
 
@@ -99,25 +101,30 @@ def _variables(value: Any) -> dict[str, Any]:
             "`variables` is a mapping of names to contracts",
             "for example {PORT: {type: port, default: 8000}}",
         )
-    names = [each for each in value if not re.fullmatch(VARIABLE_NAME, each)]
-    decode_each(((name, name) for name in names), _no_name)
-    return dict(zip(value, decode_each(value.items(), _contract), strict=True))
+    made = decode_each(((name, (name, each)) for name, each in value.items()), _named_contract)
+    return dict(zip(value, made, strict=True))
 
 
 VARIABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]*\*?"
 """A name, or the beginning of names, with `*`."""
 
 
-def _no_name(name: str) -> None:
-    """The error of any other mapping's key: it stands at the key."""
-    mistake = line("string_pattern_mismatch", name, "not a variable's name", pattern=f"^{VARIABLE_NAME}$")
-    raise ValidationError(ValidationError([mistake]).errors("[key]"))
-
-
-def _contract(value: Any) -> Any:
+def _named_contract(named: tuple[str, Any]) -> Any:
+    """A contract; what is wrong with its name stands at the key, as with any other mapping."""
     from orchestrator.requirements.variables import KIND as VARIABLE
 
-    return VARIABLE.model_validate({} if value is None else value)
+    name, value = named
+    lines: list[Line] = []
+    if not re.fullmatch(VARIABLE_NAME, name):
+        wrong = line("string_pattern_mismatch", name, "not a variable's name", pattern=f"^{VARIABLE_NAME}$")
+        lines = ValidationError([wrong]).errors("[key]")
+    try:
+        contract = VARIABLE.model_validate({} if value is None else value)
+    except ValidationError as error:
+        raise ValidationError([*lines, *error.errors()]) from None
+    if lines:
+        raise ValidationError(lines)
+    return contract
 
 
 def _user(value: Any) -> Any:
