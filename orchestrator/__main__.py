@@ -9,7 +9,9 @@ def main() -> int:
 
         probe.leave(sys.argv[2:])
     from orchestrator import cli
+    from orchestrator.launch import streams
 
+    streams.complete()
     return cli.main(sys.argv[1:])
 
 

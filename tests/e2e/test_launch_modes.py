@@ -120,3 +120,13 @@ def test_without_a_state_directory_it_starts_and_warns(engine):
     connection.request("GET", "/")
     assert json.loads(connection.getresponse().read())["path"] == "/"
     connection.close()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_service_whose_streams_are_closed_serves(engine, closed):
+    engine.spec("health: {ready: /ready}", launch="{app: main:app, host: 127.0.0.1, port: PORT, workers: 2}")
+    engine.start(prefix=("sh", "-c", f'exec "$@" {closed}', "sh")).serving()
+    assert engine.get("/ready")[0] == 200
+    for number in (0, 1, 2):
+        assert os.readlink(f"/proc/{engine.process.pid}/fd/{number}").startswith("/")
+    assert engine.stop() == 0
