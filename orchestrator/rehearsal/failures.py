@@ -110,7 +110,7 @@ def _of_certificates(trust: Any) -> tuple[str, ...]:
 
 
 def _check(item: Any) -> tuple[str, ...]:
-    return ("unexpected",) if hasattr(item, "holds") else ("unexpected", "timeout")
+    return ("unexpected",) if hasattr(item, "holds") or hasattr(item, "port") else ("unexpected", "timeout")
 
 
 def _step(item: Any) -> tuple[str, ...]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.commanding import Commanding, CommandLine
-from orchestrator.spec.fields import AfterValidator, Field
+from orchestrator.spec.fields import AfterValidator, Field, model_validator
 from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.kinds import REQUIREMENTS
 from orchestrator.spec.model import described, keyed, problem
-from orchestrator.spec.types import AppReference
+from orchestrator.spec.types import AppReference, Port
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
@@ -44,6 +44,8 @@ def _some_command(value: tuple[str, ...]) -> tuple[str, ...]:
 
 class Run(Check, Commanding):
     """A command that must end with 0. It runs as the service's user, and without a shell unless one is asked for."""
+
+    example: ClassVar = {"name": "ledger", "run": ["python", "-m", "app.selfcheck"]}
 
     run: Annotated[CommandLine, AfterValidator(_some_command)] = described(
         ..., "The command and its arguments.", examples=[["python", "-m", "app.selfcheck"]]
@@ -105,7 +107,36 @@ class Holds(Check):
         return failed("ORC471", "condition", said, _to_make_hold(self.holds))
 
 
-KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds}
+class PortCheck(Check):
+    """A port that the service's user can bind, or on which something listens; that of the launch is looked at anyway."""
+
+    example: ClassVar = {"name": "metrics", "port": 9090}
+
+    port: Port = described(..., "The port.", examples=[9090])
+    host: str = described("0.0.0.0", "The address that it is bound at.")
+    protocol: Literal["tcp", "udp"] = described("tcp", "The protocol.")
+    state: Literal["free", "listening"] = described("free", "What it must be.")
+    reuse_address: bool = described(
+        True, "Whether a port counts as free on which connections of an earlier process only linger."
+    )
+    by_process: str | None = described(
+        None, "The name of the process that must listen, as `ps` shows it.", examples=["nginx"]
+    )
+
+    @model_validator(mode="after")
+    def _listener(self) -> PortCheck:
+        if self.by_process is not None and (self.state != "listening" or self.protocol != "tcp"):
+            said = "`by_process` is about who listens on a tcp port"
+            raise problem("ORC113", said, "add `state: listening`", "by_process")
+        return self
+
+    def attempt(self, context: Context) -> Outcome:
+        from orchestrator.requirements._ports import checked
+
+        return checked(self, context)
+
+
+KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds, "port": PortCheck}
 
 
 def decode_check(value: Any) -> Requirement:
