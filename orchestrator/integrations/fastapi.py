@@ -66,7 +66,8 @@ def health_router(
     is as if it were ready.
 
     `?verbose` lists the checks one by one for those to whom `verbose` allows it: nobody, everybody, or who
-    passes the function, which is given the request. Asked for `application/health+json`, all three answer in
+    passes the function, which is given the request. A plain function is called in a thread, and not again
+    while that has no answer yet: one that hangs does not use up the app's threads. Asked for `application/health+json`, all three answer in
     that form.
     """
     from fastapi import APIRouter, Request
@@ -76,12 +77,13 @@ def health_router(
 
     async def answer_ready(request: Request) -> "Response":
         checks = [_engine({"stopping", "stopped", "maintenance", "failed"})]
-        checks += await _dependencies(dependencies or {}, timeout)
+        checks += await _dependencies(dependencies or {}, timeout, threads)
         return _response(request, "ready", checks + _features(), verbose)
 
     async def answer_started(request: Request) -> "Response":
         return _response(request, "startup", [_engine({"starting", "failed"}), *_features()], verbose)
 
+    threads: dict[str, asyncio.Future[object]] = {}
     router = APIRouter(prefix=prefix)
     for path, endpoint in ((live, answer_live), (ready, answer_ready), (started, answer_started)):
         router.add_api_route(
@@ -98,22 +100,48 @@ def _features() -> list[_Check]:
     return [_Check(f"feature:{name}", "warn") for name in startup.degraded_features()]
 
 
-async def _dependencies(dependencies: Mapping[str, Dependency], seconds: float) -> list[_Check]:
+async def _dependencies(
+    dependencies: Mapping[str, Dependency], seconds: float, threads: "dict[str, asyncio.Future[object]]"
+) -> list[_Check]:
     """All at once: the slowest decides how long it takes."""
     counted = [name for name in dependencies if not startup.degraded(name)]
-    works = await asyncio.gather(*[_works(dependencies[name], seconds) for name in counted])
+    works = await asyncio.gather(*[_works(name, dependencies[name], seconds, threads) for name in counted])
     return [_Check(name, "pass" if each else "fail") for name, each in zip(counted, works, strict=True)]
 
 
-async def _works(dependency: Dependency, seconds: float) -> bool:
+async def _works(
+    name: str, dependency: Dependency, seconds: float, threads: "dict[str, asyncio.Future[object]]"
+) -> bool:
+    called = (
+        _awaited(dependency)
+        if inspect.iscoroutinefunction(dependency)
+        else _in_its_thread(name, dependency, threads)
+    )
     try:
-        return await asyncio.wait_for(_called(dependency), seconds) is not False
+        return await asyncio.wait_for(called, seconds) is not False
     except Exception:
         return False  # whatever it raises, it says that it does not work; why is for its own log
 
 
-async def _called(dependency: Dependency) -> object:
-    found = dependency() if inspect.iscoroutinefunction(dependency) else await asyncio.to_thread(dependency)
+async def _awaited(dependency: Dependency) -> object:
+    found = dependency()
+    return await found if inspect.isawaitable(found) else found
+
+
+async def _in_its_thread(
+    name: str, dependency: Dependency, threads: "dict[str, asyncio.Future[object]]"
+) -> object:
+    """The answer of the call that runs, if one does: a thread cannot be ended, so there is at most one."""
+    running = threads.get(name)
+    if running is None or running.done() or running.get_loop() is not asyncio.get_running_loop():
+        running = threads[name] = asyncio.ensure_future(_threaded(dependency))
+        # Whoever asked may have gone: an exception that nobody hears is no news for the app's log.
+        running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    return await asyncio.shield(running)
+
+
+async def _threaded(dependency: Dependency) -> object:
+    found = await asyncio.to_thread(dependency)
     return await found if inspect.isawaitable(found) else found
 
 

@@ -1,6 +1,7 @@
 """The router in a real app, asked through its ASGI interface."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -140,3 +141,48 @@ def test_health_json_is_given_to_who_asks_for_it(state):
 def test_paths_and_prefix_can_be_chosen():
     assert ask("/ops/alive", prefix="/ops", live="/alive").status_code == 200
     assert ask("/live", prefix="/ops").status_code == 404
+
+
+def test_a_plain_dependency_that_hangs_holds_one_thread_however_often_it_is_asked(state):
+    """The threads are the app's, too: a probe every second would use them all up."""
+    state.write_state({"status": "ready"})
+    calls, release = [], threading.Event()
+
+    def hangs():
+        calls.append(1)
+        release.wait(30)
+
+    app = FastAPI()
+    app.include_router(health_router(dependencies={"db": hangs}, timeout=0.05))
+
+    async def ask_often():
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            before = [(await client.get("/ready")).status_code for _ in range(5)]
+            during = len(calls)
+            release.set()
+            after = [(await client.get("/ready")).status_code for _ in range(100)]
+            return before, during, after[-1]
+
+    assert asyncio.run(ask_often()) == ([503] * 5, 1, 200)
+
+
+def test_who_asks_at_the_same_time_shares_the_answer_and_an_exception_is_nobodys_news(state):
+    state.write_state({"status": "ready"})
+    calls = []
+
+    def awaitable():
+        calls.append(1)
+        time.sleep(0.2)
+        return works()
+
+    app = FastAPI()
+    app.include_router(health_router(dependencies={"db": awaitable, "cache": fails}))
+
+    async def ask_at_once():
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await asyncio.gather(*[client.get("/ready") for _ in range(3)])
+
+    assert {answer.status_code for answer in asyncio.run(ask_at_once())} == {503}
+    assert len(calls) == 1
