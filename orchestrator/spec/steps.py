@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar
 
-from orchestrator.document.dump import in_a_list
 from orchestrator.document.node import words_for
 from orchestrator.spec.fields import BeforeValidator, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.item import AnyCondition, Item
@@ -33,6 +32,8 @@ def _shell(value: Any) -> str:
 def _no_line(value: Any) -> Any:
     """A line for a shell has a key of its own here, unlike elsewhere."""
     if isinstance(value, str) and needs_a_shell(value):
+        from orchestrator.document.dump import in_a_list
+
         raise problem("ORC102", f"expected a list of arguments, got the text `{value}`",
                       f"write `shell: {in_a_list(value)}`: only a shell understands what stands there")  # fmt: skip
     return value
@@ -137,6 +138,8 @@ class Step(Item):
         if not name:
             return ""
         if needs_a_shell(text):
+            from orchestrator.document.dump import in_a_list
+
             return f"{{name: {name}, shell: {in_a_list(text)}}}"
         return f"{{name: {name}, run: {as_words(text)}}}"
 
