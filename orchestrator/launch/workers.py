@@ -29,6 +29,8 @@ STABLE = 60.0
 """Who served so long died of something new: the back-off begins again."""
 TRIES = 3
 """A replacement that does not boot is tried so many times in a row, then the service has ended."""
+MOMENT, MOMENTS, LONGEST_PAUSE = 0.2, 5, 1.0
+"""Who ends with 0 sooner has hardly done its work; after so many in a row, others come after a pause."""
 BOOT_DEADLINE = 60.0
 TO_DUMP = 0.3
 """For a worker that hangs to write its stacks before it is killed."""
@@ -99,7 +101,7 @@ class Workers:
         self._kills = oom.Kills()
         self._asked = Asked()
         self._again = self._booted = self._stopping = False
-        self._code = self._streak = self._tries = 0
+        self._code = self._streak = self._tries = self._moments = 0
 
     def run(self) -> int:
         """Returns when the last worker has ended: 0 if that was asked for, else the code of who could not boot."""
@@ -228,12 +230,21 @@ class Workers:
 
     def _replace(self, worker: Worker, code: int) -> None:
         if code == 0:
-            # It has served as many requests as it was told to.
-            self._missing[worker.number] = time.monotonic()
+            self._missing[worker.number] = time.monotonic() + self._pause_after_0(worker)
             return
         if time.monotonic() - worker.since >= STABLE:
             self._streak = 0
         self._later(worker, ending(code) + self._kills.why(code))
+
+    def _pause_after_0(self, worker: Worker) -> float:
+        """It has served as many requests as it was told to, unless none of them serves longer than a moment."""
+        self._moments = self._moments + 1 if time.monotonic() - worker.since < MOMENT else 0
+        if self._moments <= MOMENTS:
+            return 0.0
+        if self._moments == MOMENTS + 1:
+            said = "workers end with 0 as soon as they serve, again and again: others come after a pause"
+            self._say("error", said)
+        return min(FIRST_DELAY * 2.0 ** min(self._moments - MOMENTS, 10), LONGEST_PAUSE)
 
     def _later(self, worker: Worker, how: str) -> None:
         delay = min(FIRST_DELAY * 2 ** min(self._streak, 10), LONGEST_DELAY)

@@ -235,3 +235,35 @@ def test_nobody_accepts_before_the_first_worker_serves(launch):
     assert refused(service.port)
     service.event("serving")
     assert not refused(service.port)
+
+
+LEAVING = APP.replace(
+    "app = FastAPI()",
+    """
+import asyncio, time
+from contextlib import asynccontextmanager
+
+@asynccontextmanager
+async def life(app):
+    if os.path.exists("leave"):
+        with open("boots", "a") as file:
+            file.write(f"{time.monotonic()}\\n")
+        asyncio.get_running_loop().call_later(0.02, os._exit, 0)
+    yield
+
+app = FastAPI(lifespan=life)
+""",
+)
+
+
+def test_workers_that_leave_as_soon_as_they_serve_come_after_a_pause(launch, tmp_path):
+    service = launch(LEAVING, workers=2).supervised()
+    (tmp_path / "leave").touch()
+    os.kill(min(crew(service, 2)), signal.SIGKILL)
+    eventually(lambda: "again and again" in service.errors(), 20)
+    eventually(lambda: len((tmp_path / "boots").read_text().split()) >= 9, 20)
+    boots = [float(each) for each in (tmp_path / "boots").read_text().split()]
+    assert boots[8] - boots[7] >= 0.4
+    assert service.errors().count("again and again") == 1
+    service.signal(signal.SIGTERM)
+    assert service.wait(10) == 0
