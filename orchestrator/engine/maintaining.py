@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import events, launching, measuring, processes, switching
 from orchestrator.engine.backoff import Policy, delay
+from orchestrator.engine.listing import flat
 from orchestrator.engine.memory import can_be_repeated
 from orchestrator.engine.outcome import Status
 from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, WAIT
@@ -54,15 +55,23 @@ class Maintaining:
 
         health = self.start.spec.health
         paths = {name: one.path or "" for name, one in health.named()} if health is not None else {}
-        said = getattr(self.action, "retry_after", None)
-        more = {"retry_after": math.ceil(said)} if said is not None else {}
-        return Config(
-            **more,
+        config = Config(
             service=self.start.spec.service,
             live=paths.get("live", ""),
             ready=paths.get("ready", ""),
             last=self.start.listener is None,
         )
+        action = self.action or self._after_launch()
+        if action is not None and action.retry_after is not None:
+            config.retry_after = math.ceil(action.retry_after)
+        if action is not None and action.message is not None:
+            config.message = self.start.stream.secrets.masked(action.message)
+        return config
+
+    def _after_launch(self) -> Any:
+        """The action that would serve maintenance for a server that fails later."""
+        given = flat(launching.given_after_launch(self.start) or (), self.start.spec.fallbacks or {})
+        return next((each for each in given if getattr(each, "serve", "") == "maintenance"), None)
 
     def begin_early(self, event: events.Event) -> None:
         """Hears events: what is decided is served at once, while the rest is still tried, or waited for a minute."""

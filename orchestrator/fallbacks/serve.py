@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from orchestrator.spec.fields import model_validator
+from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import AppReference, Duration
@@ -17,15 +17,22 @@ class Serve(Action):
         ..., "`maintenance`, or `module:attribute` of another app."
     )
     for_: Duration | None = described(None, "At most so long; then the next action follows.", alias="for")
-
+    message: Annotated[str, Field(min_length=1, max_length=1000)] | None = described(
+        None,
+        "What maintenance tells visitors, in place of its own words.",
+        examples=["We are moving house. Back on Monday."],
+    )
     retry_after: Duration | None = described(
         None, "What `Retry-After` says; without it, when the service is checked again."
     )
 
     @model_validator(mode="after")
     def _of_maintenance(self) -> Serve:
-        if self.retry_after is not None and self.serve != "maintenance":
-            raise problem("ORC113", "`retry_after` is said by maintenance alone", "the app says it itself", "retry_after")  # fmt: skip
+        for name in ("message", "retry_after"):
+            if getattr(self, name) is not None and self.serve != "maintenance":
+                raise problem(
+                    "ORC113", f"`{name}` is said by maintenance alone", "the app says it itself", name
+                )
         return self
 
     @property

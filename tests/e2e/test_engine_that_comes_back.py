@@ -74,10 +74,15 @@ def test_maintenance_after_a_crash_checks_again_and_hands_over_in_the_same_proce
 
 
 def test_what_is_said_of_coming_again_is_said_after_a_crash_too(service):
-    engine = service("{serve: maintenance, retry_after: 2m}")
+    engine = service("{serve: maintenance, retry_after: 2m, message: Back at noon.}")
     engine.write("crash")
     answers(engine, 503)
-    engine.until(lambda: engine.get("/")[1]["retry_after"] == 120)
+    said = engine.get("/")[1]
+    assert (said["retry_after"], said["detail"]) == (120, "Back at noon.")
+    engine.says("the engine is back")
+    engine.until(lambda: engine.status() == "maintenance")
+    said = engine.get("/")[1]
+    assert (said["retry_after"], said["detail"]) == (120, "Back at noon.")
 
 
 def test_a_service_that_does_not_come_back_is_not_said_not_to_have_started(service):

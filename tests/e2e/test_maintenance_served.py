@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
 from ports import free_port
 from starting import eventually
 
@@ -266,3 +267,19 @@ def test_retry_after_may_be_said_in_the_spec(engine):
     engine.until(lambda: engine.status() == "maintenance")
     time.sleep(1.5)  # past the first check
     assert retry_after(engine) == 120
+
+
+def test_visitors_are_told_what_the_spec_says_and_no_secret(engine):
+    engine.spec("""
+        variables: {PW: {secret: true, required: true}}
+        files: [{path: flag, on_failure: {serve: maintenance, message: "Moving <b>house</b>, not telling ${PW}."}}]
+    """).start(env={"PW": "swordfish"})  # fmt: skip
+    engine.until(engine.tries)
+    assert engine.get()[1]["detail"] == "Moving <b>house</b>, not telling ***."
+    asked = urllib.request.Request(f"http://127.0.0.1:{engine.port}/", headers={"Accept": "text/html"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(asked)
+    with caught.value as answer:
+        page = answer.read().decode()
+    assert "Moving &lt;b&gt;house&lt;/b&gt;, not telling ***." in page
+    assert "There is nothing you need to do" not in page
