@@ -31,9 +31,11 @@ def read(options: argparse.Namespace, files: Sequence[str] = ()) -> Loaded:
 
     named = list(files or options.file or [default_file()])
     if options.env and len(named) > 1:
-        raise Usage("several -f and --env exclude each other: name the overlays with -f")
+        raise Usage(f"several -f and {_asked(options)} exclude each other: name the overlays with -f")
     if options.env and not _ENVIRONMENT.match(options.env):
-        raise Usage(f"the environment `{options.env}` must be lower-case letters, digits and `-`")
+        raise Usage(
+            f"the environment `{options.env}` ({_asked(options)}) must be lower-case letters, digits and `-`"
+        )
     return load_files(named, environment=options.env or "")
 
 
@@ -41,6 +43,11 @@ def add_fail_on(parser: argparse.ArgumentParser) -> None:
     """`--fail-on`, which has the same words wherever findings are."""
     words = (*SEVERITIES, "never")
     parser.add_argument("--fail-on", choices=words, default="error", help="the least severity that fails")
+
+
+def _asked(options: argparse.Namespace) -> str:
+    """Where the environment's name comes from: a container's own variable is easily forgotten."""
+    return "--env" if options.env != os.environ.get("ORCHESTRATOR_ENV") else f"ORCHESTRATOR_ENV={options.env}"
 
 
 def default_file() -> str:

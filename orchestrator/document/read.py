@@ -358,10 +358,11 @@ def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> 
     if "\t" in indent:
         findings.add("ORC017", "a tab is used for indentation, YAML allows spaces only",
                      Place(file, row + 1, indent.index("\t") + 1, row + 1, len(indent) + 1), hint="replace the tab by spaces")  # fmt: skip
-    elif (flow := _flow_interpolation(lines, row)) is not None:
-        flow_row, at = flow
-        findings.add("ORC020", "a value that starts with `${` must be quoted inside `{}` and `[]`",
-                     Place(file, flow_row + 1, at + 1, flow_row + 1, at + 3), hint='write "${NAME}" with the quotes')  # fmt: skip
+    elif (flow := _flow_interpolation(lines, row, context if "flow" in str(doing) else None)) is not None:
+        flow_row, start, at = flow
+        how = "starts with" if start == at else "holds"
+        findings.add("ORC020", f"a value that {how} `${{` must be quoted inside `{{}}` and `[]`",
+                     Place(file, flow_row + 1, at + 1, flow_row + 1, at + 3), hint=_in_quotes(lines[flow_row], start, at))  # fmt: skip
     else:
         findings.add(
             "ORC004",
@@ -383,17 +384,32 @@ def _bad_character(text: str) -> tuple[int, int]:
     return len(before), len(before[-1]) + 1
 
 
-def _flow_interpolation(lines: list[str], row: int) -> tuple[int, int] | None:
-    """Where an unquoted `${` stands in a flow collection at or just before the line the parser stumbled on."""
+def _flow_interpolation(lines: list[str], row: int, opened: Any) -> tuple[int, int, int] | None:
+    """An unquoted `${` in a flow collection at or just before the line the parser stumbled on.
+
+    Its row, where the value starts, and where it stands itself. `opened` is the mark of the collection, where the parser tells it.
+    """
     for at in range(min(row, len(lines) - 1), max(row - 3, -1), -1):
         line = lines[at]
         found = line.find("${")
         while found >= 0:
             before = line[:found]
-            if ("{" in before or "[" in before) and before.count('"') % 2 == 0 and before.count("'") % 2 == 0:
-                return at, found
+            inside = "{" in before or "[" in before or (opened is not None and opened.line < at)
+            if inside and before.count('"') % 2 == 0 and before.count("'") % 2 == 0:
+                return at, _value_start(before), found
             found = line.find("${", found + 2)
     return None
+
+
+def _value_start(before: str) -> int:
+    """Where the value starts that goes on behind this text."""
+    return max(before.rfind(each) for each in ",[{ \t") + 1
+
+
+def _in_quotes(line: str, start: int, at: int) -> str:
+    end = line.find("}", at)
+    whole = end < 0 or "${" in line[at + 2 : end]  # it nests: what belongs to it is not told at a glance
+    return 'write "${NAME}" with the quotes' if whole else f'write "{line[start : end + 1]}" with the quotes'
 
 
 def _value_twice(lines: list[str], row: int) -> str:

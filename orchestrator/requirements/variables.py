@@ -141,6 +141,10 @@ class Variable(Requirement):
     def title(self) -> str:
         return ""
 
+    @classmethod
+    def spelled_out(cls, text: str) -> str:
+        return f"{{type: {text}}}" if text in READERS else ""
+
     @model_validator(mode="after")
     def _consistent(self) -> Variable:
         for check in (self._range, self._only_for_type, self._alone, self._default_fits):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import Findings, Place
@@ -233,11 +234,8 @@ def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, 
     if kind.startswith("ORC"):
         return kind, context["message"], context.get("hint", "")
     if of_key:
-        return (
-            "ORC109",
-            f"{_key_of(path)} cannot be named `{path[-1] if path else ''}`",
-            _pattern_hint(context),
-        )
+        name = str(path[-1]) if path else ""
+        return "ORC109", f"{_key_of(path)} cannot be named `{name}`", _pattern_hint(context, name)
     subject = _subject(path)
     found = words_for(_found(path, told, line["input"]))
     if (
@@ -259,7 +257,7 @@ def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, 
                  "less_than": ("less than", "lt"), "less_than_equal": ("at most", "le")}[kind]  # fmt: skip
         return "ORC105", f"{subject} must be {bound[0]} {context[bound[1]]:g}, got {found}", ""
     if kind == "string_pattern_mismatch":
-        return "ORC109", f"{subject} cannot be {found}", _pattern_hint(context)
+        return "ORC109", f"{subject} cannot be {found}", _pattern_hint(context, line["input"])
     if kind in ("too_short", "string_too_short"):
         return "ORC115", f"{subject} must not be empty", ""
     return "ORC102", f"{subject}: {line['msg'][:1].lower()}{line['msg'][1:]}", ""
@@ -279,9 +277,12 @@ _HINTS = {
 """Patterns in words."""
 
 
-def _pattern_hint(context: Any) -> str:
+def _pattern_hint(context: Any, written: Any) -> str:
     pattern = context.get("pattern", "")
-    return _HINTS.get(pattern, f"it must match `{pattern}`" if pattern else "")
+    hint = _HINTS.get(pattern, f"it must match `{pattern}`" if pattern else "")
+    name = re.sub(r"[^a-z0-9]+", "-", str(written).lower()).strip("-")
+    fits = pattern.startswith("^[a-z") and len(name) > 1 and re.search(pattern, name)
+    return f"{hint}, such as `{name}`" if fits else hint
 
 
 def _key_of(path: Path) -> str:

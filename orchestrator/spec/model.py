@@ -43,6 +43,8 @@ class Model:
 
     shorthand: ClassVar[str | None] = None
     """The field that a plain string stands for."""
+    elsewhere: ClassVar[dict[str, str]] = {}
+    """What other tools call a key, and the key here."""
     judged_when_taken: ClassVar[frozenset[str]] = frozenset()
     """Fields whose values, where they are made from variables, are judged by who takes them: perhaps nobody does."""
     fixed: ClassVar[frozenset[str]] = frozenset()
@@ -125,7 +127,7 @@ class Model:
                 except ValidationError as error:
                     lines.extend(error.errors(key))
             elif not str(key).startswith("x-"):
-                near = _nearest(cls, str(key))
+                near = cls.elsewhere.get(str(key)) or _nearest(cls, str(key))
                 meant.add(near)
                 lines.extend(_unknown_key(cls, str(key), near).errors(key))
         for name, field in cls.model_fields.items():
@@ -179,6 +181,8 @@ class Model:
         """The keys that a single value may stand for; a whole number is no number with a point."""
         found = []
         for key, (_, decode) in cls._known().items():
+            if key in _COMMON:
+                continue
             try:
                 made = decode(value)
             except ValidationError:
@@ -263,6 +267,8 @@ def _nearest(model: type[Model], key: str) -> str:
 def _unknown_key(model: type[Model], key: str, near: str) -> Problem:
     own = sorted(model.keys(), key=lambda each: each in _COMMON)  # what is special comes first
     hint = f"did you mean `{near}`?" if near else "the keys are " + ", ".join(f"`{each}`" for each in own)
+    if key in model.elsewhere:
+        hint = f"here it is called `{model.elsewhere[key]}`"
     return problem("ORC104", f"unknown key `{key}` in {model.noun or _noun(model)}", hint)
 
 

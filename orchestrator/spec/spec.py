@@ -6,7 +6,7 @@ A section's models are imported when a spec uses it: most specs use few, and rea
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from orchestrator.document.node import words_for
 from orchestrator.spec.fields import Field, PlainValidator
@@ -147,6 +147,11 @@ class Spec(Model):
     """What a service needs to start, how it is started, and what is done when something fails."""
 
     noun = "spec"
+    elsewhere: ClassVar = {
+        "name": "service", "env": "variables", "environment": "variables", "requirements": "packages", "dependencies": "packages",
+        "imports": "modules", "volumes": "directories", "depends_on": "wait_for", "waits": "wait_for", "hooks": "steps",
+        "commands": "steps", "command": "launch", "server": "launch", "app": "launch", "healthcheck": "health", "probes": "health",
+    }  # fmt: skip
     of_items = frozenset(ITEM_LISTS)
     fixed = frozenset({
         "version", "extends", "service", "default_role", "unknown_role", "variables", "packages", "modules", "directories", "files",
