@@ -4,6 +4,7 @@ A comment behind something concerns its own line; one that stands alone concerns
 comment. Warnings, notes and everything that `lint` finds can be silenced. The errors of the other families
 cannot: a spec that cannot be read, or means nothing, does not start a service because a comment says so.
 A comment without a reason silences nothing; that, and a comment that silences nothing, is ORC223.
+What the spec itself accepts under `lint` holds for all of its lines, by the same rules.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Suppression:
     reason: str
     place: Place
     line: int
+    """0: all lines."""
 
 
 def find(file: str, text: str) -> list[Suppression]:
@@ -69,6 +71,22 @@ def apply(
                     _complain(findings, comment, code, left, families)
                 here[file, comment.line] = left
     return [each for found in here.values() for each in found] + findings.found
+
+
+def accept(
+    diagnostics: Iterable[Diagnostic],
+    accepted: Iterable[Suppression],
+    families: Collection[str] = SPEC_FAMILIES,
+) -> list[Diagnostic]:
+    """The findings that remain when some codes are accepted in the whole spec, as `lint: {ignore: …}` says."""
+    left = list(diagnostics)
+    findings = Findings()
+    for each in accepted:
+        (code,) = each.codes
+        before, left = left, [found for found in left if not _silences(each, code, found)]
+        if len(left) == len(before):
+            _complain(findings, each, code, left, families)
+    return left + findings.found
 
 
 def may_be_silenced(diagnostic: Diagnostic) -> bool:
@@ -136,6 +154,8 @@ def _fault(
         )
     if code[:4] not in families:
         return None
+    if not suppression.line:
+        return f"suppression of `{code}` has no effect: the spec has no such finding", "take the line out"
     return (
         f"suppression of `{code}` has no effect: line {suppression.line} has no such finding",
         "remove the comment",

@@ -259,7 +259,7 @@ def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, 
     if kind == "string_pattern_mismatch":
         return "ORC109", f"{subject} cannot be {found}", _pattern_hint(context, line["input"])
     if kind in ("too_short", "string_too_short"):
-        return "ORC115", f"{subject} must not be empty", ""
+        return "ORC115", f"{subject} must not be empty", NOTHING
     return "ORC102", f"{subject}: {line['msg'][:1].lower()}{line['msg'][1:]}", ""
 
 

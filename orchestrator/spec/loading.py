@@ -88,7 +88,8 @@ class Loaded:
             from orchestrator.spec.semantics import with_options
 
             spec = with_options(spec, places, findings)
-        found = [each for each in suppress.apply(findings.found, self.sources) if each.code != "ORC223"]
+        left = suppress.accept(suppress.apply(findings.found, self.sources), accepted(self.tree))
+        found = [each for each in left if each.code != "ORC223"]
         return replace(self, spec=spec, diagnostics=in_order(found), missing=plain.missing, places=places)
 
     def for_role(self, role: str) -> Loaded:
@@ -161,8 +162,21 @@ def _finish(layers: Layers, findings: Findings, environment: str, files: tuple[s
     for over in layers.trees[1:]:
         tree = lay_over(tree, over, RULES, findings)
     spec, places = _validated(tree, findings, overlays)
-    found = in_order(suppress.apply(_once(findings.found), layers.sources))
+    found = in_order(suppress.accept(suppress.apply(_once(findings.found), layers.sources), accepted(tree)))
     return Loaded(spec, tree, found, layers.sources, environment, files, places=places)
+
+
+def accepted(tree: Node) -> list[suppress.Suppression]:
+    """The codes that the spec accepts under `lint`, each with its reason."""
+    lint = tree.get("lint")
+    ignore = lint.get("ignore") if lint is not None else None
+    if ignore is None or not isinstance(ignore.value, dict):
+        return []
+    return [
+        suppress.Suppression((code,), each.value.strip(), ignore.key_place(code), 0)
+        for code, each in ignore.value.items()
+        if isinstance(each.value, str) and each.value.strip()
+    ]
 
 
 _STOPPERS = frozenset({"ORC010", "ORC011", "ORC016"})

@@ -79,11 +79,11 @@ class Telemetry(Model):
 
 
 class Lint(Model):
-    """Settings of `orchestrator lint`."""
+    """Findings that are accepted, and settings of `orchestrator lint`."""
 
     ignore: (
         dict[Annotated[str, Field(pattern=r"^ORC[0-9]{3}$")], Annotated[str, Field(min_length=1)]] | None
-    ) = described(None, "Findings that are accepted: code → the reason.")
+    ) = described(None, "Findings that are accepted in the whole spec: code → the reason. No errors of the spec itself.")
     compose_services: tuple[str, ...] | None = described(
         None, "The Compose services that run the orchestrator.", examples=[["web", "worker"]]
     )

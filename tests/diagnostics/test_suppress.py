@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from orchestrator.diagnostics import Diagnostic, Place
 from orchestrator.diagnostics.suppress import apply, find
+from orchestrator.spec.loading import load_text
+from orchestrator.spec.values import RunValues
 
 
 def _finding(code, line, severity="warning", file="startup.yaml"):
@@ -131,3 +133,17 @@ def test_a_spec_full_of_comments_is_searched_in_linear_time():
     found = [_finding("ORC013", line) for line in range(1, 20_001)]
 
     assert len(apply(found, {"startup.yaml": comment * 20_000 + unclosed})) == 40_000
+
+
+def test_what_the_spec_accepts_holds_for_every_line_and_for_a_start():
+    text = "version: 1\nservice: shop\nvariables: {A: {default: 1:1}, B: {default: 2:2}}\nlint: {ignore: {ORC014: on purpose}}\n"
+    loaded = load_text(text)
+    assert loaded.diagnostics == []
+    assert loaded.resolve(RunValues(loaded.spec.variables, {}, frozenset())).diagnostics == []
+
+
+def test_an_overlay_accepts_for_its_environment_alone():
+    base = "version: 1\nservice: shop\nvariables: {A: {default: 1:1}}\n"
+    over = {"startup.production.yaml": "lint: {ignore: {ORC014: on purpose}}\n"}
+    assert [each.code for each in load_text(base).diagnostics] == ["ORC014"]
+    assert load_text(base, overlays=over).diagnostics == []
