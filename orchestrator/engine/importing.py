@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 IMPORT_DEADLINE = 60.0
 """A module or app that says nothing else: no import takes a minute unless it hangs."""
-FINAL = frozenset({"missing", "attribute"})
+FINAL = frozenset({"missing", "attribute", "app"})
 """Reasons that neither a wait nor a step mends."""
 MAX_ROUNDS = 20
 
@@ -339,6 +339,8 @@ def app_outcome(event: dict[str, Any]) -> Outcome:
         return failed(
             "ORC701", "start", event["message"], "correct `user`, `cwd` and `umask` of the launch", final=True
         )
+    if event["reason"] == "app":  # it was imported, and is not what is meant
+        return failed("ORC702", "app", event["message"], event["hint"], final=True)
     outcome = judge(MODULE.model_validate({"module": event["module"]}), event)
     code = "ORC702" if event["reason"] in ("missing", "attribute") and event.get("itself", True) else "ORC701"
     return failed(

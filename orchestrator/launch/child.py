@@ -21,7 +21,7 @@ if __name__ == "__main__":
     # Found without the installation, too; behind everything else, so that nothing of the user's is shadowed.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from orchestrator.launch import dumps, forking, prctl, signals, spawn
+from orchestrator.launch import dumps, forking, judging_apps, prctl, signals, spawn
 from orchestrator.launch.interpreted import with_dumps
 from orchestrator.launch.leaving import leave
 from orchestrator.launch.looking import imported
@@ -111,6 +111,8 @@ class Child:
         module, _, attribute = self.plan.app.partition(":")
         app = self._import("launch", module, attribute, self.plan.app_deadline, NOT_BOOTED)
         if not self.exit_code:
+            self._judge(app)
+        if not self.exit_code:
             self._prepare_server()
         return app
 
@@ -126,6 +128,14 @@ class Child:
             return None
         self._report("imported", id=item, module=module, ms=_since(started), **facts)
         return found
+
+    def _judge(self, app: Any) -> None:
+        """Whether it is the app that is meant."""
+        name = self.plan.app
+        found = judging_apps.wrong(name, app, self.plan.app_asked, factory=self.plan.factory)
+        if found is not None:
+            facts = {"reason": "app", "message": found[0], "hint": found[1]}
+            self._failed("launch", NOT_BOOTED, module=name.partition(":")[0], **facts)
 
     def _prepare_server(self) -> None:
         """Imports the server beside the engine's waits rather than after them."""

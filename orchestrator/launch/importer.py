@@ -42,7 +42,7 @@ class Importer:
     `ready` (ms) when all were imported; after `go`, `workers` (count, form: fork or exec, why) where there are
     several, and `serving` when all of them do; or `executing` and then `exec` for a command, `serving` for who `tells`;
     `ended` (code, negative for a signal) once, last.
-    Reasons: missing, attribute, exception, exit, crash, hang, startup, command, start.
+    Reasons: missing, attribute, app, exception, exit, crash, hang, startup, command, start.
     """
 
     def __init__(
