@@ -33,9 +33,9 @@ from orchestrator.engine.rechecking import Rechecking
 from orchestrator.engine.stepping import Stepping
 from orchestrator.engine.variables import Variables
 from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
-from orchestrator.launch.decide import Asked
+from orchestrator.launch.endings import Asked
 from orchestrator.launch.reaper import Reaper
-from orchestrator.launch.signals import STOPS
+from orchestrator.launch.signals import CHILD, STOPS
 from orchestrator.spec.values import find_contract
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ class Start:
         self.reaper = Reaper(self._is_ours, PATIENCE)
         self._asked_to_stop = Asked()
         self.maintenance_pid = 0
+        self.child_ended: Callable[[], None] = lambda: None
+        """Whoever wants to hear that a child may have ended."""
         self.operating = Operating(self)
         self.server: Importer | None = None
         """The server, once it was told to go."""
@@ -349,11 +351,14 @@ class Start:
 
     def take_notes(self) -> None:
         """Signals: a request to stop ends the start; the end of a stranger is collected."""
-        for number in self.notes.take():
+        taken = self.notes.take()
+        for number in taken:
             if number in STOPS and not self._asked_to_stop.again(number, time.monotonic()):
                 raise Interrupted(number)
         if os.getpid() == 1 or (self.memory and not self.alone):
             self.reaper.reap()  # without being PID 1: what the supervisor has adopted that this process was
+        if CHILD in taken:
+            self.child_ended()
 
     def _is_ours(self, pid: int) -> bool:
         """Whether somebody here waits for this process; what a thread has started is collected by it at once."""

@@ -16,7 +16,7 @@ from orchestrator.engine.maintaining import Maintaining
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.report import FORCED, Report, exit_code
 from orchestrator.engine.run import Start, no_value
-from orchestrator.launch.decide import ending
+from orchestrator.launch.endings import ending
 from orchestrator.status.state import Probe, StateDirectory
 
 if TYPE_CHECKING:

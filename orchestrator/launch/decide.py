@@ -17,8 +17,11 @@ Events                                   Decisions
 
 from __future__ import annotations
 
+from orchestrator.launch.budget import STABLE, Budget
+from orchestrator.launch.endings import ECHO, ending, exit_code
 from orchestrator.launch.farewell import DIED, NEVER_READY, UNWELL
 from orchestrator.launch.features import Features
+from orchestrator.launch.watch import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +29,11 @@ if TYPE_CHECKING:
 
     Event = tuple[Any, ...]
     Decision = tuple[Any, ...]
-    Purpose = tuple[Any, ...]
+
+    from orchestrator.launch.budget import Purpose
 
 KILL, TERM, QUIT, DUMP = 9, 15, 3, 63
 STOPS = (15, 2)
-ECHO = 0.1
-"""The same signal so soon again is the same request: `timeout` and terminals tell the process and then its group."""
 FORCED, NOT_WELL = 137, 5
 
 SERVING, BOOTING, BACKOFF, MAINTENANCE = "serving", "booting", "backoff", "maintenance"
@@ -40,36 +42,17 @@ RETURNING = "returning"
 SWEEPING, KILLING, ENDED = "sweeping", "killing", "ended"
 HAS_SERVER = (SERVING, BOOTING, DRAINING, STOPPING, DUMPING)
 
-INITIAL_DELAY, LONGEST_DELAY = 0.5, 30.0
 LINGER = 1.0
 """What a server left behind is asked to end, and this much later killed."""
 LAST_WAIT = 5.0
 """A killed process may hang in the kernel; nothing waits longer for it."""
-STABLE = 60.0
 TO_DUMP, EACH_DUMP = 0.3, 0.03
 """For a server that hangs to write its stacks before it is killed, and for each of its workers."""
 LAST_DUMP = 3.0
 """No round of stacks takes longer."""
 IN_PROCESS = ("uvicorn", "hypercorn")
 """Servers in the process that imports: they write their stacks by themselves, and have their workers do so."""
-JUDGED_EVERY = 30.0
-"""With the watch off, how often commands are run: only their last verdict can be asked for."""
 FIRST_PROBES = 0.25
-
-
-class Asked:
-    """Who asked last for the end."""
-
-    __slots__ = ("at", "number")
-
-    def __init__(self) -> None:
-        self.number, self.at = 0, 0.0
-
-    def again(self, number: int, now: float) -> bool:
-        """Notes a request; whether it is the one before, told once more."""
-        echo = number == self.number and now - self.at < ECHO
-        self.number, self.at = number, now
-        return echo
 
 
 class Supervision:
@@ -77,52 +60,37 @@ class Supervision:
 
     __slots__ = (
         "about",
-        "action",
-        "actions",
         "alive",
         "asked",
         "blamed",
         "boot_deadline",
+        "budget",
         "code",
         "drain",
         "due",
         "ended",
-        "engine",
         "failed",
-        "failures",
         "features",
         "forced",
         "grace",
         "health",
         "in_process",
-        "let_go",
-        "next_probe",
         "number",
         "out",
         "outdated",
         "purpose",
         "requested",
-        "restart",
-        "restarts",
-        "round",
-        "rounds",
         "served_since",
         "shown",
-        "since",
         "state",
         "stop_signal",
-        "streak",
-        "successes",
         "to_dump",
         "told",
-        "tried",
-        "used",
+        "watch",
     )
 
     def __init__(self, plan: dict[str, Any], now: float, status: str = "ready") -> None:
-        budget = plan.get("budget") or {}
-        self.restart = plan["restart"]
-        self.actions = plan["on_failure"]
+        self.budget = Budget(plan)
         self.health = plan["health"]
         self.drain = plan["drain"]
         self.grace = plan["grace"]
@@ -130,8 +98,6 @@ class Supervision:
         self.in_process = not plan.get("command") and plan.get("server") in IN_PROCESS
         self.to_dump = TO_DUMP + EACH_DUMP * plan.get("workers", 1) if self.in_process else LAST_DUMP
         self.shown = status
-        self.engine: bool = plan.get("engine", False)
-        """Whether the engine can be started again: for one item, or in this process's place."""
         self.features = Features(plan.get("features") or [])
         self.blamed: str = plan.get("blamed", "launch")
         """The item that has failed when the server ends."""
@@ -139,41 +105,25 @@ class Supervision:
         """What the engine has to know of the item that it comes back for."""
         self.about = ""
         """What it has failed for, where that is the server: the code of a page."""
-        self.tried: list[str] = []
-        """What was done about it so far."""
-        self.let_go: list[str] = []
-        """Endpoints whose failure was settled by going on, until they are well again."""
         self.outdated = False
         """Whether the server that boots was started before a feature came back that it has to start for."""
         self.state = SERVING
         self.alive = True
         self.due: float | None = None
         self.boot_deadline = 0.0
-        self.next_probe: float | None = None
-        self.round: list[str] = []
-        self.failures: dict[str, int] = {}
-        self.successes: dict[str, int] = {}
+        self.watch = Watch(self.health, now)
         self.served_since: float | None = now
         self.asked = self.told = self.ended = now
         self.purpose: Purpose | None = None
         self.requested = self.forced = False
         self.number = 0
         self.code = 0
-        self.restarts: list[float] = list(budget.get("restarts", ()))
-        self.streak: int = budget.get("streak", 0)
-        self.action: int = budget.get("action", 0)
-        self.used: int = budget.get("used", 0)
-        self.rounds: int = budget.get("rounds", 0)
-        """How often the engine has checked again since the service was last stable."""
-        self.since: float | None = budget.get("since")
-        """When something was served instead for the first time since then."""
         self.out: list[Decision] = []
-        self._plan_round(now)
 
     def deadline(self) -> float | None:
         """When to say `tick` at the latest."""
         features = self.features.deadline() if self._may_recheck() else None
-        dues = [each for each in (self.due, self.next_probe, features) if each is not None]
+        dues = [each for each in (self.due, self.watch.due, features) if each is not None]
         return min(dues) if dues else None
 
     def on(self, event: Event, now: float) -> list[Decision]:
@@ -209,7 +159,7 @@ class Supervision:
         if self.purpose is None:
             how = f"the server {ending(code)}" + ("" if booted else " before it served") + why
             self._say("error" if code else "info", how)
-            self._forgive(now)
+            self.budget.forgive(now, self.served_since)
             self.code = exit_code(code) if booted else NOT_WELL
             self.failed = {"item": self.blamed, "summary": how, "code": self.code}
             self.about = DIED
@@ -224,7 +174,7 @@ class Supervision:
             return
         self.served_since = now
         if self.health.get("ready"):
-            self.next_probe = now
+            self.watch.due = now
         else:
             self._well(now)
 
@@ -249,8 +199,8 @@ class Supervision:
         if self.due is not None and now >= self.due:
             self.due = None
             getattr(self, "_due_" + self.state)(now)
-        if self.next_probe is not None and now >= self.next_probe and self.state in {SERVING, BOOTING}:
-            self._start_probe()
+        if self.watch.due is not None and now >= self.watch.due and self.state in {SERVING, BOOTING}:
+            self.out.append(("probe", self.watch.begin(booting=self.state == BOOTING)))
         if self._may_recheck() and (entry := self.features.next(now)) is not None:
             self.out.append(("recheck", entry["item"], entry["tried"], entry["last"], entry["limit"]))
 
@@ -311,7 +261,7 @@ class Supervision:
             self._sweep(now)
 
     def _begin_stop(self, now: float, drain: float) -> None:
-        self.next_probe = None
+        self.watch.due = None
         if drain > 0:
             self.state, self.due = DRAINING, now + drain
         else:
@@ -328,7 +278,7 @@ class Supervision:
         self._kill(now)
 
     def _sweep(self, now: float) -> None:
-        self.next_probe = None
+        self.watch.due = None
         if self.state == KILLING:
             return
         self.state, self.due = SWEEPING, now + LINGER
@@ -365,7 +315,7 @@ class Supervision:
 
     def _call_the_engine(self, now: float, tried: int, serve: bool, limit: float | None) -> None:
         """Maintenance is served at once, by what needs no engine: it stays where the engine cannot come back."""
-        since = self.since = now if self.since is None else self.since
+        since = self.budget.since = now if self.budget.since is None else self.budget.since
         if serve:
             self._maintain(now, max(since + limit - now, 0.001) if limit else None)
         self.failed = self.failed | {"tried": tried, "serve": serve, "since": since, "over": self.due}
@@ -386,7 +336,7 @@ class Supervision:
 
     def _leave(self, now: float, code: int) -> None:
         self.state = ENDED
-        self.next_probe = None
+        self.watch.due = None
         if self.requested:
             self._tell_how_long(now)
         why = self.failed.get("summary", "") if code and not self.requested else ""
@@ -410,69 +360,15 @@ class Supervision:
 
     # Failures
 
-    def _forgive(self, now: float) -> None:
-        """Who has served for long failed of something new: what was spent counts no more."""
-        since = self.served_since
-        if since is not None and now - since >= self.restart.get("within", STABLE):
-            self.streak = self.action = self.used = self.rounds = 0
-            self.since = None
-            self.tried = []
-
     def _after_exit(self, now: float, code: int) -> Purpose:
-        policy = self.restart.get("policy", "never")
-        if policy == "always" or (policy == "on-failure" and code):
-            if self._has_budget(now):
-                return self._again(now)
+        if self.budget.wants_restart(code):
+            if self.budget.has_restart(now):
+                return self.budget.again(now)
             self._say("error", "its restarts are spent")
-        return self._next_action() if code else ("exit", 0)
-
-    def _has_budget(self, now: float) -> bool:
-        within = self.restart.get("within", STABLE)
-        self.restarts = [each for each in self.restarts if now - each < within]
-        attempts = self.restart.get("attempts")
-        return attempts is None or len(self.restarts) < attempts
-
-    def _again(self, now: float) -> Purpose:
-        self.restarts.append(now)
-        return self._spawn()
-
-    def _spawn(self) -> Purpose:
-        # The exponent is bounded, for a service may fail for years.
-        delay = min(INITIAL_DELAY * 2 ** min(self.streak, 10), LONGEST_DELAY)
-        self.streak += 1
-        self.tried.append("restart")
-        return ("spawn", delay)
-
-    def _next_action(self) -> Purpose:
-        """The next of the actions under `on_failure` that is not spent; none is left: the end."""
-        while self.action < len(self.actions):
-            action = self.actions[self.action]
-            if "restart" in action and self.used < action["restart"]:
-                self.used += 1
-                return self._spawn()
-            at = self.action
-            self.action, self.used = at + 1, 0
-            purpose = self._purpose_of(action, at)
-            if purpose is not None:
-                return purpose
-        return ("exit", self.code)
-
-    def _purpose_of(self, action: dict[str, Any], at: int) -> Purpose | None:
-        """What an action means once there is no server; None where it means nothing."""
-        if "stop" in action:
-            code = action["stop"]
-            return ("exit", self.code if code is None else code)
-        if "serve" in action and self.engine:
-            return ("engine", at, True, action.get("for"))
-        if action.get("serve") == "maintenance":
-            self.tried.append("serve: maintenance")
-            return ("maintain", action.get("for"))
-        if self.engine and ("run" in action or "engine" in action):
-            return ("engine", at, False, None)
-        return None
+        return self.budget.next(self.code) if code else ("exit", 0)
 
     def _leave_maintenance(self, now: float) -> None:
-        self.purpose = self._next_action()
+        self.purpose = self.budget.next(self.code)
         self.out.append(("refuse",))
         self._sweep(now)
 
@@ -487,32 +383,30 @@ class Supervision:
         elif self._goes_on_beside(now, kind):
             return
         else:
-            self._forgive(now)
-            self.purpose = self._next_action()
+            self.budget.forgive(now, self.served_since)
+            self.purpose = self.budget.next(self.code)
         self._say("info", "ending the server")
         self._show_outage(why)
         self._begin_stop(now, 0.0)
 
     def _goes_on_beside(self, now: float, kind: str) -> bool:
         """Whether the next action keeps the server: an engine beside it does that, and asks the endpoint again."""
-        self._forgive(now)
-        if not self.engine or self.action >= len(self.actions):
+        self.budget.forgive(now, self.served_since)
+        action = self.budget.beside()
+        if action is None:
             return False
-        action = self.actions[self.action]
-        if "keep" not in action and "run" not in action:
-            return False
-        self.failures[kind] = 0
+        self.watch.failures[kind] = 0
         if not self.features.running:
             self.features.running = f"health:{kind}"
-            self.let_go.append(kind)  # until there is an answer
-            self.out.append(("recheck", f"health:{kind}", self.action, True, action.get("limit")))
+            self.watch.let_go.append(kind)  # until there is an answer
+            self.out.append(("recheck", f"health:{kind}", self.budget.action, True, action.get("limit")))
         return True
 
     # Features
 
     def _may_recheck(self) -> bool:
         """While the service runs or comes up again; not while it ends."""
-        return self.engine and not self.requested and self.state in {SERVING, BOOTING, BACKOFF}
+        return self.budget.engine and not self.requested and self.state in {SERVING, BOOTING, BACKOFF}
 
     def _answered(self, now: float, item: str, answer: dict[str, Any]) -> None:
         """What became of an item that an engine beside the server tried again."""
@@ -529,15 +423,17 @@ class Supervision:
         """Nothing came of the try itself: a bug, a spec that was changed, no memory."""
         if item.startswith("health:"):
             self._item_next(
-                now, item, answer | {"what": "another action", "tried": self.action + 1, "code": NOT_WELL}
+                now,
+                item,
+                answer | {"what": "another action", "tried": self.budget.action + 1, "code": NOT_WELL},
             )
         elif self.features.put_off(item, now, answer):
             self._say("error", f"cannot try {item} again: {answer['summary']}")
 
     def _item_well(self, now: float, item: str, answer: dict[str, Any]) -> None:
-        self._judge_again(item)
         if item.startswith("health:"):
-            self.action = max(self.action, answer["tried"])
+            self.watch.judges_again(item.partition(":")[2])
+            self.budget.passed(answer["tried"])
         back, restart = self.features.came_back(item, now)
         self._say("info", f"{item} holds: {answer['summary']}")
         self._tell_back(item, back)
@@ -553,7 +449,7 @@ class Supervision:
 
     def _item_settled(self, _now: float, item: str, answer: dict[str, Any]) -> None:
         if item.startswith("health:"):
-            self.action = max(self.action, answer["tried"])
+            self.budget.passed(answer["tried"])
         gone = self.features.settled(item, answer)
         self._say("warning", f"{item}: going on all the same: {answer['summary']}")
         for name in gone:
@@ -569,8 +465,8 @@ class Supervision:
         self.failed = {"item": item, "summary": answer["summary"], "code": self.code}
         self.about = UNWELL if item.startswith("health:") else ""
         if item.startswith("health:"):
-            self.action = tried
-            self.purpose = self._next_action()
+            self.budget.action = tried
+            self.purpose = self.budget.next(self.code)
         elif what == "stop":
             self.purpose = ("exit", self.code)
         else:
@@ -580,11 +476,6 @@ class Supervision:
             self._begin_stop(now, self.drain if self.state == SERVING else 0.0)
         else:
             self._sweep(now)
-
-    def _judge_again(self, item: str) -> None:
-        kind = item.partition(":")[2]
-        if item.startswith("health:") and kind in self.let_go:
-            self.let_go.remove(kind)
 
     def _restart_for(self, now: float, what: str) -> None:
         """The server learns of its features at its start alone."""
@@ -603,9 +494,7 @@ class Supervision:
 
     def _show_features(self) -> None:
         """The list has changed, and with it perhaps the state: not one that has other reasons."""
-        usual = self.shown in {"ready", "degraded"} and self.failures.get("ready", 0) < self.health.get(
-            "failures", 3
-        )
+        usual = self.shown in {"ready", "degraded"} and not self.watch.has_failed("ready")
         self.shown = self.base if usual else self.shown
         self.out.append(("status", self.shown, ", ".join(self.features.names())))
 
@@ -615,9 +504,7 @@ class Supervision:
         self.state, self.due = SERVING, None
         self._say("info", "the server is ready again")
         self._show(self.base, ", ".join(self.features.names()))
-        self.failures, self.successes = {}, {}
-        self.let_go = []  # that was another server
-        self._plan_round(now)
+        self.watch.begin_anew(now)
         if self.outdated:
             self._restart_for(now, "features that came back")
 
@@ -625,66 +512,31 @@ class Supervision:
         if ok:
             self._well(now)
         elif self.alive:
-            self.next_probe = now + FIRST_PROBES
-
-    def _endpoints(self) -> dict[str, dict[str, Any]]:
-        """What is asked in a round: everything where it is watched, else what nobody else can judge."""
-        named = {
-            "live": self.health.get("live"),
-            "ready": self.health.get("ready"),
-            **self.health.get("more", {}),
-        }
-        watched = self.health.get("interval", 0)
-        return {name: each for name, each in named.items() if each and (watched or _is_command(each))}
-
-    def _plan_round(self, now: float, *, first: bool = True) -> None:
-        """A command is judged at once: there is no other answer. For the rest the engine has just asked."""
-        endpoints = self._endpoints()
-        at_once = first and any(_is_command(each) for each in endpoints.values())
-        pause = 0.0 if at_once else self.health.get("interval", 0) or JUDGED_EVERY
-        self.next_probe = now + pause if endpoints else None
-
-    def _start_probe(self) -> None:
-        self.next_probe = None  # planned again when the round is over
-        self.round = ["ready"] if self.state == BOOTING else list(self._endpoints())
-        self._next_of_round()
-
-    def _next_of_round(self) -> None:
-        self.out.append(("probe", self.round.pop(0)))
+            self.watch.due = now + FIRST_PROBES
 
     def _watched(self, now: float, kind: str, ok: bool, why: str) -> None:
-        self.failures[kind] = 0 if ok else self.failures.get(kind, 0) + 1
-        self.successes[kind] = self.successes.get(kind, 0) + 1 if ok else 0
-        interval = self.health.get("interval", 0)
-        self._note_verdict(kind, ok, why)
-        if ok and kind in self.let_go and f"health:{kind}" != self.features.running:
-            self.let_go.remove(kind)
-        limit = self.health.get("failures", 3)
-        if interval and kind == "live" and self.failures[kind] >= limit and kind not in self.let_go:
-            self._unwell(now, kind, f"live failed {self.failures[kind]} times: {why}")
+        watch = self.watch
+        watch.note(kind, ok=ok)
+        if (verdict := watch.verdict(kind, ok, why)) is not None:
+            self.out.append(verdict)
+        if ok and f"health:{kind}" != self.features.running:
+            watch.judges_again(kind)
+        if watch.interval and kind == "live" and watch.has_failed(kind) and kind not in watch.let_go:
+            self._unwell(now, kind, f"live failed {watch.failures[kind]} times: {why}")
             if self.state != SERVING:
                 return
-        if interval:
-            self._judge_ready(kind, why)
-        if self.round:
-            self._next_of_round()
+        if watch.interval and kind == "ready":
+            self._judge_ready(why)
+        if watch.round:
+            self.out.append(("probe", watch.round.pop(0)))
         else:
-            self._plan_round(now, first=False)
+            watch.plan(now, first=False)
 
-    def _note_verdict(self, kind: str, ok: bool, why: str) -> None:
-        """For the probe of the container, which can only ask for a status."""
-        endpoint = self._endpoints().get(kind)
-        if endpoint is not None and (_is_command(endpoint) or endpoint.get("asked")):
-            fresh = 3 * (self.health.get("interval", 0) or JUDGED_EVERY) + endpoint["timeout"]
-            self.out.append(("verdict", kind, ok, why, fresh))
-
-    def _judge_ready(self, kind: str, why: str) -> None:
+    def _judge_ready(self, why: str) -> None:
         """Not ready may be a dependency's fault: it takes the traffic away and never the server."""
-        if kind != "ready":
-            return
-        if self.failures[kind] >= self.health.get("failures", 3):
+        if self.watch.has_failed("ready"):
             self._show("degraded", f"ready fails: {why}")
-        elif self.shown != self.base and self.successes[kind] >= self.health.get("successes", 1):
+        elif self.shown != self.base and self.watch.is_well("ready"):
             self._show(self.base, ", ".join(self.features.names()))
 
     # Words
@@ -701,16 +553,3 @@ class Supervision:
 
     def _say(self, level: str, text: str, facts: dict[str, Any] | None = None) -> None:
         self.out.append(("say", level, text, facts))
-
-
-def _is_command(endpoint: dict[str, Any]) -> bool:
-    return endpoint.get("kind") == "command"
-
-
-def exit_code(code: int) -> int:
-    """As a shell says it: 128+n for a signal."""
-    return 128 - code if code < 0 else code
-
-
-def ending(code: int) -> str:
-    return f"was ended by signal {-code}" if code < 0 else f"ended with {code}"

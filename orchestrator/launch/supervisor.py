@@ -19,6 +19,7 @@ import _socket
 from orchestrator.launch import again, decide, oom, saying, signals, spawn
 from orchestrator.launch.beside import ALONE, BACK, SCOUT, Beside
 from orchestrator.launch.dumping import Dumping
+from orchestrator.launch.endings import ending
 from orchestrator.launch.farewell import Farewell
 from orchestrator.launch.probing import Heard, Prober
 from orchestrator.launch.reaper import descendants
@@ -221,7 +222,7 @@ class Supervisor:
             self._answered(code)
         elif pid == self.operations[0]:
             self.operations[0] = 0
-            self._do_say("warning", f"the operations listener {decide.ending(code)}")
+            self._do_say("warning", f"the operations listener {ending(code)}")
 
     def _hear(self) -> None:
         """A restarted server tells when it serves; of a command, the pipe's end tells that it was started."""
@@ -440,11 +441,6 @@ class Supervisor:
             self._on("scouted", False, f"cannot start it: {error}")
 
     def _orders(self, failed: dict[str, Any]) -> dict[str, Any]:
-        supervision = self.supervision
-        budget = {
-            name: getattr(supervision, name)
-            for name in ("restarts", "streak", "action", "used", "rounds", "since")
-        }
         for descriptor in (self.listener, self.operations[1], *self.lifeline):
             if descriptor >= 0:
                 os.set_inheritable(descriptor, True)
@@ -456,6 +452,7 @@ class Supervisor:
             "maintenance": self.maintenance,
             "operations": self.operations,
         }
+        budget = self.supervision.budget.remembered()
         return own | noted | {"failed": failed, "budget": budget} | self._live()
 
     def _do_exit(self, code: int) -> NoReturn:
@@ -476,7 +473,7 @@ class Supervisor:
         """What failed, what was tried, what to do: for people, for the log of JSON lines, for the platform."""
         decided = self.supervision
         farewell = Farewell(
-            self.plan["service"], code, decided.failed, decided.about, decided.tried, self.known, decided.features.names()
+            self.plan["service"], code, decided.failed, decided.about, decided.budget.tried, self.known, decided.features.names()
         )  # fmt: skip
         line = saying.record("last_words", "error", farewell.words, farewell.facts())
         saying.write(2, line if self.plan["log"] == "json" else farewell.text(saying.columns(2)))

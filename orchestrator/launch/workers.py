@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.launch import oom, saying, signals
-from orchestrator.launch.decide import Asked, ending, exit_code
+from orchestrator.launch.endings import Asked, ending, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable

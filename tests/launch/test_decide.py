@@ -573,8 +573,3 @@ def test_a_restart_is_announced_when_the_server_has_ended_and_the_pause_begins()
 
 def test_a_service_without_a_watch_has_no_deadline():
     assert Supervision(plan(), 0.0).deadline() is None
-
-
-@pytest.mark.parametrize(("code", "expected"), [(0, 0), (7, 7), (-9, 137), (-15, 143)])
-def test_a_signal_is_told_as_a_shell_tells_it(code, expected):
-    assert decide.exit_code(code) == expected

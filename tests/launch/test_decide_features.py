@@ -29,7 +29,7 @@ from test_decide import (
     status,
 )
 
-from orchestrator.launch import decide
+from orchestrator.launch.budget import STABLE
 from orchestrator.launch.decide import Supervision
 
 WELL = {"word": "well", "summary": "there", "tried": 1}
@@ -266,9 +266,9 @@ def test_a_budget_is_handed_on_and_forgiven_after_long_service():
     crashes = plan(budget=budget, on_failure=[{"restart": 1}, {"restart": 2}, {"stop": 9}])
     soon, late = Supervision(crashes, 100.0), Supervision(crashes, 100.0)
     soon.on(DIED, 101.0)
-    assert (soon.action, soon.used, soon.streak, soon.rounds) == (1, 2, 4, 4)
-    late.on(DIED, 100.0 + decide.STABLE)
-    assert (late.action, late.used, late.streak, late.rounds) == (0, 1, 1, 0)
+    assert (soon.budget.action, soon.budget.used, soon.budget.streak, soon.budget.rounds) == (1, 2, 4, 4)
+    late.on(DIED, 100.0 + STABLE)
+    assert (late.budget.action, late.budget.used, late.budget.streak, late.budget.rounds) == (0, 1, 1, 0)
 
 
 ACTIONS = st.lists(

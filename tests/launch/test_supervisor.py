@@ -8,7 +8,7 @@ import time
 import pytest
 from launching import alive, cmdline, eventually, family, refused
 
-from orchestrator.launch.decide import ECHO
+from orchestrator.launch.endings import ECHO
 
 RAISING = """
 from contextlib import asynccontextmanager
