@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 CHECK_AGAIN = Policy(initial=1.0, factor=2.0, max=30.0, jitter="none")
 FAREWELL = 5.0
+SETTLED = 1.0
+"""Seconds after which what is served instead is no longer beginning."""
 
 
 class Maintaining:
@@ -43,6 +45,11 @@ class Maintaining:
         self._own_listener: socket.socket | None = None
         self._rounds: int = service.budget.get("rounds", 0)
         self._since: dict[int, float] = {}
+        self._served: Any = None
+        """The action of what is served now."""
+        self._begun = 0.0
+        """When (`time.monotonic`) that was begun; while it begins, never."""
+        self.start.child_ended = self._keep
 
     @property
     def action(self) -> Any:
@@ -169,6 +176,7 @@ class Maintaining:
 
     def begin(self, action: Any) -> None:
         """On the service's own socket, in a process of its own. What ended by itself is begun again."""
+        self._served = action
         if self._other is not None and self._other.code is None:
             self._other.read_events()
         if isinstance(self._process, Adopted) and action.serve != "maintenance":
@@ -181,8 +189,18 @@ class Maintaining:
         if listener is None:
             return
         self._forget()
+        self._begun = float("inf")
         if action.serve == "maintenance" or not self._serves(action.serve, listener):
             self._serve_maintenance(listener)
+        self._begun = time.monotonic()
+
+    def _keep(self) -> None:
+        """What ended by itself, or was killed for memory, is begun again at once: its queue would wait for nobody.
+
+        One that ends as soon as it has begun waits for the next round.
+        """
+        if self._served is not None and time.monotonic() - self._begun >= SETTLED:
+            self.begin(self._served)
 
     def _listener(self) -> socket.socket | None:
         """The service's socket; one for now, where the server binds its own."""
@@ -245,6 +263,7 @@ class Maintaining:
 
     def end(self) -> None:
         """Lets go of the socket after the last answer: what waits in its queue is the service's."""
+        self._served = None
         self._end_process()
         if self._other is not None:
             launching.end_gently(self._other, signal.SIGTERM, time.monotonic() + FAREWELL)

@@ -40,7 +40,7 @@ from orchestrator.spec.values import find_contract
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.engine.context import Clock
     from orchestrator.engine.plan import Order

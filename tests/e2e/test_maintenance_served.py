@@ -1,4 +1,5 @@
 import http.client
+import os
 import signal
 import threading
 import time
@@ -7,7 +8,7 @@ import urllib.request
 
 import pytest
 from ports import free_port
-from starting import eventually
+from starting import cmdline, eventually, family
 
 GONE = (ConnectionRefusedError, ConnectionResetError, BrokenPipeError, http.client.BadStatusLine)
 
@@ -283,3 +284,18 @@ def test_visitors_are_told_what_the_spec_says_and_no_secret(engine):
         page = answer.read().decode()
     assert "Moving &lt;b&gt;house&lt;/b&gt;, not telling ***." in page
     assert "There is nothing you need to do" not in page
+
+
+def test_what_answers_meanwhile_is_begun_again_at_once_when_it_was_killed(engine):
+    """The socket listens on: until somebody answers, who knocks would wait in its queue, the probe of liveness too."""
+    engine.spec("files: [{path: flag, on_failure: {serve: maintenance}}]\nhealth: {live: /live}").start()
+    engine.until(lambda: (retry_after(engine) or 0) > 6, 60)  # the next check is some seconds away
+    (pid,) = [each for each in family(engine.process.pid) if b"maintenance.py" in cmdline(each)]
+    os.kill(pid, signal.SIGKILL)
+    began = time.monotonic()
+    engine.until(lambda: engine.tries("/live"))
+    assert engine.get("/live")[0] == 200
+    assert time.monotonic() - began < 5
+    engine.write("flag")
+    engine.serving(60)
+    assert engine.stop() == 0
