@@ -92,3 +92,10 @@ def test_a_dependency_of_the_engine_that_is_gone_is_named(engine, ended):
     assert code == 3
     assert "pip install PyYAML" in said
     assert words.startswith("the service did not start (exit 3): error[ORC902]: the engine needs `yaml`")
+
+
+def test_a_service_that_ends_later_says_so_there_as_well(engine, ended):
+    engine.spec("", launch="{command: [sh, -c, 'sleep 1; exit 7']}")
+    code, _, words = ended()
+    assert code == 7
+    assert words.startswith("shop ended (exit 7): launch (startup.yaml:4): the server ended with 7; hint: ")
