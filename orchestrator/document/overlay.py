@@ -7,7 +7,8 @@ in which whatever is given more than once has the same form each time (a mapping
 A tag acts on what lies below it, and a change of form hides what lies below, so neither can be promised for these.
 
 `- !remove x` takes a value out of a plain list as well; the other elements of such a list are added at its end.
-Inside `roles` a tag that finds nothing in the role itself is kept for when the role is laid over the top level.
+Inside `roles` a tag that finds nothing in the role itself is kept for when the role is laid over the top level. What
+stands under `x-…` is only what anchors stand for: it is replaced, and its tags act where the aliases are.
 """
 
 from __future__ import annotations
@@ -67,6 +68,9 @@ class _Laying:
         assert keys is not None
         for key, value in over.value.items():
             there = into.get(key)
+            if _of_anchors(key):
+                into[key], keys[key] = _untagged(value), (over.keys or {})[key]
+                continue
             if value.directive == "remove":
                 if there is not None and there.directive != "remove":
                     del into[key], keys[key]
@@ -108,7 +112,9 @@ class _Laying:
         result.directive = None
         if isinstance(result.value, dict):
             for key, child in list(result.value.items()):
-                if child.directive == "remove":
+                if _of_anchors(key):
+                    result.value[key] = _untagged(child)
+                elif child.directive == "remove":
                     self._keeps(key, child, path, node)
                     del result.value[key]
                 else:
@@ -173,6 +179,26 @@ class _Laying:
         return result
 
 
+def _of_anchors(key: str | int) -> bool:
+    """`x-…` holds anchors: a tag in it acts where the alias stands."""
+    return isinstance(key, str) and key.startswith("x-")
+
+
+def _untagged(node: Node) -> Node:
+    """A copy without tags, and without what they would take out."""
+    if not _has_directive(node):
+        return node
+    result = node.copy()
+    result.directive = None
+    if isinstance(result.value, dict):
+        result.value = {
+            key: _untagged(each) for key, each in result.value.items() if each.directive != "remove"
+        }
+    elif isinstance(result.value, list):
+        result.value = [_untagged(each) for each in result.value if each.directive != "remove"]
+    return result
+
+
 def _same(one: Node, other: Node) -> bool:
     return (
         not isinstance(one.value, dict | list)
@@ -226,8 +252,10 @@ def leftovers(node: Node, findings: Findings, path: Path = ()) -> None:
                 leftovers(role, findings, (*path, name))
         return
     gone = []
-    for key, child in node.children():
-        if child.directive is not None or child.value.__class__ in (dict, list):
+    for key, child in list(node.children()):
+        if _of_anchors(key):
+            node.value[key] = _untagged(child)  # type: ignore[index]
+        elif child.directive is not None or child.value.__class__ in (dict, list):
             leftovers(child, findings, (*path, key))
             if child.directive == "remove":
                 gone.append(key)

@@ -33,8 +33,11 @@ _SAFE_TAGS = frozenset({_TAG + name for name in ("str", "int", "float", "bool", 
 _DIRECTIVES = {"!replace": "replace", "!remove": "remove"}
 
 
-def read(data: bytes, file: str, findings: Findings) -> Node | None:
-    """The tree of one YAML document, or None when it cannot be read; every problem is a finding."""
+def read(data: bytes, file: str, findings: Findings, *, overlay: bool = False) -> Node | None:
+    """The tree of one YAML document, or None when it cannot be read; every problem is a finding.
+
+    An overlay may be empty, as one that is still to be filled: it changes nothing.
+    """
     text = _decode(data, file, findings)
     if text is None:
         return None
@@ -47,19 +50,27 @@ def read(data: bytes, file: str, findings: Findings) -> Node | None:
         _syntax(error, file, text, findings)
         return None
     if root is None:
-        findings.add(
-            "ORC005",
-            "the document is empty",
-            Place(file, 1, 1, 1, 1),
-            hint="start with `version: 1` and `service: NAME`",
-        )
-    elif not isinstance(root.value, dict):
+        return _empty(file, findings, overlay=overlay)
+    if not isinstance(root.value, dict):
         kind = "a list" if isinstance(root.value, list) else "a single value"
         findings.add(
             "ORC006", f"the top level must be a mapping, found {kind}", root.place,
             hint="start with `version: 1` and `service: NAME`",
         )  # fmt: skip
         return None
+    return root
+
+
+def _empty(file: str, findings: Findings, *, overlay: bool) -> Node | None:
+    place = Place(file, 1, 1, 1, 1)
+    if not overlay:
+        findings.add(
+            "ORC005", "the document is empty", place, hint="start with `version: 1` and `service: NAME`"
+        )
+        return None
+    findings.add("ORC005", "the overlay is empty: it changes nothing", place, severity="warning", hint="write what differs, or take the file out")  # fmt: skip
+    root = Node({}, file, (1, 1, 1, 1))
+    root.keys = {}
     return root
 
 

@@ -74,7 +74,7 @@ class Layers:
         if data is None:
             return None
         before = len(self.findings.found)
-        tree = read(data, file, self.findings)
+        tree = read(data, file, self.findings, overlay=bool(self.trees) and named is None)
         self.sources[file] = data.decode("utf-8-sig", "replace")
         assert tree is not None or len(self.findings.found) > before, (
             f"reading {file} failed without a finding"

@@ -117,3 +117,32 @@ def test_tags_in_a_spec_that_lies_on_nothing_are_found_but_for_roles():
 
     assert [each.code for each in findings.found] == ["ORC224", "ORC224"]
     assert "a" not in to_data(tree)
+
+
+def test_a_tag_behind_an_anchor_acts_where_the_alias_stands():
+    base = "wait_for: [{name: db, tcp: 'db:1', timeout: 5s}, {name: q, tcp: 'q:1', timeout: 5s}]\nlaunch: {options: {a: 1, b: 2}}"
+    over = (
+        "x-off: &off {timeout: !remove , deadline: 9s}\n"
+        "x-all: &all !replace {c: 3}\n"
+        "wait_for: [{name: db, <<: *off}, {<<: *off, name: q}]\nlaunch: {options: *all}"
+    )
+    merged = _merged(base, over)
+    assert merged["wait_for"] == [
+        {"name": "db", "tcp": "db:1", "deadline": "9s"},
+        {"name": "q", "tcp": "q:1", "deadline": "9s"},
+    ]
+    assert merged["launch"] == {"options": {"c": 3}}
+    assert (merged["x-off"], merged["x-all"]) == ({"deadline": "9s"}, {"c": 3})
+
+
+def test_anchors_with_tags_may_stand_in_the_base_for_its_roles():
+    tree = _read("x-off: &off {timeout: !remove }\nroles: {web: {wait_for: [{name: db, <<: *off}]}}")
+    findings = Findings()
+    leftovers(tree, findings)
+    assert findings.found == []
+    assert to_data(tree)["x-off"] == {}
+    assert to_data(tree)["roles"]["web"]["wait_for"] == [{"name": "db", "timeout": None}]
+
+
+def test_what_anchors_stand_for_is_replaced_by_a_layer_above():
+    assert _merged("x-list: &l [1]\na: *l", "x-list: [!remove 1, 2]") == {"x-list": [2], "a": [1]}
