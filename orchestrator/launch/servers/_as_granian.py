@@ -38,9 +38,9 @@ def on_the_socket(server: type[Any], number: int, teller: Teller) -> type[Any]:
             self._ssp = None  # nothing for a worker to bind
             self._sfd = number
             self._shd = holder(number, self.bind_uds is not None, self.backlog)
-            self._sso = socket.socket(
-                fileno=number
-            )  # closed as it ends, and handed on where workers are spawned
+            # Closed as it ends. Handed on where workers are spawned, by being pickled; to nothing that the app runs.
+            self._sso = socket.socket(fileno=number)
+            self._sso.set_inheritable(False)
             ready_to_listen(self._sso)
             if self.bind_uds and self.uds_permissions is not None:
                 self.bind_uds.chmod(self.uds_permissions)

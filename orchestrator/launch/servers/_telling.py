@@ -23,6 +23,8 @@ class Teller:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        if descriptor >= 0:
+            os.set_inheritable(descriptor, False)  # no business of what the app runs
 
     def serving(self) -> None:
         self._tell({"event": "serving"})

@@ -164,6 +164,27 @@ def test_a_lifespan_that_fails_is_told(start, server, workers):
     assert "serving" not in {each["event"] for each in service.events()}
 
 
+LEAKING = (
+    APP
+    + """
+@app.get("/left")
+def left():
+    import subprocess
+    said = subprocess.run(["ls", "-l", "/proc/self/fd"], close_fds=False, capture_output=True, text=True).stdout
+    return said.splitlines()
+"""
+)
+
+
+@each_server
+def test_what_the_app_runs_has_neither_our_socket_nor_our_pipes(start, server):
+    service = start(server, LEAKING)
+    answers(service)
+    left = [line.split()[-3:] for line in service.json("/left") if "->" in line]
+    assert {number for number, _, target in left if target.startswith(("socket:", "anon_inode:"))} == set()
+    assert len([number for number, _, target in left if target.startswith("pipe:") and int(number) > 2]) == 0
+
+
 @each_server
 def test_a_worker_that_dies_is_replaced(start, server):
     service = start(server, workers=2).supervised()
