@@ -190,7 +190,7 @@ def resolve(
             path,
             item=item,
             key=key,
-            hint=_near(name, there),
+            hint=_near(name, there) or f"declare it: `health: {{{name}: /{name}}}`",
         )
     else:
         places.add(
@@ -319,8 +319,13 @@ def _fallbacks(spec: Spec, places: Places, findings: Findings, known: Known, bro
 
 def unused(spec: Spec, places: Places, findings: Findings, known: Known) -> None:
     """Warns of named fallbacks that neither the top level nor a role uses."""
+    from orchestrator.spec.kinds import FALLBACKS
+
     for name in spec.fallbacks or {}:
-        if name not in known.used_fallbacks:
+        if name in FALLBACKS.built_in:
+            places.add(findings, "ORC206", f"the fallback `{name}` can never be used: there is an action of that name", ("fallbacks", name),
+                       key=True, hint="give it another name")  # fmt: skip
+        elif name not in known.used_fallbacks:
             places.add(findings, "ORC206", f"the fallback `{name}` is never used", ("fallbacks", name), key=True,
                        hint="name it in an `on_failure`, or take it out")  # fmt: skip
 

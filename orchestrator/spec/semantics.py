@@ -352,6 +352,7 @@ def _without_effect(spec: Spec) -> Iterator[tuple[Path, str, str]]:
             "`watch` has no effect: `health` declares no endpoint",
             "add `live` or `ready`",
         )
+    yield from _retried_never(spec)
     yield from _tried_once(spec)
     telemetry = spec.telemetry
     if telemetry is not None and telemetry.metrics is True and telemetry.listen is None:
@@ -360,6 +361,19 @@ def _without_effect(spec: Spec) -> Iterator[tuple[Path, str, str]]:
             "`metrics` has no effect: there is no operations listener",
             "add `listen: 127.0.0.1:9000`",
         )
+
+
+_TRIED_AGAIN = frozenset({"wait", "step", "module"})
+"""Kinds that know attempts of their own; all others are tried once unless they have a deadline."""
+
+
+def _retried_never(spec: Spec) -> Iterator[tuple[Path, str, str]]:
+    for path, item in spec.located_items():
+        if item.retry is not None and item.deadline is None and item.kind not in _TRIED_AGAIN:
+            message = (
+                f"`retry` has no effect: without a `deadline` this {item.noun or item.kind} is tried once"
+            )
+            yield (*path, "retry"), message, "add a `deadline`, which is for all attempts together"
 
 
 def _tried_once(spec: Spec) -> Iterator[tuple[Path, str, str]]:

@@ -83,7 +83,9 @@ class Lint(Model):
 
     ignore: (
         dict[Annotated[str, Field(pattern=r"^ORC[0-9]{3}$")], Annotated[str, Field(min_length=1)]] | None
-    ) = described(None, "Findings that are accepted in the whole spec: code → the reason. No errors of the spec itself.")
+    ) = described(
+        None, "Findings that are accepted in the whole spec: code → the reason. No errors of the spec itself."
+    )
     compose_services: tuple[str, ...] | None = described(
         None, "The Compose services that run the orchestrator.", examples=[["web", "worker"]]
     )

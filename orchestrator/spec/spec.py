@@ -203,7 +203,9 @@ class Spec(Model):
     rehearsal: dict[str, Literal["ready", "healed", "degraded", "maintenance", "stopped"]] | None = described(
         None, "Item → the outcome that is expected when it fails."
     )
-    lint: _setting("Lint") = described(None, "Findings that are accepted, and settings of `orchestrator lint`.")  # type: ignore[valid-type]
+    lint: _setting("Lint") = described(  # type: ignore[valid-type]
+        None, "Findings that are accepted, and settings of `orchestrator lint`."
+    )
     telemetry: _setting("Telemetry") = described(None, "Log, metrics and traces of the engine itself.")  # type: ignore[valid-type]
 
     def located_items(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:

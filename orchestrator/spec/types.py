@@ -117,12 +117,9 @@ def _import_name(value: str) -> str:
 def _app(value: str) -> str:
     if _APP.match(value):
         return value
-    if ":" not in value:
-        raise problem(
-            "ORC122",
-            f"expected `module:attribute`, got `{value}`",
-            f"write `{value.removesuffix('.py').replace('/', '.')}:app`",
-        )
+    meant = f"{value.removesuffix('.py').replace('/', '.')}:app"
+    if ":" not in value and _APP.match(meant):
+        raise problem("ORC122", f"expected `module:attribute`, got `{value}`", f"write `{meant}`")
     raise problem("ORC122", f"expected `module:attribute`, got `{value}`", "for example `package.module:app`")
 
 
