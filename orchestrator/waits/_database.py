@@ -9,6 +9,7 @@ from orchestrator.spec.fields import AfterValidator, Field, model_validator
 from orchestrator.spec.model import Model, described, lazy_model, problem
 from orchestrator.spec.types import NonEmpty
 from orchestrator.waits._failure import Failure
+from orchestrator.waits._versions import Least, older
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -26,22 +27,6 @@ def _some(value: dict[str, Any]) -> dict[str, Any]:
     if not value:
         raise problem("ORC119", "an empty mapping asks for no privilege", "for example {orders: [select]}")
     return value
-
-
-def _version(value: str) -> str:
-    if not value or not value[0].isdecimal():
-        raise problem("ORC110", f"expected a version, got `{value}`", 'for example "15"')
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        Version(value)
-    except InvalidVersion:
-        raise problem("ORC110", f"expected a version, got `{value}`", 'for example "15.4"') from None
-    return value
-
-
-Least = Annotated[str, AfterValidator(_version)]
-"""The least version of a server."""
 
 
 class Database(Protocol):
@@ -110,6 +95,18 @@ class Expectation(Model):
         return self
 
 
+class OfPostgres(Expectation):
+    """What the database must be like, and a query with what it must give. All is asked in a transaction that only reads."""
+
+    extension: Names | None = described(
+        None, "An extension that must have been created, or several.", examples=["pg_trgm"]
+    )
+
+
+class OfMysql(Expectation):
+    """What the database must be like, and a query with what it must give. A schema is a database."""
+
+
 def judge(target: str, expect: Expectation, database: Database, context: Context) -> None:
     """Raises Failure for the first that is not as expected."""
     for wrong in _wrong(expect, database):
@@ -151,21 +148,6 @@ def _wrong(expect: Expectation, database: Database) -> Iterator[tuple[str, str]]
 def _plain(name: str) -> str:
     """UTF8 and utf-8 are one."""
     return name.lower().replace("-", "")
-
-
-def older(found: str, wanted: str) -> Iterator[tuple[str, str]]:
-    """What is wrong with a version that is less than the least."""
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        if Version(found) >= Version(wanted):
-            return
-    except InvalidVersion:
-        pass
-    yield (
-        f"its version is {found}, expected {wanted} or newer",
-        f"run version {wanted} of the server, or newer",
-    )
 
 
 def _lacking(

@@ -6,19 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.model import described
+from orchestrator.spec.model import described, lazy_model
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Tls, Url
 from orchestrator.waits._base import Asking
-from orchestrator.waits._database import Expectation, judge
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._mysql_facts import Facts
 from orchestrator.waits._stream import Stream, connect, connect_unix, in_time, resolve
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
+    from orchestrator.waits._database import OfMysql
     from orchestrator.waits._failure import Deadline
+else:
+    OfMysql = lazy_model("orchestrator.waits._database:OfMysql")
 
 _PACKET_LIMIT = 64 * 1024
 _REFUSED = {1040, 1041, 1053, 1077, 1203, 1226}
@@ -60,10 +61,6 @@ class Address(Url, Tls):
         )
 
 
-class Expect(Expectation):
-    """What the database must be like, and a query with what it must give. A schema is a database."""
-
-
 class Mysql(Asking):
     """Waits until a MySQL or MariaDB takes connections and, with a user, lets the user into the database.
 
@@ -77,7 +74,7 @@ class Mysql(Asking):
     }
 
     mysql: Address = described(..., "The URL, or its parts.", examples=["mysql://app:password@db:3306/app"])
-    expect: Expect | None = described(
+    expect: OfMysql | None = described(
         None, "A query, or what the database must be like.", examples=[{"table": "orders"}]
     )
 
@@ -141,7 +138,7 @@ class Mysql(Asking):
     def _logged_in(self, pymysql: Any, arguments: dict[str, Any], context: Context) -> Outcome:
         connection = self._connected(pymysql, arguments)
         try:
-            self._judge(Facts(connection), context)
+            self._judge(connection, context)
             return ok(f"{self.target()} let {arguments['user']} in", version=connection.get_server_info())
         except pymysql.MySQLError as error:
             raise _failure(self.target(), error) from None
@@ -159,7 +156,11 @@ class Mysql(Asking):
             said = f"{type(error).__name__} in PyMySQL"
             raise Failure("protocol", f"{self.target()} does not answer as MySQL does: {said}") from None
 
-    def _judge(self, facts: Facts, context: Context) -> None:
+    def _judge(self, connection: Any, context: Context) -> None:
+        from orchestrator.waits._database import judge
+        from orchestrator.waits._mysql_facts import Facts
+
+        facts = Facts(connection)
         if self.mysql.writable and not facts.writable():
             said = f"{self.target()} is read-only, and takes no writes"
             raise Failure("unexpected", said, "ask for the primary")

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
 
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import described, problem
+from orchestrator.spec.model import described, lazy_model, problem
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Url
 from orchestrator.waits._base import Asking
-from orchestrator.waits._database import Expectation, Names, judge, listed
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, Trust, connect, connect_unix
 
@@ -22,8 +21,11 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
     from orchestrator.waits._address import Server
+    from orchestrator.waits._database import OfPostgres
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._postgres import Login, Session
+else:
+    OfPostgres = lazy_model("orchestrator.waits._database:OfPostgres")
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -105,14 +107,6 @@ class Address(Url):
         )
 
 
-class Expect(Expectation):
-    """What the database must be like, and a query with what it must give. All is asked in a transaction that only reads."""
-
-    extension: Names | None = described(
-        None, "An extension that must have been created, or several.", examples=["pg_trgm"]
-    )
-
-
 class Postgres(Asking):
     """Waits until a PostgreSQL lets the user into the database, after start-up and recovery.
 
@@ -127,7 +121,7 @@ class Postgres(Asking):
     postgres: Address = described(
         ..., "The URL, or its parts.", examples=["postgresql://app:password@db:5432/app"]
     )
-    expect: Expect | None = described(
+    expect: OfPostgres | None = described(
         None, "A query, or what the database must be like.", examples=[{"table": "orders"}]
     )
 
@@ -182,6 +176,7 @@ class Postgres(Asking):
             )
         if self.expect is None:
             return
+        from orchestrator.waits._database import judge, listed
         from orchestrator.waits._postgres_facts import Facts
 
         facts = Facts(session)

@@ -13,15 +13,15 @@ from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Duration, PathText
 from orchestrator.waits._address import Server, Tls, Url
 from orchestrator.waits._base import Asking
-from orchestrator.waits._database import Least, older
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._redis import Talk
 from orchestrator.waits._stream import Stream, connect, connect_unix, secure
+from orchestrator.waits._versions import Least, older
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
     from orchestrator.waits._failure import Deadline
+    from orchestrator.waits._redis import Talk
     from orchestrator.waits._stream import Trust
 
 _TLS = ("rediss", "valkeys")
@@ -134,6 +134,8 @@ class Redis(Asking):
     )
 
     def ask(self, context: Context, deadline: Deadline) -> Outcome:
+        from orchestrator.waits._redis import Talk
+
         with self._connected(context, deadline) as stream:
             talk = Talk(stream)
             self._enter(talk)
@@ -154,6 +156,7 @@ class Redis(Asking):
         server = self.redis.server()
         host, port = server.host, server.port
         if self.redis.sentinel is not None:
+            from orchestrator.waits._redis import Talk
             from orchestrator.waits._redis_facts import master
 
             with self._secured(host, port, context, deadline) as stream:

@@ -1,0 +1,40 @@
+"""The least version that a server may have. Asks nobody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from orchestrator.spec.fields import AfterValidator
+from orchestrator.spec.model import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _version(value: str) -> str:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        Version(value)
+    except InvalidVersion:
+        raise problem("ORC110", f"expected a version, got `{value}`", 'for example "15.4"') from None
+    return value
+
+
+Least = Annotated[str, AfterValidator(_version)]
+"""The least version of a server."""
+
+
+def older(found: str, wanted: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with a version that is less than the least, and the hint."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        if Version(found) >= Version(wanted):
+            return
+    except InvalidVersion:
+        pass
+    yield (
+        f"its version is {found}, expected {wanted} or newer",
+        f"run version {wanted} of the server, or newer",
+    )
