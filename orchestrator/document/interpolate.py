@@ -48,12 +48,13 @@ class BadInterpolation(ValueError):
 
 
 class Missing(LookupError):
-    """A variable that has no value; `text` is the message of `:?`."""
+    """A variable that has no value; `text` is the message of `:?`, `reference` the one that needs it."""
 
-    def __init__(self, name: str, text: str = "") -> None:
-        super().__init__(name)
-        self.name = name
+    def __init__(self, reference: Reference, text: str = "") -> None:
+        super().__init__(reference.name)
+        self.name = reference.name
         self.text = text
+        self.reference = reference
 
 
 def parse(text: str) -> Template:
@@ -140,9 +141,9 @@ def _value(reference: Reference, lookup: Callable[[str], str | None]) -> str:
         case "-" if absent:
             return expand(reference.argument, lookup)
         case "?" if absent:
-            raise Missing(reference.name, expand(reference.argument, lookup))
+            raise Missing(reference, expand(reference.argument, lookup))
     if value is None:
-        raise Missing(reference.name)
+        raise Missing(reference)
     return value
 
 

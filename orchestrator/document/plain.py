@@ -190,8 +190,7 @@ class Plain:
             except Unknown:
                 whole = False
             except interpolate.Missing as missing:
-                assert not isinstance(part, str)
-                place = within(node, part.offset, part.length)
+                place = within(node, missing.reference.offset, missing.reference.length)
                 self.missing.append(Missing(missing.name, missing.text, place, path))
                 whole = False
         return "".join(parts) if whole else None

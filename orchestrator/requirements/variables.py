@@ -80,7 +80,7 @@ class Variable(Requirement):
     noun = "variable"
     judged_when_taken = frozenset({"default"})
     fixed = frozenset({
-        "id", "name", "needs", "type", "required", "non_empty", "must_be_unset", "allowed", "pattern", "min", "max", "min_length", "forbidden", "schemes", "host_required",
+        "id", "name", "needs", "on_failure", "type", "required", "non_empty", "must_be_unset", "allowed", "pattern", "min", "max", "min_length", "forbidden", "schemes", "host_required",
         "separator", "secret", "from_file", "generate", "conflicts", "requires", "one_of", "renamed_to", "deprecated", "removed", "unset",
     })  # fmt: skip
     name: ClassVar[str] = ""

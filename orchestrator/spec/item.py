@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
+from orchestrator.document.plain import Interpolated
 from orchestrator.spec.fields import Field, PlainValidator
 from orchestrator.spec.kinds import FALLBACKS
 from orchestrator.spec.model import (
@@ -55,6 +56,9 @@ class Named(Action):
 def decode_action(value: Any) -> Action:
     if isinstance(value, Action):
         return value
+    if isinstance(value, Interpolated):
+        raise problem("ORC219", "the name of a fallback cannot hold `${…}`: what is done is known before any value is",
+                      "write the name itself; an overlay may name another one")  # fmt: skip
     if isinstance(value, str):
         if value in FALLBACKS.built_in:
             return _by_word_alone(value)
@@ -92,7 +96,7 @@ class Item(Model):
 
     kind: ClassVar[str] = ""
     """The first half of its id: `package`, `wait`."""
-    fixed = frozenset({"id", "name", "needs"})
+    fixed = frozenset({"id", "name", "needs", "on_failure"})
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*(:[^\s:][^\s]*)?$")] | None = described(
         None, "The item's id, where the one made of its kind and name will not do."

@@ -114,7 +114,7 @@ class Launch(Model):
 
     noun = "launch"
     shorthand = "app"
-    fixed = frozenset({"server", "mode", "importer"})
+    fixed = frozenset({"server", "mode", "importer", "on_failure"})
     alternatives: ClassVar = (("app",), ("command",))
 
     app: AppReference | None = described(

@@ -82,7 +82,7 @@ class Step(Item):
 
     kind = "step"
     noun = "step"
-    fixed = frozenset({"id", "name", "needs", "lock", "shell"})
+    fixed = frozenset({"id", "name", "needs", "lock", "shell", "on_failure"})
     why_fixed: ClassVar[dict[str, tuple[str, str]]] = {
         "shell": (
             "`shell` cannot hold `${…}`: a value could become code",
