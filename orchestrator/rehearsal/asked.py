@@ -55,7 +55,7 @@ def has_password(item: Any) -> bool:
     if found is None:
         return kind != "http"
     if kind == "http":
-        return bool(found.server().user) or any(
+        return bool(found.server().user or found.auth) or any(
             name.lower() == "authorization" for name in found.headers or ()
         )
     server = found.server()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 EXPLAINED = {
     "missing": "it is not there",
+    "present": "it is there",
     "invalid": "its value does not keep the contract",
     "outside": "its value is of the right type, and not one that the contract allows",
     "version": "another version is there",
@@ -77,6 +78,8 @@ def _variable(contract: Any) -> tuple[str, ...]:
 def _package(item: Any) -> tuple[str, ...]:
     if item.consistent:
         return ("version",)
+    if not item.installed or item.forbidden:
+        return ("present",)
     ruled = item.requirement is not None and any(each in item.requirement for each in "<>=~!")
     return ("missing", "version") if ruled else ("missing",)
 
@@ -86,12 +89,19 @@ def _module(item: Any) -> tuple[str, ...]:
 
 
 def _directory(item: Any) -> tuple[str, ...]:
+    if not item.exists:
+        return ("present",)
     found = ("missing", "unwritable") if item.writable else ("missing",)
     return (*found, "full") if item.writable or item.min_free is not None else found
 
 
+_OF_CONTENT = ("format", "schema_", "sha256", "sha512", "contains", "regex", "min_size", "non_empty")
+
+
 def _file(item: Any) -> tuple[str, ...]:
-    ruled = any((item.format, item.schema_, item.sha256, item.contains, item.min_size))
+    if not item.exists:
+        return ("present",)
+    ruled = any(getattr(item, each) for each in _OF_CONTENT)
     return ("missing", "content") if ruled and not item.template else ("missing",)
 
 
