@@ -273,6 +273,7 @@ _HINTS = {
     r"^[a-z][a-z0-9-]*(:[^\s:][^\s]*)?$": "a kind, `:` and a name without spaces, such as `wait:db`",
     r"^\S+:[0-9]{1,5}$": "for example 127.0.0.1:9000",
     r"^ORC[0-9]{3}$": "for example ORC312",
+    r"^[0-9a-f]{64}$": "64 hexadecimal digits in small letters, as `sha256sum` prints them",
 }
 """Patterns in words."""
 

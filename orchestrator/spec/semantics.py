@@ -352,6 +352,7 @@ def _without_effect(spec: Spec) -> Iterator[tuple[Path, str, str]]:
             "`watch` has no effect: `health` declares no endpoint",
             "add `live` or `ready`",
         )
+    yield from _nobody_stays(spec)
     yield from _retried_never(spec)
     yield from _tried_once(spec)
     telemetry = spec.telemetry
@@ -361,6 +362,25 @@ def _without_effect(spec: Spec) -> Iterator[tuple[Path, str, str]]:
             "`metrics` has no effect: there is no operations listener",
             "add `listen: 127.0.0.1:9000`",
         )
+
+
+def _nobody_stays(spec: Spec) -> Iterator[tuple[Path, str, str]]:
+    """With `mode: exec` the server takes the engine's place: nothing is left that could ask or restart it."""
+    launch, health = spec.launch, spec.health
+    if launch is None or launch.mode != "exec":
+        return
+    hint = "take it out, or leave `mode: exec` out"
+    for section, model, keys in (
+        ("launch", launch, ("restart",)),
+        ("health", health, ("deadline", "watch", "on_failure")),
+    ):
+        for key in keys if model is not None else ():
+            if getattr(model, key) is not None:
+                yield (
+                    (section, key),
+                    f"`{key}` has no effect with `mode: exec`: only the server is left",
+                    hint,
+                )
 
 
 _TRIED_AGAIN = frozenset({"wait", "step", "module"})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from orchestrator.spec.fields import Field, PlainValidator
+from orchestrator.document.patterns import pattern
+from orchestrator.document.plain import Interpolated
+from orchestrator.spec.fields import AfterValidator, Field, PlainValidator, WithJsonSchema
 from orchestrator.spec.model import LazySchema, Model, described, lazy_model, problem
 from orchestrator.spec.types import Duration, PathText
 
@@ -28,13 +30,16 @@ class Defaults(Model):
     )
 
 
+_USER = pattern(r"[^\s:]+(?::[^\s:]+)?\Z")
 UserId = Annotated[int, Field(ge=0, le=2**32 - 2)]
 
 
 class NamedUser(Model):
     """A user whose ids are remapped, as images with PUID and PGID do."""
 
-    name: str = described(..., "The user's name in the image.", examples=["app"])
+    name: Annotated[str, Field(min_length=1)] = described(
+        ..., "The user's name in the image.", examples=["app"]
+    )
     uid: UserId | None = described(None, "The uid it is to have.", examples=["${PUID}"])
     gid: UserId | None = described(None, "The gid it is to have.", examples=["${PGID}"])
 
@@ -42,7 +47,7 @@ class NamedUser(Model):
 def decode_user(value: Any) -> Any:
     if isinstance(value, dict):
         return NamedUser.model_validate(value)
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and (value.__class__ is Interpolated or _USER.match(value)):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         raise problem(
@@ -65,13 +70,31 @@ class Log(Model):
     )
 
 
+def _listen(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if (
+        port.isdecimal()
+        and port.isascii()
+        and len(port) < 6
+        and int(port) < 65536
+        and host
+        and " " not in host
+    ):
+        return value
+    digits = port if port.isdecimal() and len(port) < 6 and int(port) < 65536 else "9000"
+    raise problem("ORC109", f"`{value}` is no host and port", f"for example 127.0.0.1:{digits}")
+
+
 class Telemetry(Model):
     """What the engine tells about itself."""
 
     log: Log | None = described(None, "The engine's own log.", examples=[{"format": "json"}])
-    listen: Annotated[str, Field(pattern=r"^\S+:[0-9]{1,5}$")] | None = described(
-        None, "host:port of the operations listener; none by default.", examples=["127.0.0.1:9090"]
-    )
+    listen: (
+        Annotated[
+            str, AfterValidator(_listen), WithJsonSchema({"type": "string", "pattern": r"^\S+:[0-9]{1,5}$"})
+        ]
+        | None
+    ) = described(None, "host:port of the operations listener; none by default.", examples=["127.0.0.1:9090"])
     metrics: bool | None = described(
         None, "Whether the operations listener has /metrics; it has unless this is false."
     )
