@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.engine import events, remedies
 from orchestrator.engine.listing import flat
 from orchestrator.engine.outcome import Outcome, Status
-from orchestrator.engine.work import IMPORT
+from orchestrator.engine.work import IMPORT, STEP
 
 if TYPE_CHECKING:
     from orchestrator.engine.run import Start
@@ -111,6 +111,8 @@ def settle_as(start: Start, work: Work, status: Status, message: str = "") -> No
     assert outcome is not None
     if work.feature and status in (Status.DEGRADED, Status.WARNED):
         _switch_off(start, work, work.feature)
+    if work.phase == STEP and work.well and work.item.output_names:
+        start.variables.resolve()  # what it has not set by now, it will not set
     bad = status not in (Status.OK, Status.HEALED, Status.SKIPPED)
     # That a module is well is no news when a fresh process has imported it again.
     again = work.phase == IMPORT and status is Status.OK is work.told

@@ -80,6 +80,9 @@ def _serve(start: Start, work: Work, action: Any) -> bool:
 
 def _set(start: Start, work: Work, action: Any) -> bool:
     names = ", ".join(sorted(action.set))
+    if refusal := start.variables.refusal(action.set):
+        _tell(start, work, action, f"cannot set {names}: {refusal}", code="ORC801")
+        return False
     start.variables.change(action.set)
     _tell(
         start,
@@ -100,9 +103,13 @@ def _use(start: Start, work: Work, action: Any) -> bool:
     if changed is None:
         _tell(start, work, action, f"`{what}` cannot stand in for anything here")
         return False
+    exports = {action.use.export: value} if action.use.export else {}
+    if refusal := start.variables.refusal(exports) if exports else "":
+        _tell(start, work, action, f"cannot export {what} {value}: {refusal}", code="ORC801")
+        return False
     work.item, work.used = changed, (what, value)
     if action.use.export:
-        start.variables.change({action.use.export: value})
+        start.variables.change(exports)
         work.item = changed  # what was resolved again is the item as written
     exported = f", exported as {action.use.export}" if action.use.export else ""
     names = [action.use.export] if action.use.export else []

@@ -283,7 +283,9 @@ class Start:
 
     def go_on(self, work: Work) -> None:
         """Tries an item to which its condition applies."""
-        if work.phase == STEP:
+        if missing := self.variables.missing_in(work.path):
+            self.conclude(work, no_value(missing))
+        elif work.phase == STEP:
             self.stepping.begin(work)
         elif work.phase == IMPORT and self.importing.takes(work):
             work.status = Status.WAITING
@@ -432,7 +434,9 @@ class Start:
     def retry(self, work: Work, remedy: str) -> None:
         """Tries an item again after a remedy."""
         work.remedy, work.status = remedy, Status.WAITING
-        if work.phase == STEP:
+        if missing := self.variables.missing_in(work.path):
+            self.conclude(work, no_value(missing))
+        elif work.phase == STEP:
             self.stepping.begin(work)
         elif work.phase == HEALTH and self.alone:
             self._in_a_lane(work)

@@ -97,7 +97,8 @@ class Service:
     def _launch_is_known(self) -> bool:
         """Whether every variable has a value that the launch and its health are written with."""
         start = self.start
-        name = start.variables.unknown_in(("launch",)) or start.variables.unknown_in(("health",))
+        asked = (start.variables.unknown_in, start.variables.missing_in)
+        name = next((found for ask in asked for part in ("launch", "health") if (found := ask((part,)))), "")
         if name:
             start.conclude(start.by_id["launch"], no_value(name))
         return not name

@@ -13,7 +13,6 @@ from orchestrator.engine.exceptions import Invalid
 from orchestrator.engine.listing import beside, expanded, names_in, with_schemas_of_health
 from orchestrator.engine.outcome import Outcome, ok
 from orchestrator.engine.work import QUICK, Work
-from orchestrator.spec.references import run_time_names
 from orchestrator.spec.values import RunValues, find_contract
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Variables:
         """Puts the values of variables into the spec; raises Invalid when one is not of its field's type."""
         start = self._start
         known = {name: text for name, text in self.environ.items() if name not in self._unknown}
-        later = frozenset(run_time_names(start.spec)) | self._unknown
+        later = self._outputs() | self._unknown
         contracts = start.loaded.spec.variables if start.loaded.spec else {}
         resolved = start.loaded.resolve(RunValues(contracts, known, later))
         if resolved.failed:
@@ -72,6 +71,12 @@ class Variables:
         for work in start.works:
             if not work.settled:
                 self._refresh(work)
+
+    def _outputs(self) -> frozenset[str]:
+        """What steps may still set. What a fallback would set is unset until it does."""
+        by_id, steps = self._start.by_id, self._start.spec.steps
+        to_come = [step for step in steps if step.identity not in by_id or not by_id[step.identity].settled]
+        return frozenset(name for step in to_come for name in step.output_names)
 
     def _refresh(self, work: Work) -> None:
         """The item with the values that are known by now; its id stays, though it be made of one."""
@@ -125,6 +130,21 @@ class Variables:
         self.resolve()
         return applied.outcomes.get(work.id.partition(":")[2], ok("not set"))
 
+    def refusal(self, names: Mapping[str, str | None]) -> str:
+        """Why a remedy cannot set these: a contract, or a field that is written with one, does not take its value."""
+        start = self._start
+        assert start.loaded.spec is not None
+        contracts = start.loaded.spec.variables
+        applied = environment.apply(contracts, start.context(_changed(self.given, names)))
+        for name in sorted(applied.failed - self._unknown):
+            return (
+                applied.outcomes[name].summary if name in applied.outcomes else f"{name} has no usable value"
+            )
+        later = self._outputs() | applied.failed
+        known = {name: text for name, text in applied.environ.items() if name not in applied.failed}
+        resolved = start.loaded.resolve(RunValues(contracts, known, later))
+        return next((each.message for each in resolved.diagnostics if each.severity == "error"), "")
+
     def change(self, names: Mapping[str, str | None]) -> None:
         """Variables changed while the start runs: what is not settled yet sees the new values. None takes one out."""
         start = self._start
@@ -145,6 +165,12 @@ class Variables:
         if not self._unknown:
             return ""
         return next((name for name in names_in(self._start.resolved, path) if name in self._unknown), "")
+
+    def missing_in(self, path: tuple[str | int, ...]) -> str:
+        """A variable without a value that this part of the spec is written with: a step did not set it, or it was taken out."""
+        return next(
+            (each.name for each in self._start.resolved.missing if each.path[: len(path)] == path), ""
+        )
 
     def require(self, without: Sequence[tuple[str | int, ...]] | None = None) -> None:
         """All variables without a value in one go: raises Invalid. Places in items that are skipped do not count."""

@@ -206,6 +206,42 @@ def test_named_fallbacks_and_the_default_of_the_spec(engine):
     assert engine.item("file:nowhere")["status"] == "degraded"
 
 
+@pytest.mark.parametrize(("action", "why"), [
+    ("{set: {CACHE: nonsense}}", "`CACHE`: `nonsense` is not a URL"),
+    ("{set: {KEY: null}}", "`KEY` is not set and required"),
+    ("{set: {NUMBER: many}}", "expected host:port, got `127.0.0.1:many`"),
+    ("{use: {url: '127.0.0.1:2', export: NUMBER}}", "expected host:port, got `127.0.0.1:127.0.0.1:2`"),
+], ids=["contract", "required", "field", "export"])  # fmt: skip
+def test_a_remedy_that_would_break_a_contract_is_none_and_the_next_one_follows(engine, action, why):
+    engine.spec(f"""
+        variables: {{CACHE: {{type: url, default: 'redis://a:1'}}, KEY: {{required: true}}}}
+        wait_for:
+          - {{name: c, tcp: '127.0.0.1:${{NUMBER:-1}}', deadline: 200ms, on_failure: [{action}, {{degrade: cache}}]}}
+    """).start(env={"KEY": "x"}).serving()
+    wait = engine.item("wait:c")
+    assert wait["status"] == "degraded"
+    assert [each["action"] for each in wait["fallbacks"]] == [action[1:4], "degrade"]
+    assert why in wait["fallbacks"][0]["result"]
+    assert engine.statuses()["variable:KEY"] == "ok"
+    assert engine.stop() == 0
+
+
+def test_what_a_step_that_was_skipped_did_not_set_has_its_default_or_is_missed(engine):
+    engine.write("done")
+    engine.spec("""
+        steps: [{name: key, run: ['true'], creates: done, outputs: [OUT, OTHER]}]
+        checks:
+          - {name: with-default, run: [test, '${OTHER:-1}', '=', '1'], needs: ['step:key']}
+          - {name: without, run: [test, '${OUT}', '=', '1'], needs: ['step:key'], on_failure: [{run: ['true']}, {degrade: key}]}
+          - {name: mended, run: [test, '${OUT}', '=', '2'], needs: ['check:without'], on_failure: [{set: {OUT: '2'}}]}
+    """).start().serving()  # fmt: skip
+    assert engine.statuses()["check:with-default"] == "ok"
+    assert engine.item("check:without")["status"] == "degraded"
+    assert engine.item("check:without")["summary"] == "it is written with `OUT`, which has no usable value"
+    assert engine.statuses()["check:mended"] == "healed"
+    assert engine.stop() == 0
+
+
 @pytest.mark.parametrize("where", ["launch", "spec"])
 def test_another_port_stands_in_for_one_that_is_taken(engine, where):
     taken, other = engine.port, free_port()
