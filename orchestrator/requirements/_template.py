@@ -32,9 +32,13 @@ def render(text: str, context: Context) -> str:
     except interpolate.Missing as missing:
         said = f"`{missing.name}` is not set" + (f": {missing.text}" if missing.text else "")
         line = _line(text, text.find("${" + missing.name))
-        raise TemplateError(
-            said, f"set {missing.name}, or write ${{{missing.name}:-default}}", line
-        ) from None
+        hint = f"set {missing.name}, or write ${{{missing.name}:-default}}"
+        if context.states.get(f"variable:{missing.name}") == "failed":
+            said, hint = (
+                f"`{missing.name}` has no value: its contract is not kept",
+                f"mend variable:{missing.name}",
+            )
+        raise TemplateError(said, hint, line) from None
 
 
 def _all_declared(text: str, template: interpolate.Template, context: Context) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.spec.commanding import Commanding
 
+PATIENCE = 1.0
+"""Seconds for the last words of a command that has ended: a busy machine may take a while to read them."""
 KEPT = 64 * 1024
 """Bytes of output that are kept: the last ones."""
 
@@ -73,7 +75,7 @@ def run(
             problem = failure
         finally:
             _end(child)
-    stdout, stderr = (each.text(0.2) for each in readers)
+    stdout, stderr = (each.text(PATIENCE) for each in readers)
     done = Done(child.returncode, stdout, stderr)
     if problem is None and _is_more(readers, most):
         problem = _too_much(argv, most)

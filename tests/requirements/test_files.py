@@ -541,3 +541,12 @@ def test_the_rights_of_a_socket_are_asked_for(project, as_root, somebody):
         assert "uid 10001 cannot write to" in outcome.summary
         os.chmod(project.path("sock"), 0o666)
         assert check(project, spec, user=somebody).ok
+
+
+def test_a_template_of_a_variable_that_failed_leads_to_that_one(project):
+    project.write("app.in", "key=${KEY}\n")
+    spec = {"path": "app.conf", "template": "app.in"}
+    assert check(project, spec).hint == "set KEY, or write ${KEY:-default}"
+    outcome = check(project, spec, states={"variable:KEY": "failed"})
+    assert (outcome.reason, outcome.hint) == ("template", "mend variable:KEY")
+    assert outcome.summary == "app.in:1: `KEY` has no value: its contract is not kept"
