@@ -155,15 +155,19 @@ class _Simulation:
         return Ending(STOPPED, _code(work, reason)), told
 
     def _with_what_needs_it(self, work: Work, ending: Ending, told: list[tuple[str, str]]) -> Verdict:
-        """A variable that was let go takes the launch with it where that is written with it."""
+        """A variable that was let go takes the port or the launch with it where that is written with it."""
         if work.kind != "variable" or ending.outcome not in (READY, DEGRADED):
             return ending, told
         name = work.id.partition(":")[2]
-        if not any(name in names_in(self.loaded, (part,)) for part in ("launch", "health")):
+        launch = self.spec.launch
+        if name in names_in(self.loaded, ("launch",)) and (launch.listening_port is not None or launch.unix):
+            needs = Work("port", None, ("launch", "port"), None, QUICK)
+        elif any(name in names_in(self.loaded, (part,)) for part in ("launch", "health")):
+            needs = Work("launch", launch, ("launch",), None, QUICK)
+        else:
             return ending, told
-        launch = Work("launch", self.spec.launch, ("launch",), None, QUICK)
-        ending, more = self._verdict(launch, "missing", self._actions(launch, "launch"))
-        return ending, [*told, *((word, f"for the launch: {said}") for word, said in more)]
+        ending, more = self._verdict(needs, "missing", self._actions(needs, needs.id))
+        return ending, [*told, *((word, f"for the {needs.id}: {said}") for word, said in more)]
 
     def _ended(self, work: Work) -> Row:
         """A server that ends by itself: `launch.restart` first, then what is said for its health, else for the launch."""

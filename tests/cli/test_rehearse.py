@@ -112,12 +112,17 @@ def test_a_condition_that_does_not_hold_is_no_failure(orchestrator):
     assert "environment" in found[0]["note"]
 
 
-def test_a_variable_that_is_let_go_takes_the_launch_that_is_written_with_it(orchestrator):
-    orchestrator.spec(
-        "variables: {PORT: {type: port, required: true, on_failure: warn}}\nlaunch: {app: 'main:app', port: '${PORT}'}\n"
-    )
-    found = row(orchestrator("rehearse", "--format", "json"), "variable:PORT", "missing")
-    assert (found["outcome"], found["exit_code"]) == ("stopped", 5)
+@pytest.mark.parametrize(("launch", "code"), [
+    ("{app: 'main:app', port: '${IT}'}", 3), ("{app: 'main:app', port: 8000, options: {log_level: '${IT}'}}", 3),
+    ("{command: [serve, '${IT}']}", 5),
+])  # fmt: skip
+def test_a_variable_that_is_let_go_takes_the_port_or_the_launch_that_is_written_with_it(
+    orchestrator, launch, code
+):
+    orchestrator.spec(f"variables: {{IT: {{required: true, on_failure: warn}}}}\nlaunch: {launch}\n")
+    found = row(orchestrator("rehearse", "--format", "json"), "variable:IT", "missing")
+    assert (found["outcome"], found["exit_code"]) == ("stopped", code)
+    assert orchestrator("run").returncode == code, "and that is what really follows"
 
 
 def test_a_role_without_a_launch_ends_with_0(orchestrator):
