@@ -81,6 +81,11 @@ class Secrets:
             found |= {each for each in _spellings(value) if len(each) >= self.SHORTEST}
         self._values = sorted(found, key=len, reverse=True)
 
+    @property
+    def values(self) -> list[str]:
+        """Every spelling, the longest first: for what leaves another process."""
+        return list(self._values)
+
     def masked(self, text: str) -> str:
         for value in self._values:
             if value in text:

@@ -176,6 +176,7 @@ def plan_of(start: Start, modules: list[Work]) -> LaunchPlan:
     plan = LaunchPlan(
         service=start.spec.service, environ=start.service_environ(), cwd=start.cwd, log=start.log_format
     )
+    plan.secrets = start.stream.secrets.values
     plan.state_dir = start.state_directory
     if plan.state_dir:
         plan.environ["ORCHESTRATOR_STATE_DIR"] = plan.state_dir

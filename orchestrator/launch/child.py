@@ -26,6 +26,7 @@ from orchestrator.launch.interpreted import with_dumps
 from orchestrator.launch.leaving import leave
 from orchestrator.launch.looking import imported
 from orchestrator.launch.plan import LaunchPlan
+from orchestrator.launch.saying import masked
 from orchestrator.launch.servers import ExecServer, NotStarted, load
 from orchestrator.launch.workers import Workers
 
@@ -266,6 +267,11 @@ class Child:
         # What the list asks for weighs more than the app, which probably failed of it.
         if self.exit_code != NOT_IMPORTED:
             self.exit_code = code
+        # What it says stands in logs of ours, and the app may have said what nobody is to read.
+        facts = {
+            name: masked(each, self.plan.secrets) if isinstance(each, str) else each
+            for name, each in facts.items()
+        }
         self._report("failed", id=item, **facts)
         if self.at_once:
             _complain(item, facts)

@@ -37,6 +37,8 @@ class LaunchPlan:
     """What the app must be: `interface` and `routes_present`, where they are asked for."""
     environ: dict[str, str] = field(default_factory=dict, repr=False)
     """The complete environment of the server. Never printed: it holds secrets."""
+    secrets: list[str] = field(default_factory=list, repr=False)
+    """What must not be read in anything that is said, the longest first."""
     cwd: str = ""
     umask: int = -1
     uid: int | None = None

@@ -56,6 +56,14 @@ def folded(head: str, text: str, width: int, measured: Callable[[str], int] = le
     return [*lines, line]
 
 
+def masked(text: str, secrets: list[str]) -> str:
+    """The text without any of these; the longest come first."""
+    for each in secrets:
+        if each in text:
+            text = text.replace(each, "***")
+    return text
+
+
 PATIENCE = 0.1
 """Seconds in which somebody must take a line. One that nobody takes is lost: a log that stands still, because its driver
 does, must keep neither a service from its work nor a container from its end. `events.jsonl` has it all."""

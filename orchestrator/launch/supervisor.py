@@ -117,6 +117,8 @@ class Supervisor:
         self.pipes: list[int] = []
         self.reports = -1
         self.heard = b""
+        self.complaint = b""
+        """What a restarted server has told of its start, if that failed."""
         self.path: list[str] = given["path"]
         """Where the engine found its modules: a probe may need them."""
         self.prober: Prober | None = None
@@ -189,6 +191,10 @@ class Supervisor:
         # Rounded up: a millisecond early would be a turn in vain.
         poll.poll(max(0, int((min(known) - time.monotonic()) * 1000) + 1) if known else None)
 
+    def _masked(self, told: str) -> str:
+        """What was told by something that may know what nobody is to read."""
+        return saying.masked(told, self.plan["secrets"])
+
     def _on(self, *event: Any) -> None:
         for what, *details in self.supervision.on(event, time.monotonic()):
             getattr(self, "_do_" + what)(*details)
@@ -212,7 +218,7 @@ class Supervisor:
             self.dumping = None
             self._hear()
             self._close_pipes()
-            self._on("exited", code, self.kills.why(code))
+            self._on("exited", code, self.kills.why(code) or _why_not(self.complaint))
         elif pid == self.maintenance:
             self.maintenance = 0
             self._on("maintenance_ended", code)
@@ -233,9 +239,12 @@ class Supervisor:
                 self.heard += chunk
         except BlockingIOError:
             chunk = b"more may come"
+        complaints = [line for line in self.heard.split(b"\n")[:-1] if line.startswith(b'{"event": "failed"')]
+        self.complaint = complaints[-1] if complaints else self.complaint
         executed = not chunk and b'"tells": false' in self.heard and b'"failed"' not in self.heard
         if executed or b'"event": "serving"' in self.heard:
             self._close_pipes()
+            self.complaint = b""
             self._on("serving")
         elif not chunk:
             self._close_pipes()
@@ -352,6 +361,7 @@ class Supervisor:
         sweep(number, self.operations[0])
 
     def _do_spawn(self) -> None:
+        self.complaint = b""
         self.plan["environ"]["ORCHESTRATOR_DEGRADED"] = ",".join(self.supervision.features.names())
         for endpoint in self._endpoints():
             endpoint["since"] = time.time()
@@ -380,7 +390,7 @@ class Supervisor:
         assert self.prober is not None
         prober, self.prober = self.prober, None
         ok, why = prober.finding(code)
-        self._on("probed", prober.kind, ok, why)
+        self._on("probed", prober.kind, ok, self._masked(why))
 
     # The engine once more
 
@@ -403,6 +413,7 @@ class Supervisor:
         assert self.beside is not None
         beside, self.beside = self.beside, None
         answer = beside.answer(code)
+        answer["summary"] = self._masked(answer.get("summary", ""))
         if beside.dropped:
             return
         if not beside.item:
@@ -479,6 +490,18 @@ class Supervisor:
         saying.write(2, line if self.plan["log"] == "json" else farewell.text(saying.columns(2)))
         self._keep(line)
         files.write_last_words(farewell.words)
+
+
+def _why_not(complaint: bytes) -> str:
+    """Why a server did not start, as it has told."""
+    if not complaint:
+        return ""
+    import json  # here, because most servers start
+
+    told = json.loads(complaint)
+    kind = f"{told['type']}: " if told.get("type") else ""
+    message = " ".join(told.get("message", "").split())
+    return f": {kind}{message}" if message and not message.startswith("the server ended") else ""
 
 
 def sweep(number: int, spared: int = 0) -> None:

@@ -79,7 +79,7 @@ def main(path):
 def with_bytes(health):
     for each in ("live", "ready"):
         if each in health:
-            health[each]["request"] = health[each]["request"].encode()
+            health[each]["request"] = health[each].get("request", "").encode()
             health[each]["asked"] = health[each].get("asked", "").encode("latin-1")
     return health
 
