@@ -237,7 +237,15 @@ def words(schema: Schema) -> str:
         found = [*found[:3], f"{len(found) - 3} more words"]
     if len(found) > 1 and "nothing" in found:
         found.remove("nothing")
-    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} or {found[-1]}" if found else "anything"
+    for each in found:
+        others = [other for other in found if other != each]
+        if len(others) > 1 and each == f"list of {_either(others)}":
+            return f"{_either(others)}, or a list of them"
+    return _either(found) if found else "anything"
+
+
+def _either(found: Sequence[str]) -> str:
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} or {found[-1]}"
 
 
 def _words(schema: Schema) -> Iterator[str]:
