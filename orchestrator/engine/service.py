@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from orchestrator.launch.plan import LaunchPlan
 
 ASKING = Policy(initial=0.02, factor=1.5, max=1.0)
+TOLD = {"ready": "info", "degraded": "warning", "maintenance": "warning"}
+"""How loud a state of the service is in a log of JSON lines; how a start ended, its last words say."""
 FOREVER = 4102444800.0
 """A verdict that nobody renews: who does not watch asks a command once."""
 
@@ -166,7 +168,7 @@ class Service:
 
     def tell(self, status: str, *, reason: str = "") -> None:
         """The service's state: to the listeners, and to the state directory."""
-        self.stream.emit(events.SERVICE, reason, status=status, level="debug")
+        self.stream.emit(events.SERVICE, reason, status=status, level=TOLD.get(status, "debug"))
         if self.state is None:
             return
         start = self.start

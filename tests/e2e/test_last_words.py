@@ -55,7 +55,7 @@ def test_a_cause_that_is_too_long_keeps_its_beginning_and_its_hint(engine, ended
         ("lunch: 1\n", (), 78, "startup.yaml:3:1: unknown key `lunch` in spec; hint: did you mean `launch`?"),
         ("", ("-f", "nowhere.yaml"), 78, "cannot read nowhere.yaml: no such file or directory"),
         ("files: ['${NOPE}']\n", (), 78, "startup.yaml:3:10: the variable `NOPE` is not set"),
-        ("default_role: web\nroles: {web: {}}\n", ("-f", "startup.yaml", "--env", "UP"), 2, "the environment `UP` must be"),
+        ("default_role: web\nroles: {web: {}}\n", ("-f", "startup.yaml", "--env", "UP"), 2, "must be lower-case letters"),
     ],
     ids=["invalid", "nowhere", "variable", "usage"],
 )  # fmt: skip
@@ -99,3 +99,16 @@ def test_a_service_that_ends_later_says_so_there_as_well(engine, ended):
     code, _, words = ended()
     assert code == 7
     assert words.startswith("shop ended (exit 7): launch (startup.yaml:4): the server ended with 7; hint: ")
+
+
+def test_a_log_of_json_lines_says_what_the_service_has_come_to(engine):
+    engine.spec(
+        "files: [{path: flag, on_failure: [{serve: maintenance}]}, {path: late, on_failure: {degrade: late}}]"
+    )
+    engine.start("--log-format", "json")
+    engine.until(lambda: engine.status() == "maintenance")
+    engine.write("flag")
+    engine.serving()
+    records = [json.loads(line) for line in engine.stderr.splitlines() if line.startswith("{")]
+    told = [(each["status"], each["level"]) for each in records if each["event"] == "service"]
+    assert told == [("maintenance", "warning"), ("degraded", "warning")]
