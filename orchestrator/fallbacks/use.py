@@ -14,7 +14,7 @@ class Using(Model):
     noun = "use"
 
     path: PathText | None = described(None, "Another path, for a directory or a file.")
-    url: str | None = described(None, "Another address, for a wait.")
+    url: str | None = described(None, "Another address, for a wait; it is asked as the old one was.")
     app: AppReference | None = described(None, "Another application, for the launch.")
     port: Port | None = described(None, "Another port.")
     export: VariableName | None = described(None, "The variable in which the server gets the value.")
