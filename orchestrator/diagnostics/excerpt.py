@@ -166,7 +166,7 @@ def _masked(line: str) -> str:
 
 def _conceal(lines: list[str], place: Place) -> None:
     """Overwrites from the place to the end of its last line; the columns of what stands before stay."""
-    for number in range(place.line, max(place.line, place.end_line) + 1):
+    for number in range(place.line, place.last_line + 1):
         if 0 < number <= len(lines):
             line = lines[number - 1]
             kept = max(place.column, 1) - 1 if number == place.line else 0

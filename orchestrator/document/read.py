@@ -6,13 +6,12 @@ plain scalar is seen with the text that was written.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from orchestrator.diagnostics import Findings, Place, Related
-from orchestrator.diagnostics.excerpt import split
+from orchestrator.document import syntax
 from orchestrator.document.node import Node, Span
 from orchestrator.document.scalars import explain_trap, resolve
 
@@ -47,7 +46,7 @@ def read(data: bytes, file: str, findings: Findings, *, overlay: bool = False) -
     except _Stop:
         return None
     except yaml.YAMLError as error:
-        _syntax(error, file, text, findings)
+        syntax.report(error, file, text, findings)
         return None
     if root is None:
         return _empty(file, findings, overlay=overlay)
@@ -343,120 +342,3 @@ def _span(event: Any) -> Span:
         line if end.line == start.line else end.line + 1
     )  # one number where it is the same: a spec has many
     return (line, start.column + 1, last, end.column + 1)
-
-
-def _syntax(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> None:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).strip()
-    if mark is None:  # the reader: a character that YAML does not allow
-        line, column = _bad_character(text)
-        findings.add("ORC003", f"cannot read the text: {problem}", Place(file, line, column, line, column + 1),
-                     hint="a spec is printable UTF-8 text; is this the right file?")  # fmt: skip
-        return
-    lines = split(text)
-    row, column = mark.line, mark.column
-    shown = lines[row] if row < len(lines) else ""
-    place = Place(file, row + 1, column + 1, row + 1, column + 2)
-    context = getattr(error, "context_mark", None)
-    doing = getattr(error, "context", None)
-    apart = context is not None and context.line != row and doing
-    related = (
-        [Related(str(doing), Place(file, context.line + 1, context.column + 1))]
-        if context is not None and apart
-        else []
-    )
-    indent = shown[: len(shown) - len(shown.lstrip())]
-    if "\t" in indent:
-        findings.add("ORC017", "a tab is used for indentation, YAML allows spaces only",
-                     Place(file, row + 1, indent.index("\t") + 1, row + 1, len(indent) + 1), hint="replace the tab by spaces")  # fmt: skip
-    elif (flow := _flow_interpolation(lines, row, context if "flow" in str(doing) else None)) is not None:
-        flow_row, start, at = flow
-        how = "starts with" if start == at else "holds"
-        findings.add("ORC020", f"a value that {how} `${{` must be quoted inside `{{}}` and `[]`",
-                     Place(file, flow_row + 1, at + 1, flow_row + 1, at + 3), hint=_in_quotes(lines[flow_row], start, at))  # fmt: skip
-    else:
-        findings.add(
-            "ORC004",
-            f"cannot parse the YAML: {problem}",
-            place,
-            hint=_syntax_hint(problem, lines, row, column),
-            related=related,
-        )
-
-
-_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def _bad_character(text: str) -> tuple[int, int]:
-    """Where the first character stands that YAML does not allow."""
-    found = _PRINTABLE.search(text)
-    at = found.start() if found else 0
-    before = split(text[:at])
-    return len(before), len(before[-1]) + 1
-
-
-def _flow_interpolation(lines: list[str], row: int, opened: Any) -> tuple[int, int, int] | None:
-    """An unquoted `${` in a flow collection at or just before the line the parser stumbled on.
-
-    Its row, where the value starts, and where it stands itself. `opened` is the mark of the collection, where the parser tells it.
-    """
-    for at in range(min(row, len(lines) - 1), max(row - 3, -1), -1):
-        line = lines[at]
-        found = line.find("${")
-        while found >= 0:
-            before = line[:found]
-            inside = "{" in before or "[" in before or (opened is not None and opened.line < at)
-            if inside and before.count('"') % 2 == 0 and before.count("'") % 2 == 0:
-                return at, _value_start(before), found
-            found = line.find("${", found + 2)
-    return None
-
-
-def _value_start(before: str) -> int:
-    """Where the value starts that goes on behind this text."""
-    return max(before.rfind(each) for each in ",[{ \t") + 1
-
-
-def _in_quotes(line: str, start: int, at: int) -> str:
-    end = line.find("}", at)
-    whole = end < 0 or "${" in line[at + 2 : end]  # it nests: what belongs to it is not told at a glance
-    return 'write "${NAME}" with the quotes' if whole else f'write "{line[start : end + 1]}" with the quotes'
-
-
-def _value_twice(lines: list[str], row: int) -> str:
-    """Why a `key: value` cannot stand where it does."""
-    above = next(
-        (at for at in range(row - 1, -1, -1) if lines[at].strip() and not lines[at].lstrip().startswith("#")),
-        None,
-    )
-    if above is not None and row < len(lines):
-        deep, high = (len(each) - len(each.lstrip(" -")) for each in (lines[row], lines[above]))
-        if re.match(r"[\s-]*[\w-]+:[^\s]+\s*$", lines[above]):
-            return f"line {above + 1} has no space behind its `:`"
-        if deep > high and re.match(r"[\s-]*[\w.-]+:\s+[^\s]", lines[above]):
-            return f"it is indented deeper than line {above + 1}, which has a value of its own: check the indentation"
-    return "a text that contains `: ` must be quoted"
-
-
-def _syntax_hint(problem: str, lines: list[str], row: int, column: int) -> str:
-    line = lines[row] if row < len(lines) else ""
-    if "mapping values are not allowed" in problem:
-        return _value_twice(lines, row)
-    if "comment or line break" in problem:
-        return "a value that starts with `>` or `|` must be quoted"
-    if "',' or '" in problem:
-        return "a bracket is not closed, or a comma is missing"
-    if "could not find expected ':'" in problem:
-        return "a key needs a `:` and a space behind it"
-    if (
-        "did not find expected key" in problem
-        or "block end" in problem
-        or "did not find expected '-' indicator" in problem
-    ):
-        return "check the indentation against the lines above"
-    if "cannot start any token" in problem:
-        character = line[column : column + 1]
-        return f"quote the text: it cannot start with `{character}`" if character else ""
-    if "found unexpected end of stream" in problem:
-        return "a quote or a bracket is not closed"
-    return ""
