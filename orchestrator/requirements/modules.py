@@ -171,20 +171,20 @@ def _judge_imported(module: Module, event: dict[str, Any], context: Context | No
         outside = module._outside(found, context) if isinstance(found, Found) else None  # noqa: SLF001
         if outside is not None:
             return outside
-    return _judge_facts(module, event) or ok(
+    return _judge_facts(module, event, context) or ok(
         f"imported in {float(event.get('ms', 0)):.0f} ms", ms=event.get("ms", 0)
     )
 
 
-def _judge_facts(module: Module, event: dict[str, Any]) -> Outcome | None:
+def _judge_facts(module: Module, event: dict[str, Any], context: Context | None) -> Outcome | None:
     """What was asked about the module that is there; the first thing that is wrong."""
     name = module.module
     if not event.get("callable", True):
-        said = f"`{name}:{module.attribute}` is a {event.get('found')}, which cannot be called"
+        said = f"`{name}:{module.attribute}` is of type {event.get('found')}, which cannot be called"
         hint = f"make `{module.attribute}` a function or a class, or correct `attribute`"
         return failed("ORC428", "not-callable", said, hint, final=True)
     if module.min_version is not None and "version" in event:
-        return _too_old(name, module.min_version, event["version"])
+        return _too_old(name, module.min_version, event["version"], context)
     warned = event.get("warnings") or ()
     if warned:
         more = f" (and {len(warned) - 1} more)" if len(warned) > 1 else ""
@@ -199,7 +199,7 @@ def _judge_facts(module: Module, event: dict[str, Any]) -> Outcome | None:
     return None
 
 
-def _too_old(name: str, wanted: str, found: str) -> Outcome | None:
+def _too_old(name: str, wanted: str, found: str, context: Context | None) -> Outcome | None:
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -209,7 +209,10 @@ def _too_old(name: str, wanted: str, found: str) -> Outcome | None:
     except InvalidVersion:
         says = f"says `{found}`, which is no version" if found else "has no __version__"
         said = f"needs {name} {wanted} or newer, and it {says}"
-    hint = f"list the package under `packages` with its version, and pip install '{name}>={wanted}'"
+    brings = _installed.provider(name.partition(".")[0], _installed.search_path(context)) if context else ""
+    hint = f"bring a newer one: nothing that is installed says that `{name}` is its own"
+    if brings:
+        hint = f"list `{brings}>={wanted}` under `packages`, and pip install '{brings}>={wanted}'"
     return failed("ORC428", "version", said, hint, final=True, found=found)
 
 

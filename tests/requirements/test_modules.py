@@ -325,7 +325,7 @@ def test_an_attribute_that_cannot_be_called_is_told(project, looked):
     assert looked("called", attribute="make", callable=True).ok
     outcome = looked("called", attribute="app", callable=True)
     assert (outcome.code, outcome.reason) == ("ORC428", "not-callable")
-    assert outcome.summary == "`called:app` is a int, which cannot be called"
+    assert outcome.summary == "`called:app` is of type int, which cannot be called"
 
 
 @pytest.mark.parametrize(
@@ -341,9 +341,13 @@ def test_a_version_that_is_too_old_is_told(project, looked, text, said):
     outcome = looked("aged", min_version="1.10")
     assert (outcome.code, outcome.reason) == ("ORC428", "version")
     assert outcome.summary.endswith(said)
-    assert "pip install 'aged>=1.10'" in outcome.hint
+    assert outcome.hint == "bring a newer one: nothing that is installed says that `aged` is its own"
     project.write("aged_well.py", "__version__ = '1.10.1'")
     assert looked("aged_well", min_version="1.10").ok
+
+
+def test_the_package_that_brings_a_module_that_is_too_old_is_named(looked):
+    assert "pip install 'PyYAML>=99'" in looked("yaml", min_version="99").hint
 
 
 def test_what_an_import_warns_of_is_told_with_its_place(project, looked):
