@@ -57,14 +57,18 @@ def tells(_: int) -> bool:
 
 def argv(plan: LaunchPlan, listener: int, app: Any, reports: int = -1) -> list[str]:
     known = _settings()
-    given = {**_defaults(plan, app), **plan.options}
+    given = {**_defaults(plan, app, known), **plan.options}
     words = [word for name, value in given.items() for word in _words(known[name], value)]
     target = f"{plan.app}()" if plan.factory else plan.app
     return [sys.executable, STAND_IN, str(reports), "--bind", _address(plan, listener), *words, target]
 
 
-def _defaults(plan: LaunchPlan, app: Any) -> dict[str, Any]:
+def _defaults(plan: LaunchPlan, app: Any, known: dict[str, Any]) -> dict[str, Any]:
     chosen: dict[str, Any] = {"workers": plan.workers, "graceful_timeout": max(int(plan.grace) - 1, 1)}
+    if "control_socket_disable" in known and "control_socket" not in plan.options:
+        chosen["control_socket_disable"] = (
+            True  # a file in the user's home that commands it, which nobody has asked for
+        )
     if is_asgi(app, factory=plan.factory):
         chosen["worker_class"] = _asgi_worker()
     return chosen

@@ -294,6 +294,17 @@ def test_options_become_words_of_the_command_line():
     assert words[-1] == "a:b"
 
 
+def test_gunicorn_opens_a_control_socket_only_where_one_is_asked_for():
+    gunicorn = pytest.importorskip("gunicorn") and load("gunicorn")
+    if "control_socket" not in gunicorn.options():
+        pytest.skip("an older gunicorn has none")
+    assert "--no-control-socket" in gunicorn.argv(LaunchPlan("shop", app="a:b"), 7, None)
+    asked = LaunchPlan("shop", app="a:b", options={"control_socket": "/run/here"})
+    words = gunicorn.argv(asked, 7, None)
+    assert "--control-socket=/run/here" in words
+    assert "--no-control-socket" not in words
+
+
 def test_granian_is_told_what_kind_of_app_it_is():
     granian = pytest.importorskip("granian") and load("granian")
     plan = LaunchPlan("shop", app="a:b", port=80, options={"websockets": False, "log_level": "debug"})
