@@ -65,6 +65,15 @@ def test_a_command_line_that_cannot_be_meant_is_usage_and_2(orchestrator, words)
     assert done.stderr
 
 
+def test_a_spec_that_is_wrong_is_told_before_what_its_launch_is_not(orchestrator):
+    (orchestrator.root / "startup.yaml").write_text(
+        "version: 1\nservice: shop\nroles:\n  worker:\n    launch: {command: [sleep, '1'], commnd: x}\n"
+    )
+    done = orchestrator("run", "worker", "--", "-Q", "high")
+    assert done.returncode == 78
+    assert "startup.yaml:5:37: error[ORC104]: unknown key `commnd`" in done.stderr
+
+
 def test_an_unknown_command_is_answered_with_the_one_that_was_meant(orchestrator):
     assert "validate" in orchestrator("validat").stderr
 
