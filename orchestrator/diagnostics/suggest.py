@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 ENOUGH_OF_A_WORD = 4
@@ -52,6 +52,26 @@ def slip(word: str, candidates: Iterable[str]) -> str | None:
         if digits and found != wanted and _distance(wanted, found, 1) is not None:
             return candidate
     return None
+
+
+MANY = 50
+"""So many different words that are not there are looked up; more are no slips of the pen."""
+
+
+class Lookup:
+    """Looks for what words mean among the same candidates, which may be thousands: each word once."""
+
+    def __init__(
+        self, candidates: Iterable[str], find: Callable[[str, Iterable[str]], str | None] = slip
+    ) -> None:
+        self._candidates = list(candidates)
+        self._find = find
+        self._known: dict[str, str | None] = {}
+
+    def __call__(self, word: str) -> str | None:
+        if word not in self._known:
+            self._known[word] = self._find(word, self._candidates) if len(self._known) < MANY else None
+        return self._known[word]
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

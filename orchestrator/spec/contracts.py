@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.diagnostics.suggest import did_you_mean, slip
+from orchestrator.diagnostics.suggest import Lookup, closest
 from orchestrator.spec.model import Model
 from orchestrator.spec.values import find_contract
 
@@ -18,12 +18,15 @@ _OTHERS = ("conflicts", "requires", "one_of")
 
 
 def check(spec: Spec, places: Places, findings: Findings) -> None:
+    near, slips = Lookup(spec.variables, closest), Lookup(spec.variables)
     for name, contract in spec.variables.items():
-        for each in (_renamed, _removed, _of_others, _choices):
-            each(name, contract, spec, places, findings)
+        _renamed(name, contract, spec, near, places, findings)
+        _removed(name, contract, places, findings)
+        _of_others(name, contract, spec, slips, places, findings)
+        _choices(name, contract, places, findings)
 
 
-def _renamed(name: str, contract: Any, spec: Spec, places: Places, findings: Findings) -> None:
+def _renamed(name: str, contract: Any, spec: Spec, near: Lookup, places: Places, findings: Findings) -> None:
     new = contract.renamed_to
     if new is None:
         return
@@ -35,7 +38,9 @@ def _renamed(name: str, contract: Any, spec: Spec, places: Places, findings: Fin
         places.add(findings, "ORC124", f"`{name}` is renamed to itself" if new == name else f"`{name}` is renamed in a circle",
                    path, item=f"variable:{name}", hint="name the variable that holds the value now")  # fmt: skip
     elif find_contract(spec.variables, new) is None:
-        hint = did_you_mean(new, [each for each in spec.variables if each != name]) or f"declare it as well: its contract judges the value that `{name}` still brings"  # fmt: skip
+        meant = near(new)
+        hint = f"declare it as well: its contract judges the value that `{name}` still brings"
+        hint = f"did you mean `{meant}`?" if meant and meant != name else hint
         places.add(findings, "ORC214", f"nothing declares the variable `{new}`", path, item=f"variable:{name}", hint=hint)  # fmt: skip
     elif contract.default is not None:
         places.add(findings, "ORC125", "`default` has no effect: a variable that was renamed gets none", ("variables", name, "default"),
@@ -52,13 +57,15 @@ def _circle(name: str, spec: Spec) -> list[str]:
     return trail if at == name else []
 
 
-def _removed(name: str, contract: Any, _: Spec, places: Places, findings: Findings) -> None:
+def _removed(name: str, contract: Any, places: Places, findings: Findings) -> None:
     if contract.removed and contract.default is not None:
         places.add(findings, "ORC124", "a variable that was removed has no default", ("variables", name, "default"), key=True,
                    item=f"variable:{name}", hint="take the default out: to set it is an error")  # fmt: skip
 
 
-def _of_others(name: str, contract: Any, spec: Spec, places: Places, findings: Findings) -> None:
+def _of_others(
+    name: str, contract: Any, spec: Spec, slips: Lookup, places: Places, findings: Findings
+) -> None:
     for field in _OTHERS:
         for at, other in enumerate(getattr(contract, field, None) or ()):
             path = ("variables", name, field, at)
@@ -66,11 +73,11 @@ def _of_others(name: str, contract: Any, spec: Spec, places: Places, findings: F
                 places.add(findings, "ORC124", f"`{name}` names itself under `{field}`", path, item=f"variable:{name}", hint="name another variable, or take it out")  # fmt: skip
             elif field == "conflicts" and other in (contract.requires or ()):
                 places.add(findings, "ORC124", f"`{name}` requires `{other}` and excludes it", path, item=f"variable:{name}", hint="keep one of the two")  # fmt: skip
-            elif find_contract(spec.variables, other) is None and (meant := slip(other, spec.variables)):
+            elif find_contract(spec.variables, other) is None and (meant := slips(other)):
                 places.add(findings, "ORC214", f"nothing declares the variable `{other}`", path, item=f"variable:{name}", hint=f"did you mean `{meant}`?")  # fmt: skip
 
 
-def _choices(name: str, contract: Any, _: Spec, places: Places, findings: Findings) -> None:
+def _choices(name: str, contract: Any, places: Places, findings: Findings) -> None:
     """Behind a value without `when` nothing is ever taken."""
     choices = contract.default if isinstance(contract.default, tuple) else ()
     for at, each in enumerate(choices[:-1]):

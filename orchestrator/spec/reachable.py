@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.diagnostics.suggest import closest, slip
+from orchestrator.diagnostics.suggest import Lookup, closest
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec import conditions
 from orchestrator.spec.conditions import Condition
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 def check(spec: Spec, index: Index, needs: Needs, places: Places, findings: Findings, known: Known) -> None:
     order = {step.identity: at for at, step in enumerate(spec.steps)}
     variables = _variables(spec)
+    slips = Lookup(sorted(variables))
     for name, (path, item) in index.items.items():
         for where, condition in of_model(path, item):
             for inner, each in within(where, condition):
                 _refers(name, item, inner, each, index, needs, order, places, findings, known)
                 if isinstance(each, conditions.Variable) and each.variable not in variables:
-                    _mistyped(name, inner, each.variable, variables, places, findings)
+                    _mistyped(name, inner, each.variable, slips, places, findings)
         when = getattr(item, "when", None)
         if isinstance(when, Condition):
             place = places.place((*path, "when"))
@@ -106,10 +107,10 @@ def _variables(spec: Spec) -> set[str]:
 
 
 def _mistyped(
-    name: str, path: Path, variable: str, there: set[str], places: Places, findings: Findings
+    name: str, path: Path, variable: str, slips: Lookup, places: Places, findings: Findings
 ) -> None:
     """A condition may ask for what nothing declares, such as `CI`; but one with a slip in it would never hold."""
-    meant = slip(variable, sorted(there))
+    meant = slips(variable)
     if meant:
         places.add(findings, "ORC214", f"nothing declares the variable `{variable}`", (*path, "variable"), item=name,
                    hint=f"did you mean `{meant}`?")  # fmt: skip

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.diagnostics.suggest import closest, did_you_mean, slip
+from orchestrator.diagnostics.suggest import MANY, Lookup, closest, did_you_mean, slip
 
 KEYS = ["on_failure", "timeout", "deadline", "needs", "when", "wait_for", "unless", "user", "tcp", "tls"]
 
@@ -78,3 +78,17 @@ def test_a_slip_is_one_letter_in_a_long_word(word, meant):
 )
 def test_a_part_of_a_word_stands_for_the_only_one_that_begins_or_ends_with_it(word, meant):
     assert closest(word, ["SIGTERM", "SIGINT_USER", "SIGQUIT_USER", "warning"]) == meant
+
+
+def test_a_word_is_looked_for_once_and_not_thousands_of_them():
+    asked = []
+
+    def find(word, candidates):
+        asked.append(word)
+        return candidates[0]
+
+    lookup = Lookup(["deadline"], find)
+    assert [lookup("dedline"), lookup("dedline")] == ["deadline", "deadline"]
+    found = [lookup(f"word{number}") for number in range(3 * MANY)]
+    assert len(asked) == MANY
+    assert (found[0], found[-1]) == ("deadline", None)
