@@ -48,7 +48,7 @@ _WAITS = {
     "file": ("unexpected",),
     "command": ("unexpected", "timeout"),
     "python": ("unexpected", "timeout"),
-    "http": _TALKING, "tls": _TALKING, "postgres": _TALKING, "mysql": _TALKING, "redis": _TALKING, "amqp": _TALKING,
+    "http": (*_TALKING, "unexpected"), "tls": _TALKING, "postgres": _TALKING, "mysql": _TALKING, "redis": _TALKING, "amqp": _TALKING,
 }  # fmt: skip
 """By the kind's word; what a plug-in waits for is at least refused and late."""
 

@@ -16,21 +16,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Talk = Callable[[socket.socket], None]
-    Protocol = Callable[["_Line", bool], None]
+    Protocol = Callable[["_Line", str], None]
 
+_STATUSES = {
+    "auth": b"401 Unauthorized\r\nWWW-Authenticate: Basic",
+    "unexpected": b"500 Internal Server Error",
+}
 NO = "the password is refused by the rehearsal"
 _SSL_REQUEST = 80877103
 
 
-def speaking(word: str, certificate: str = "", *, refusing: bool = False) -> Talk | None:
-    """A server of this kind; None where none is known. `certificate` is the path of its key and certificate."""
+def speaking(word: str, certificate: str = "", no: str = "") -> Talk | None:
+    """A server of this kind; None where none is known. `certificate` is the path of its key and certificate.
+
+    `no` is what it says no to: `auth`, a password; `unexpected`, everything, which is for HTTP alone.
+    """
     protocol = _PROTOCOLS.get(word)
     if protocol is None:
         return None
 
     def talk(connection: socket.socket) -> None:
         with _Line(connection, certificate) as line:
-            protocol(line, refusing)
+            protocol(line, no)
 
     return talk
 
@@ -74,25 +81,23 @@ class _Line:
         return taken
 
 
-def _plain(line: _Line, refusing: bool) -> None:
-    del refusing
+def _plain(line: _Line, no: str) -> None:
+    del no
     silent(line.secure().connection)
 
 
-def _http(line: _Line, refusing: bool) -> None:
+def _http(line: _Line, no: str) -> None:
     line.secure()
-    if not refusing:
+    if not no:
         well(line.connection)
     elif line.some():
-        line.say(
-            b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        )
+        line.say(b"HTTP/1.1 " + _STATUSES[no] + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
-def _redis(line: _Line, refusing: bool) -> None:
+def _redis(line: _Line, no: str) -> None:
     line.secure()
     while said := line.some().upper():
-        if refusing:
+        if no:
             line.say(f"-WRONGPASS {NO}\r\n".encode())
         elif b"\nINFO" in said:
             line.say(b"$11\r\nrole:master\r\n")
@@ -103,13 +108,13 @@ def _redis(line: _Line, refusing: bool) -> None:
 # PostgreSQL
 
 
-def _postgres(line: _Line, refusing: bool) -> None:
+def _postgres(line: _Line, no: str) -> None:
     size, kind = struct.unpack("!ii", line.exactly(8))
     if kind == _SSL_REQUEST:
         line.say(b"S" if line.certificate else b"N")
         size, kind = struct.unpack("!ii", line.secure().exactly(8))
     line.exactly(size - 8)
-    if refusing:
+    if no:
         line.say(_message(b"R", struct.pack("!i", 3)))
         _said(line)
         line.say(_message(b"E", b"SFATAL\0C28P01\0M" + NO.encode() + b"\0\0"))
@@ -138,13 +143,13 @@ _COLUMN = struct.pack("!h", 1) + b"no\0" + struct.pack("!ihihih", 0, 0, 16, 1, -
 # MySQL
 
 
-def _mysql(line: _Line, refusing: bool) -> None:
+def _mysql(line: _Line, no: str) -> None:
     abilities = _ABILITIES | (_TLS if line.certificate else 0)
     _packet(line, 0, _greeting(abilities))
     number, said = _heard(line)
     if struct.unpack_from("<I", said)[0] & _TLS:
         number, said = _heard(line.secure())
-    if refusing:
+    if no:
         _packet(line, number + 1, b"\xff" + struct.pack("<H", 1045) + b"#28000" + NO.encode())
         return
     while said[:1] != _QUIT:
@@ -178,12 +183,12 @@ def _heard(line: _Line) -> tuple[int, bytes]:
 # RabbitMQ
 
 
-def _amqp(line: _Line, refusing: bool) -> None:
+def _amqp(line: _Line, no: str) -> None:
     line.secure().exactly(8)
     _method(line, 10, b"\0\x09" + bytes(4) + _long(b"PLAIN") + _long(b"en_US"))
     while True:
         kind = _frame(line)
-        if kind == 11 and refusing:
+        if kind == 11 and no:
             reason = f"ACCESS_REFUSED - {NO}".encode()
             _method(line, 50, struct.pack("!HB", 403, len(reason)) + reason + bytes(4))
         elif kind in _ANSWERS:

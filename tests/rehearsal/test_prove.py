@@ -76,6 +76,7 @@ wait_for:
         ("wait:api", "timeout"): ("maintenance", None, True),
         ("wait:api", "dropped"): ("maintenance", None, True),
         ("wait:api", "protocol"): ("maintenance", None, True),
+        ("wait:api", "unexpected"): ("maintenance", None, True),
         ("wait:raw", "refused"): ("degraded", None, True),
         ("wait:raw", "timeout"): ("degraded", None, True),
         ("wait:cache", "refused"): ("healed", None, True),
@@ -107,7 +108,16 @@ wait_for:
     assert len(proved) == len(rows), rows
     assert {item: {reason for name, reason in rows if name == item} for item, _ in rows} == {
         "wait:db": {"refused", "timeout", "dropped", "protocol", "auth"},
-        "wait:api": {"refused", "timeout", "dropped", "protocol", "auth", "expired", "wrong_name"},
+        "wait:api": {
+            "refused",
+            "timeout",
+            "dropped",
+            "protocol",
+            "unexpected",
+            "auth",
+            "expired",
+            "wrong_name",
+        },
         "wait:cache": {"refused", "timeout", "dropped", "protocol", "expired", "wrong_name"},
     }
     assert {name: {end[0] for item, end in proved.items() if item[0] == name} for name, _ in rows} == {

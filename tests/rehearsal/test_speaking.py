@@ -53,7 +53,7 @@ def test_a_server_that_is_well_is_believed_by_the_wait(word, tmp_path):
 
 @pytest.mark.parametrize("word", LOGINS)
 def test_a_refused_password_is_what_the_wait_says(word, tmp_path):
-    item, outcome = attempt(word, WAITS[word], speaking(word, refusing=True), tmp_path)
+    item, outcome = attempt(word, WAITS[word], speaking(word, no="auth"), tmp_path)
     assert asked.has_password(item)
     assert (outcome.reason, outcome.final) == ("auth", True)
 
@@ -80,8 +80,14 @@ def test_nothing_but_what_is_broken_is_wrong_with_a_certificate(word, name, expi
 def test_a_password_is_refused_through_tls_too(word, tmp_path):
     path = tmp_path / "both.pem"
     path.write_text(certificates.made(HOST))
-    talk = speaking(word, str(path), refusing=True)
+    talk = speaking(word, str(path), no="auth")
     assert attempt(word, SECURED[word], talk, tmp_path, ca=str(path))[1].reason == "auth"
+
+
+def test_a_server_that_is_broken_inside_is_what_the_wait_says(tmp_path):
+    _, outcome = attempt("http", WAITS["http"], speaking("http", no="unexpected"), tmp_path)
+    assert outcome.reason == "unexpected"
+    assert "500" in outcome.summary
 
 
 def test_an_address_may_be_in_the_certificate():

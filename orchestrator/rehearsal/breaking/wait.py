@@ -52,7 +52,7 @@ def _server(place: Place, work: Work, word: str, reason: str) -> None:
         host, port = asked.place(address)
         place.held.enter_context(faulty.full(here(host), port))
     elif reason != "refused":
-        known = faulty.FAULTS.get(reason)
+        known = faulty.FAULTS.get(reason) if reason != "unexpected" else None
         _listen(place, address, known if known is not None else _speaking(place, work, word, reason))
 
 
@@ -72,13 +72,13 @@ def _speaking(place: Place, work: Work, word: str, reason: str) -> Talk:
     """A server that gets as far as the password or the certificate, and fails there."""
     if reason == "auth" and not asked.has_password(work.item):
         raise CannotBreak("nobody logs in there")
-    trust = asked.trust(work.item)
+    trust, no = asked.trust(work.item), reason if reason in ("auth", "unexpected") else ""
     if trust is None:
-        return _known(speaking(word, refusing=True), word)
+        return _known(speaking(word, no=no), word)
     name = _ELSEWHERE if reason == "wrong_name" else trust.name or asked.place(asked.address(work.item))[0]
     path = place.tool(f"{reason}.pem", certificates.made(name, expired=reason == "expired"))
     _trusted(place, work, word, path)
-    return _known(speaking(word, path, refusing=reason == "auth"), word)
+    return _known(speaking(word, path, no), word)
 
 
 def _known(talk: Talk | None, word: str) -> Talk:
