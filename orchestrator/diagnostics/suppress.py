@@ -143,7 +143,9 @@ def _fault(
     if not code:
         return "suppression names no code", "write `# orchestrator: ignore[ORC213] why`"
     if not _known(code):
-        return f"suppression names an unknown code `{code}`", did_you_mean(code, CODES)
+        return f"suppression names an unknown code `{code}`", did_you_mean(
+            code, CODES
+        ) or "a code is ORC and three digits, as the finding shows it"
     if not suppression.reason:
         hint = f"say why, on the same line: `# orchestrator: ignore[{code}] why`"
         return f"suppression of `{code}` has no reason, so it silences nothing", hint

@@ -115,34 +115,41 @@ def _value_twice(lines: list[str], row: int) -> str:
     return "a text that contains `: ` must be quoted"
 
 
+_INDENTATION = "check the indentation against the lines above"
+_HINTS = {
+    "comment or line break": "a value that starts with `>` or `|` must be quoted",
+    "',' or '": "a bracket is not closed, or a comma is missing",
+    "<document start>": "the keys of the top level begin in the same column",
+    "did not find expected key": _INDENTATION,
+    "block end": _INDENTATION,
+    "did not find expected '-' indicator": _INDENTATION,
+    "found unexpected end of stream": "close it where the text ends",
+    "escape": "write the `\\` twice, or put the text into single quotes, where it is a letter like any other",
+    "expected node content": "a value is missing, or a sign stands where it should begin: quote the text",
+    "block sequence entries are not allowed": "a list begins on the next line: `- ` cannot stand behind a `:`",
+    "alphabetic or numeric character": "a text that starts with `&` or `*` must be quoted",
+    "whitespace or line break": "a text that starts with `!`, `&` or `*` must be quoted",
+    "tag URI": "a text that starts with `!` must be quoted",
+    "unexpected ':'": "a text that contains a `:` must be quoted here",
+    "document indicator": "is the quote above it closed? `---` and `...` end a document",
+}
+"""What the parser says, and what helps."""
+
+
 def _syntax_hint(problem: str, lines: list[str], row: int, column: int) -> str:
     line = lines[row] if row < len(lines) else ""
     if "mapping values are not allowed" in problem:
         return _value_twice(lines, row)
-    if "comment or line break" in problem:
-        return "a value that starts with `>` or `|` must be quoted"
-    if "',' or '" in problem:
-        return "a bracket is not closed, or a comma is missing"
     if "could not find expected ':'" in problem:
-        found = re.match(r"\s*([\w.-]+):(\S.*)$", line)
-        return (
-            f"write a space behind the `:`: `{found[1]}: {found[2]}`"
-            if found
-            else "a key needs a `:` and a space behind it"
-        )
-    if "<document start>" in problem:
-        return "the keys of the top level begin in the same column"
-    if (
-        "did not find expected key" in problem
-        or "block end" in problem
-        or "did not find expected '-' indicator" in problem
-    ):
-        return "check the indentation against the lines above"
+        return _no_key(line)
     if "cannot start any token" in problem:
         character = line[column : column + 1]
         return f"quote the text: it cannot start with `{character}`" if character else ""
-    if "found unexpected end of stream" in problem:
-        return "close it where the text ends"
-    if "escape" in problem:
-        return "write the `\\` twice, or put the text into single quotes, where it is a letter like any other"
-    return ""
+    return next((hint for part, hint in _HINTS.items() if part in problem), "")
+
+
+def _no_key(line: str) -> str:
+    found = re.match(r"\s*([\w.-]+):(\S.*)$", line)
+    if found:
+        return f"write a space behind the `:`: `{found[1]}: {found[2]}`"
+    return "a key needs a `:` and a space behind it"

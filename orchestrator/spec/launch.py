@@ -58,7 +58,7 @@ def _workers(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         if 1 <= value <= 1024:
             return value
-        raise problem("ORC105", f"workers are 1 to 1024, got `{value}`", "")
+        raise problem("ORC105", f"workers are 1 to 1024, got `{value}`", "for example 2")
     raise problem(
         "ORC102", "`workers` is a number, `auto`, or {per_cpu, min, max, memory_each}", "for example 2"
     )
