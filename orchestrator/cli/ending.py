@@ -126,7 +126,9 @@ def tried(item: Mapping[str, Any]) -> list[str]:
         if attempts > 1 + len(item["fallbacks"])
         else []
     )
-    return again + [f"{each['action']}: {each['result']}" for each in item["fallbacks"]]
+    done = [f"{each['action']}: {each['result']}" for each in item["fallbacks"]]
+    often = [(each, done.count(each)) for each in dict.fromkeys(done)]
+    return again + [each if count == 1 else f"{each} ({count} times)" for each, count in often]
 
 
 def not_tried(report: Report) -> list[str]:

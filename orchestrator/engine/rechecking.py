@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -120,7 +121,9 @@ def _amend(start: Start, report: Report, state: StateDirectory | None) -> None:
     if report.status in ("ready", "degraded"):
         report.status = "degraded" if start.degraded else "ready"
     if state is not None:
-        state.write_report(start.stream.secrets.clean(report.record()))
+        # That the directory is gone or full, the supervisor says, which writes there too: no reason not to try an item.
+        with contextlib.suppress(OSError):
+            state.write_report(start.stream.secrets.clean(report.record()))
 
 
 def _begin(start: Start, orders: Mapping[str, Any]) -> Work:

@@ -55,6 +55,15 @@ def test_attempts_are_told_where_the_actions_do_not_explain_them(told):
     ]
 
 
+def test_what_was_tried_again_and_again_is_told_once(told):
+    report, stream, fail = told
+    for _ in range(3):
+        stream.emit(events.FALLBACK, "serving maintenance instead", item="wait:db", action="serve")
+    stream.emit(events.FALLBACK, "it ran", item="wait:db", action="run")
+    fail("wait:db", "refused")
+    assert ending.tried(report.failed[0]) == ["serve: serving maintenance instead (3 times)", "run: it ran"]
+
+
 def test_an_interrupted_start_names_what_it_was_at(told):
     report, stream, fail = told
     stream.begun("wait:db", "waiting", 60.0)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -300,3 +301,14 @@ def test_what_is_off_is_tried_again_in_maintenance_too(engine):
 def test_a_variable_alone_is_no_order_of_the_supervisor(engine):
     engine.spec().start(env={"ORCHESTRATOR_ORDERS": "1"}).serving()
     assert "ORCHESTRATOR_ORDERS" not in engine.get("/")[1]["environ"]
+
+
+def test_a_state_directory_that_was_swept_away_keeps_no_feature_from_coming_back(engine):
+    """Who cleans /tmp knows nothing of us."""
+    engine.spec(f"files: [{{path: late, on_failure: {RECHECKED}}}]").start().serving()
+    shutil.rmtree(engine.state)
+    engine.write("late")
+    engine.says("file:late holds")
+    engine.says("search is on again")
+    assert "internal error" not in engine.stderr
+    assert engine.stop() == 0
