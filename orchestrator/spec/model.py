@@ -406,20 +406,30 @@ def keyed(
     return load(present[0]).model_validate(data)
 
 
-def _no_kind(data: Mapping[Any, Any], noun: str, names: Collection[str], common: Collection[str]) -> Problem:
+def _no_kind(
+    data: Mapping[Any, Any], noun: str, names: Collection[str], common: Collection[str]
+) -> ValidationError:
+    """No key is a kind: which was meant to be one; and those that were meant to be something else."""
     from orchestrator.diagnostics.suggest import closest
 
-    strangers = [key for key in data if key not in common and not str(key).startswith("x-")]
+    strangers = [str(key) for key in data if key not in common and not str(key).startswith("x-")]
+    kinds = {key: near for key in strangers if (near := closest(key, names))}
+    others = {key: near for key in strangers if key not in kinds and (near := closest(key, common))}
+    lines = [
+        line
+        for key, near in others.items()
+        for line in problem(
+            "ORC104", f"unknown key `{key}` in {noun}", f"did you mean `{near}`?", key
+        ).errors()
+    ]
     listed = ", ".join(f"`{each}`" for each in sorted(names))
-    for key in strangers:
-        near = closest(str(key), [*names, *common])
-        if near:
-            return problem("ORC112", f"unknown kind of {noun} `{key}`", f"did you mean `{near}`?", str(key))
-    if strangers:
-        return problem(
-            "ORC112", f"unknown kind of {noun} `{strangers[0]}`", f"one of {listed}", str(strangers[0])
-        )
-    return problem("ORC111", f"a {noun} needs one of {listed}", _example(noun, names))
+    unknown = next(iter(kinds), None) or next((key for key in strangers if key not in others), None)
+    if unknown is None:
+        kind = problem("ORC111", f"a {noun} needs one of {listed}", _example(noun, names))
+    else:
+        hint = f"did you mean `{kinds[unknown]}`?" if unknown in kinds else f"one of {listed}"
+        kind = problem("ORC112", f"unknown kind of {noun} `{unknown}`", hint, unknown)
+    return ValidationError([*kind.errors(), *lines])
 
 
 def _example(noun: str, names: Collection[str]) -> str:

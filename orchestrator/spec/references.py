@@ -335,11 +335,13 @@ def _not_here(
 ) -> None:
     listed = ", ".join(f"`{each}`" for each in sorted(action.allowed or ()))
     through = f" (in the fallback `{via[0]}`)" if via else ""
-    article = "an" if kind[0] in "aeiou" else "a"
+    where = {"health": "health", "launch": "the launch"}.get(
+        kind
+    ) or f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
     places.add(
         findings,
         "ORC222",
-        f"`{action.word}` cannot stand on {article} {kind}{through}",
+        f"`{action.word}` cannot stand on {where}{through}",
         place,
         hint=f"it belongs to: {listed}",
     )
@@ -408,8 +410,11 @@ def _is_postgres(wait: Any) -> bool:
 def _roles(spec: Spec, places: Places, findings: Findings, known: Known, broken: frozenset[str]) -> None:
     if "roles" in broken or known.role:
         return
+    misnamed = [name for name in known.roles if name in broken]
     for name, words in (("default_role", ()), ("unknown_role", WORDS_FOR_UNKNOWN_ROLES)):
         role = getattr(spec, name)
+        if role is not None and closest(role, misnamed):
+            continue  # the role's own name is the mistake
         if role is not None and role not in known.roles and role not in words:
             places.add(findings, "ORC221", f"there is no role `{role}`", (name,),
                        hint=_near(role, [*known.roles, *words]) or "the spec declares no `roles`")  # fmt: skip
