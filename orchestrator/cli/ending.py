@@ -22,6 +22,8 @@ NOT_STARTED, NOT_BACK = "did not start", "did not come back"
 """What is said of a start that came to nothing: of the first one, and of one after the service had been ready."""
 DETAILS = 12
 """How many lines of an item's details are shown: the last ones tell most."""
+A_WHILE = 0.1
+"""Seconds; less is no trying again that anybody would have noticed."""
 PLATFORM_LIMIT = 4000
 """Kubernetes keeps 4,096 bytes of last words, and the end of what is longer."""
 ROOM_FOR_THE_END = 600
@@ -120,12 +122,10 @@ def place(item: Mapping[str, Any]) -> str:
 
 def tried(item: Mapping[str, Any]) -> list[str]:
     """What was done about a failure: attempts, where there were more than the actions explain, and the actions."""
-    attempts = item["attempts"]
-    again = (
-        [f"{attempts} times in {item['duration_ms'] / 1000:.1f} s"]
-        if attempts > 1 + len(item["fallbacks"])
-        else []
-    )
+    attempts, seconds = item["attempts"], item["duration_ms"] / 1000
+    # What was tried again at once was tried for the engine's own reasons.
+    tells = attempts > 1 + len(item["fallbacks"]) and seconds >= A_WHILE
+    again = [f"{attempts} times in {seconds:.1f} s"] if tells else []
     done = [f"{each['action']}: {each['result']}" for each in item["fallbacks"]]
     often = [(each, done.count(each)) for each in dict.fromkeys(done)]
     return again + [each if count == 1 else f"{each} ({count} times)" for each, count in often]

@@ -49,9 +49,11 @@ def test_attempts_are_told_where_the_actions_do_not_explain_them(told):
     fail("wait:db", "refused", attempts=9, duration_ms=3000.0)
     stream.emit(events.FALLBACK, "it ran", item="file:a", action="run")
     fail("file:a", "missing", attempts=2)
+    fail("module:shop", "missing", attempts=3, duration_ms=40.0)
     assert [ending.tried(each) for each in report.failed] == [
         ["9 times in 3.0 s", "run: it ran"],
         ["run: it ran"],
+        [],
     ]
 
 
