@@ -108,6 +108,13 @@ class Health(Model):
     """Which endpoints tell whether the server is well, and what is done when they say no."""
 
     noun = "health"
+    elsewhere: ClassVar = {
+        "liveness": "live",
+        "alive": "live",
+        "readiness": "ready",
+        "startup": "ready",
+        "timeout": "deadline",
+    }
     fixed = frozenset({"endpoints", "on_failure"})
 
     live: Endpoint | None = described(
