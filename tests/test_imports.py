@@ -31,7 +31,7 @@ UNWANTED = {
     "orchestrator.integrations.wsgi": HEAVY | {"typing", "dataclasses", "urllib", "wsgiref"},
     "orchestrator.integrations.fastapi": {"fastapi", "starlette", "pydantic", "yaml"},
 }
-READING = HEAVY - {"yaml"} | {"logging", "subprocess", "json"}
+READING = HEAVY - {"yaml"} | {"logging", "subprocess", "json", "socket"}
 """What reading a spec does without: a start pays for it, and so does every `validate` in CI."""
 ROOT = str(Path(orchestrator.__file__).parent.parent)
 
@@ -94,7 +94,7 @@ def test_the_health_command_leaves_the_engine_alone(tmp_path):
 def test_reading_a_whole_spec_needs_yaml_and_little_else(tmp_path):
     (tmp_path / "startup.yaml").write_text(
         "version: 1\nservice: shop\nvariables: {PORT: {type: port, default: 8000}}\nwait_for: [{name: db, tcp: 'db:5432'}]\n"
-        "launch: {app: 'shop:app', port: '${PORT}'}\nhealth: {ready: /ready}\non_failure: stop\n"
+        "launch: {app: 'shop:app', port: '${PORT}', options: {log_level: info}}\nhealth: {ready: /ready}\non_failure: stop\n"
     )
     file = str(tmp_path / "startup.yaml")
     code = (

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.launch.servers import NotStarted
 from orchestrator.launch.servers._apps import is_asgi
-from orchestrator.launch.sockets import ready_to_listen
 
 if TYPE_CHECKING:
     import asyncio
@@ -100,6 +99,8 @@ def _said(error: Exception) -> str:
 
 def settings(plan: LaunchPlan, listener: socket.socket) -> Any:
     """A hypercorn Config. It is asked for its sockets once the app has started, and not before."""
+    from orchestrator.launch.sockets import ready_to_listen
+
     module = import_module("hypercorn.config")
     config = module.Config()
     config.graceful_timeout = graceful(plan.grace)

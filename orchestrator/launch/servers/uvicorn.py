@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.launch.servers import NotStarted
-from orchestrator.launch.sockets import ready_to_listen
 
 if TYPE_CHECKING:
     import socket
@@ -93,6 +92,8 @@ def _launched(
     config: uvicorn.Config, plan: LaunchPlan, listener: socket.socket, serving: Callable[[], None]
 ) -> uvicorn.Server:
     import uvicorn
+
+    from orchestrator.launch.sockets import ready_to_listen
 
     class Launched(uvicorn.Server):
         """Tells when it serves, and prepares the socket between the lifespan's start and the listening."""
