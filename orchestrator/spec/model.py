@@ -335,9 +335,9 @@ def _late(value: Interpolated, handler: Callable[[Any], Any]) -> Any:
             if scalar.__class__ is str:
                 raise
             return handler(scalar)
-    except ValidationError:
+    except ValidationError as error:
         if value.secret:
-            raise _unsaid(value) from None
+            raise _unsaid(value, error) from None
         raise
 
 
@@ -361,7 +361,7 @@ def _late_elements(values: tuple[Any, ...], handler: Callable[[Any], Any]) -> An
         if any(line["type"] == "ORC216" for line in error.errors()):
             raise
         if secret is not None:
-            raise _unsaid(secret) from None
+            raise _unsaid(secret, error) from None
         wrong = {line["loc"][0] for line in error.errors() if line["loc"]}
         unknown = {at for at, each in enumerate(values) if each.__class__ is Interpolated and not each.known}
         if wrong and wrong <= unknown:
@@ -375,11 +375,19 @@ def _late_elements(values: tuple[Any, ...], handler: Callable[[Any], Any]) -> An
         return handler(read)
 
 
-def _unsaid(value: Interpolated) -> Problem:
+def _unsaid(value: Interpolated, error: ValidationError) -> Problem:
+    """What is wrong with a secret, without a word of it: only what was expected is said, never what was got."""
+    hint = "set it to a value of the right type"
+    for line in error.errors():
+        said = str(line.get("ctx", {}).get("message", "")).partition(", got")[0]
+        if str(value) in said:
+            continue
+        if said.startswith("expected "):
+            hint = f"{said}: set it to one"
+        elif said.startswith("the URL"):  # nothing of it is ever said
+            hint = f"{said}: what a password holds is written as %40 for `@`, %2F for `/`"
     return problem(
-        "ORC218",
-        f"the value of `{value.written}` does not fit here; it is secret and not shown",
-        "set it to a value of the right type",
+        "ORC218", f"the value of `{value.written}` does not fit here; it is secret and not shown", hint
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from orchestrator.diagnostics.formats import text
 from orchestrator.spec import load_text
+from orchestrator.spec.values import RunValues
 
 HEAD = "version: 1\nservice: shop\n"
 
@@ -57,3 +58,17 @@ def test_the_default_of_a_secret(contract, found):
     loaded = load_text(HEAD + f"variables:\n  SECRET_KEY: {contract}\n")
 
     assert [severity for _, severity in _found(loaded)] == found
+
+
+@pytest.mark.parametrize(("field", "value", "hint"), [
+    ("launch: {app: 'a:b', port: '${KEY}'}", "hunter2", "expected a port number: set it to one"),
+    ("wait_for: [{name: a, http: '${KEY}'}]", "http://u:p@hunter2/w@host/", "the URL has an `@` behind its host: "),
+    ("wait_for: [{name: a, tcp: '${KEY}'}]", "hunter2", "expected host:port: set it to one"),
+    ("launch: {app: '${KEY}'}", "hunter2", "expected `module:attribute`: set it to one"),
+    ("launch: {app: 'a:b', restart: '${KEY}'}", "hunter2", "set it to a value of the right type"),
+])  # fmt: skip
+def test_what_a_secret_should_have_been_is_said_without_it(field, value, hint):
+    loaded = load_text(f"version: 1\nservice: shop\nvariables: {{KEY: {{secret: true}}}}\n{field}\n")
+    (found,) = loaded.resolve(RunValues(loaded.spec.variables, {"KEY": value}, frozenset())).diagnostics
+    assert found.hint.startswith(hint)
+    assert "hunter2" not in found.message + found.hint
