@@ -11,6 +11,10 @@ import os
 import signal
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
 DUMP = int(signal.SIGRTMAX) - 1
 QUIT = 3
 SS_DISABLE = 2
@@ -51,23 +55,62 @@ def _keep_the_stack() -> None:
 
 
 def main(words: list[str]) -> None:
-    """Runs a module or a script as the interpreter would have: same arguments, path and `__main__`."""
+    """Runs a module or a script as the interpreter would have: same arguments, path, `__main__` and complaints."""
     folder = sys.path[:1] if not sys.flags.safe_path else []
     del sys.path[: len(folder)]  # ours: nothing of the user's may be shadowed
+    fresh = sys.modules["__main__"] = type(sys)("__main__")
+    fresh.__builtins__ = __builtins__  # type: ignore[attr-defined]
+    try:
+        _run_module(words, folder) if words[0] == "-m" else _run_script(words, folder)
+    except Exception as error:  # as if nobody stood in between
+        error.__traceback__ = _theirs(error)
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.exit(1)
+
+
+def _run_module(words: list[str], folder: list[str]) -> None:
+    import runpy
+
+    sys.path[:0] = [os.getcwd() for _ in folder]
+    sys.argv[:] = words[1:]
+    # What `-m` itself calls: it is no public name, but it alone complains as `-m` does.
+    as_main = getattr(runpy, "_run_module_as_main", None)
+    if as_main is not None:
+        as_main(words[1])
+    else:
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+
+
+def _run_script(words: list[str], folder: list[str]) -> None:
     import pkgutil
     import runpy
 
-    if words[0] == "-m":
-        sys.path[:0] = [os.getcwd() for _ in folder]
-        sys.argv[:] = words[1:]
-        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
-        return
+    script = os.path.abspath(words[0])
     sys.argv[:] = words
-    if pkgutil.get_importer(words[0]) is None:
-        sys.path[:0] = [os.path.dirname(os.path.realpath(words[0])) for _ in folder]
-        runpy.run_path(words[0], run_name="__main__")
-    else:  # a folder or an archive, which comes first by itself
-        runpy.run_path(os.path.abspath(words[0]), run_name="__main__")
+    if pkgutil.get_importer(script) is not None or script.endswith(".pyc"):
+        runpy.run_path(script, run_name="__main__")  # a folder or an archive comes first by itself
+        return
+    sys.path[:0] = [os.path.dirname(os.path.realpath(script)) for _ in folder]
+    _execute(script)
+
+
+def _execute(script: str) -> None:
+    from importlib.machinery import SourceFileLoader
+    from io import open_code
+
+    with open_code(script) as file:
+        source = file.read()
+    space = vars(sys.modules["__main__"])
+    space |= {"__file__": script, "__cached__": None, "__loader__": SourceFileLoader("__main__", script)}
+    exec(compile(source, script, "exec", dont_inherit=True), space)  # noqa: S102 -- what it was started for
+
+
+def _theirs(error: BaseException) -> TracebackType | None:
+    """Where it happened, without the frames that stand in between."""
+    where = error.__traceback__
+    while where and where.tb_frame.f_code.co_filename == __file__:
+        where = where.tb_next
+    return where
 
 
 if __name__ == "__main__":

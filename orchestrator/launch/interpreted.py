@@ -46,7 +46,7 @@ def _options_end(argv: list[str]) -> int:
         if word == "-m":
             return at if len(argv) > at + 1 else 0
         if not word.startswith("-"):
-            return at
+            return at if os.path.exists(word) else 0
         if not word[1:] or not FLAGS.issuperset(word[1:]):
             return 0
     return 0

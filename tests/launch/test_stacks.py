@@ -1,6 +1,5 @@
 """Stacks of servers that are programs of their own, and of commands: at SIGQUIT, and when they hang."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -159,9 +158,10 @@ def test_workers_of_celery_show_where_they_hang(launch, tmp_path):
     ("words", "inserted"),
     [
         ([sys.executable, "-m", "http.server", "0"], [sys.executable, DUMPS, "-m", "http.server", "0"]),
-        ([sys.executable, "-uO", "-P", "x.py"], [sys.executable, "-uO", "-P", DUMPS, "x.py"]),
+        ([sys.executable, "-uO", "-P", "/"], [sys.executable, "-uO", "-P", DUMPS, "/"]),
+        ([sys.executable, "no-such-script.py"], None),
         ([sys.executable, "-c", "pass"], None),
-        ([sys.executable, "-W", "error", "x.py"], None),
+        ([sys.executable, "-W", "error", "/"], None),
         ([sys.executable, "-"], None),
         ([sys.executable, "-m"], None),
         ([sys.executable], None),
@@ -219,11 +219,23 @@ def test_the_program_sees_what_it_would_have_seen(tmp_path, options, target):
     assert output(DUMPS, *target) == output(*target)
 
 
-def test_what_ends_the_program_ends_it_as_before(tmp_path):
-    (tmp_path / "ends.py").write_text("import sys; sys.exit(7)\n")
-    done = subprocess.run([sys.executable, DUMPS, "ends.py"], cwd=tmp_path, timeout=60, check=False)
-    assert done.returncode == 7
-    with contextlib.suppress(FileNotFoundError):
-        (tmp_path / "ends.py").unlink()
-    gone = subprocess.run([sys.executable, DUMPS, "ends.py"], cwd=tmp_path, timeout=60, check=False, capture_output=True)  # fmt: skip
-    assert gone.returncode != 0
+ENDS = {
+    "a code": "import sys; sys.exit(7)\n",
+    "a word": "import sys; sys.exit('no more')\n",
+    "an exception": "def fails():\n    raise ValueError('here')\nfails()\n",
+    "no Python": "def (\n",
+    "another hook": "import sys\nsys.excepthook = lambda kind, error, where: print(kind, where.tb_lineno)\n1 / 0\n",
+}
+
+
+@pytest.mark.parametrize("source", ENDS.values(), ids=ENDS)
+def test_what_ends_the_program_ends_it_as_before(tmp_path, source):
+    (tmp_path / "ends.py").write_text(source)
+
+    def end(*words):
+        done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
+
+    assert end(DUMPS, "ends.py") == end("ends.py")
+    assert end(DUMPS, "-m", "ends")[:2] == end("-m", "ends")[:2]
+    assert end(DUMPS, "-m", "nowhere.at_all") == end("-m", "nowhere.at_all")
