@@ -89,10 +89,7 @@ def tells(listener: int) -> bool:
 def argv(plan: LaunchPlan, listener: int, app: Any, reports: int = -1) -> list[str]:
     known = _known()
     interface = "wsgi" if is_asgi(app, factory=plan.factory) is False else "asgi"
-    given = {"interface": interface, "workers_kill_timeout": max(int(plan.grace) - 1, 1)}
-    if plan.workers > 1:  # it ends with the first one that dies, and with who cannot boot all the same
-        given["respawn_failed_workers"] = True
-    given |= plan.options
+    given = {"interface": interface, "workers_kill_timeout": max(int(plan.grace) - 1, 1), **plan.options}
     words = [word for name, value in given.items() for word in _words(known[name], value)]
     where = ["--uds", plan.unix] if plan.unix else ["--host", plan.host, "--port", str(plan.port)]
     factory = ["--factory"] if plan.factory else []
