@@ -133,6 +133,8 @@ class Supervisor:
         """Items whose state has changed since the engine left, as the engines beside the server told it."""
         self.changes: dict[str, str | None] = {}
         """Variables that those have set."""
+        self.lost = False
+        """Whether the state directory could not be written the last time."""
         self.last_words = ""
         self.known: dict[str, dict[str, str]] = given["supervised"].get("known", {})
         """What is to be said of items, if the service ends for one of them."""
@@ -296,13 +298,15 @@ class Supervisor:
             try:
                 degraded = self.supervision.features.names()
                 files.set_status(self.plan["state_dir"], status, reason, degraded)
+                self.lost = self.lost and not files.exists(self.plan["state_dir"] + "/probe")
             except OSError as error:
                 self._lost_state(error)
 
     def _lost_state(self, error: OSError) -> None:
-        """A full or vanished disk does not end a service. Said once."""
-        self.plan["state_dir"] = ""
-        self._do_say("error", f"cannot write the state directory any more: {error}")
+        """A full or vanished disk does not end a service. Said once; it may be writable again for the next change."""
+        if not self.lost:
+            self.lost = True
+            self._do_say("error", f"cannot write the state directory: {error}")
 
     def _do_close(self) -> None:
         if self.listener >= 0:

@@ -1,8 +1,10 @@
 """Degraded features after the launch: tried again, on again, off for too long; with the server that runs."""
 
+import contextlib
 import json
 import os
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -312,3 +314,30 @@ def test_a_state_directory_that_was_swept_away_keeps_no_feature_from_coming_back
     engine.says("search is on again")
     assert "internal error" not in engine.stderr
     assert engine.stop() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_disk_that_was_full_is_written_again(engine):
+    engine.state.mkdir(mode=0o700)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "none", str(engine.state)], check=True
+    )
+    try:
+        engine.spec(f"""
+            files: [{{path: one, on_failure: {RECHECKED}}}, {{path: two, on_failure: {{degrade: mail, recheck: 200ms}}}}]
+        """).start().serving()
+        with contextlib.suppress(OSError), (engine.state / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(1024))
+        engine.write("one")
+        engine.says("search is on again")
+        engine.says("cannot write the state directory")
+        (engine.state / "filler").unlink()
+        engine.write("two")
+        engine.until(lambda: engine.status() == "ready")
+        assert off(engine) == []
+        assert engine.stderr.count("cannot write the state directory") == 1
+        assert engine.stop() == 0
+    finally:
+        engine.end()
+        subprocess.run(["umount", "--lazy", str(engine.state)], check=True)
