@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from orchestrator.launch.endings import ending
 from orchestrator.launch.prctl import end_with
 
 if TYPE_CHECKING:
@@ -41,12 +42,7 @@ class Result:
     @property
     def ended(self) -> str:
         """In words: `ended with 3`."""
-        if self.problem:
-            return self.problem
-        if self.code < 0:
-            with contextlib.suppress(ValueError):
-                return f"was ended by {signal.Signals(-self.code).name}"
-        return f"ended with {self.code}"
+        return self.problem or ending(self.code)
 
 
 def environment(context: Context, more: Mapping[str, str | None] | None = None) -> dict[str, str]:

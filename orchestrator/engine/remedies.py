@@ -73,7 +73,8 @@ def _stop(start: Start, work: Work, action: Any) -> bool:
 def _serve(start: Start, work: Work, action: Any) -> bool:
     work.serve = action
     limit = f", for {action.for_:g} s at most" if action.for_ is not None else ""
-    _tell(start, work, action, f"serving {action.serve} instead{limit}", level="info")
+    does = "serving" if start.steps else "a start would serve"  # a check serves nothing
+    _tell(start, work, action, f"{does} {action.serve} instead{limit}", level="info")
     start.settle_as(work, Status.FAILED)
     return True
 

@@ -17,6 +17,7 @@ from orchestrator.engine.outcome import Outcome, Status, failed, ok
 from orchestrator.engine.report import FORCED, Report, exit_code
 from orchestrator.engine.run import Start, no_value
 from orchestrator.launch.endings import ending
+from orchestrator.launch.signals import named
 from orchestrator.status.state import Probe, StateDirectory
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Service:
     def _ended(self, status: str, code: int, *, interrupted: int = 0) -> int:
         again = "again" if self.orders else ""
         message = (
-            f"stopped by signal {interrupted} before it was ready {again}".rstrip() if interrupted else ""
+            f"stopped by {named(interrupted)} before it was ready {again}".rstrip() if interrupted else ""
         )
         self.tell(status, reason=message)
         self.stream.emit(events.FINISHED, message, level="error" if code else "info", exit_code=code)

@@ -9,6 +9,7 @@ import os
 import time
 
 from orchestrator.launch import again, probing, signals, spawn
+from orchestrator.launch.endings import ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ class Beside(probing.Heard):
     def _why_not(self, code: int, said: str) -> str:
         if self.late:
             return "the engine did not answer in time"
-        ended = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
-        return f"the engine {ended}" + (f": {said}" if said else "")
+        return f"the engine {ending(code)}" + (f": {said}" if said else "")
 
 
 def _become(memory: int, orders: Orders, writer: int) -> NoReturn:

@@ -21,6 +21,7 @@ from orchestrator.launch.budget import STABLE, Budget
 from orchestrator.launch.endings import ECHO, ending, exit_code
 from orchestrator.launch.farewell import DIED, NEVER_READY, UNWELL
 from orchestrator.launch.features import Features
+from orchestrator.launch.signals import named
 from orchestrator.launch.watch import Watch
 
 TYPE_CHECKING = False
@@ -251,8 +252,8 @@ class Supervision:
     def _request(self, now: float, number: int) -> None:
         self.requested, self.number = True, number
         self.asked = self.told = self.ended = now
-        self._say("info", f"stopping: asked by signal {number}")
-        self._show("stopping", f"signal {number}")
+        self._say("info", f"stopping: asked by {named(number)}")
+        self._show("stopping", named(number))
         self.out.append(("close",))
         self.purpose = ("exit", 0)
         if self.state in {SERVING, BOOTING}:

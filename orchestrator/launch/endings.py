@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.launch.signals import named
+
 ECHO = 0.1
 """The same signal so soon again is the same request: `timeout` and terminals tell the process and then its group."""
 
@@ -27,4 +29,4 @@ def exit_code(code: int) -> int:
 
 
 def ending(code: int) -> str:
-    return f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+    return f"was ended by {named(-code)}" if code < 0 else f"ended with {code}"

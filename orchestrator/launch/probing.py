@@ -11,6 +11,7 @@ import sys
 import time
 
 from orchestrator.launch import signals, spawn
+from orchestrator.launch.endings import ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,8 +89,7 @@ class Prober(Heard):
         said = self.last_line()
         if self.late:
             return False, f"timeout: no answer within {self.timeout:g} s"
-        ended = f"it was ended by signal {-code}" if code < 0 else f"it ended with {code}"
-        return code == 0, said if said or code == 0 else ended
+        return code == 0, said if said or code == 0 else f"it {ending(code)}"
 
 
 def start(work: Callable[[int], NoReturn]) -> tuple[int, int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.outcome import failed, ok
+from orchestrator.launch.signals import named
 from orchestrator.waits._child import asked as ran
 from orchestrator.waits._failure import Deadline, Failure
 from orchestrator.waits.command import output_wrong
@@ -63,7 +63,7 @@ def _ended_badly(asked: Run, done: Done) -> Outcome:
     behind = f": {said}" if said else ""
     name = asked.run[0]
     if done.code < 0:
-        how = f"`{name}` was ended by {signal.Signals(-done.code).name}"
+        how = f"`{name}` was ended by {named(-done.code)}"
         return _failed("signal", how + behind, _by_hand(asked), done.whole)
     wanted = " or ".join(map(str, asked.exit_codes))
     how = f"`{name}` ended with {done.code}, expected {wanted}"

@@ -13,7 +13,7 @@ from orchestrator.spec.fields import AfterValidator, Field, model_validator
 from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.kinds import REQUIREMENTS
 from orchestrator.spec.model import described, keyed, problem
-from orchestrator.spec.types import AppReference, Port
+from orchestrator.spec.types import FunctionReference, Port
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context
@@ -63,7 +63,7 @@ class PythonCheck(Check):
     None and True mean that the check holds; False, a text (which is shown) or an exception that it does not.
     """
 
-    python: AppReference = described(
+    python: FunctionReference = described(
         ..., "The function, as `package.module:function`.", examples=["app.checks:ledger_is_balanced"]
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from orchestrator.document.node import words_for
 from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _host, _users
@@ -57,14 +58,10 @@ def _bounds(value: str, read: Callable[[str], float]) -> list[tuple[str, float]]
 
 
 def _compared(value: Any, read: Callable[[str], float], example: str) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise problem(
-            "ORC102", f"expected a comparison, got the number `{value}`", f'for example "{example}"'
-        )
     if not isinstance(value, str):
-        raise problem(
-            "ORC102", f"expected a comparison, got a {type(value).__name__}", f'for example "{example}"'
-        )
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        hint = f'write ">={value}"' if number and read is _number else f'for example "{example}"'
+        raise problem("ORC102", f"expected a comparison, got {words_for(value)}", hint)
     _bounds(value, read)
     return value
 

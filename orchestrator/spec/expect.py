@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from orchestrator.document.node import words_for
 from orchestrator.document.patterns import pattern
 from orchestrator.spec.fields import AfterValidator, PlainValidator, WithJsonSchema
 from orchestrator.spec.model import Model, described, problem
@@ -81,10 +82,9 @@ def _one_status(value: Any) -> StatusRange:
         raise problem("ORC105", f"an HTTP status is 100 to 599, got `{value}`", "")
     found = _STATUS_RANGE.match(value) if isinstance(value, str) else None
     if found is None:
-        shown = value if isinstance(value, str) else type(value).__name__
         raise problem(
             "ORC119",
-            f"expected an HTTP status, got `{shown}`",
+            f"expected an HTTP status, got {words_for(value)}",
             f'write "{value[0]}00-{value[0]}99"'
             if isinstance(value, str) and value[1:].lower() == "xx" and value[0] in "12345"
             else 'a number, a list of numbers, or a range such as "200-299"',

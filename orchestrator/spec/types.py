@@ -6,6 +6,7 @@ import math
 import re
 from typing import Annotated, Any
 
+from orchestrator.document.node import words_for
 from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec.fields import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
@@ -88,8 +89,9 @@ def parse_mode(value: object) -> int:
             f"expected a file mode in quotes, got the number `{value}`",
             f'write it in octal and in quotes: "{spelled}"',
         )
-    shown = f"`{value}`" if isinstance(value, str) else type(value).__name__
-    raise problem("ORC108", f"expected a file mode, got {shown}", 'write it in octal and in quotes: "0750"')
+    raise problem(
+        "ORC108", f"expected a file mode, got {words_for(value)}", 'write it in octal and in quotes: "0750"'
+    )
 
 
 def _port(value: object, lowest: int = 1) -> int:
@@ -101,8 +103,7 @@ def _port(value: object, lowest: int = 1) -> int:
         raise problem(
             "ORC102", f'expected a port number, got the text "{value}"', f"write it without quotes: {value}"
         )
-    shown = f"`{value}`" if isinstance(value, str) else type(value).__name__
-    raise problem("ORC102", f"expected a port number, got {shown}", "for example 8000")
+    raise problem("ORC102", f"expected a port number, got {words_for(value)}", "for example 8000")
 
 
 def _import_name(value: str) -> str:

@@ -69,9 +69,10 @@ def replace(path: str, content: bytes) -> None:
     # Of its own for each thread: two that write at once must not share it.
     new = f"{path}.{posix.getpid()}-{_thread.get_ident()}"
     # Readable for the directory's group, which may enter only where the app is another user than the engine.
-    descriptor = posix.open(new, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o640)
+    descriptor = posix.open(new, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o600)
     try:
         try:
+            posix.fchmod(descriptor, 0o640)  # whatever the umask is
             _write(descriptor, content)
         finally:
             posix.close(descriptor)

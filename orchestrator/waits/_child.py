@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.launch.endings import ending
 from orchestrator.waits._failure import Deadline, Failure
 
 if TYPE_CHECKING:
@@ -47,10 +48,7 @@ class Done(NamedTuple):
         """How it ended, with the last line it said."""
         lines = (self.stderr.strip() or self.stdout.strip()).splitlines()
         said = f": {lines[-1].strip()[:200]}" if lines else ""
-        how = (
-            f"was ended by {signal.Signals(-self.code).name}" if self.code < 0 else f"ended with {self.code}"
-        )
-        return how + said
+        return ending(self.code) + said
 
 
 def run(

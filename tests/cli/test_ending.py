@@ -76,10 +76,10 @@ def test_an_interrupted_start_names_what_it_was_at(told):
     stream.emit(events.IMPORTING, item="launch", deadline=None)
     stream.begun("check:ledger", "checking", None)
     fail("check:ledger", "it holds", status="ok")
-    stream.emit(events.FINISHED, "stopped by signal 15 before it was ready", exit_code=143)
+    stream.emit(events.FINISHED, "stopped by SIGTERM before it was ready", exit_code=143)
     assert ending.screen(report, 143).splitlines() == [
         "",
-        "orchestrator: shop stopped by signal 15 before it was ready (exit 143)",
+        "orchestrator: shop stopped by SIGTERM before it was ready (exit 143)",
         "  wait:db was not well yet: refused",
         "  step:migrate was still running after 0.0 s",
         "  launch was still importing after 0.0 s",

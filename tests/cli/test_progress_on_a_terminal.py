@@ -192,7 +192,7 @@ def test_ctrl_c_leaves_whole_lines_and_nothing_below_them(on):
     terminal.type(b"\x03")
     assert terminal.ended() == 130
     assert " s of 50 s" not in "\n".join(terminal.lines)
-    assert "stopped by signal 2 before it was ready" in "\n".join(terminal.lines)
+    assert "stopped by SIGINT before it was ready" in "\n".join(terminal.lines)
     assert terminal.screen.cursor.x == 0
     assert terminal.screen.cursor.y == len(terminal.lines)
 

@@ -85,7 +85,7 @@ def test_a_worker_that_needs_too_much_memory_is_replaced_and_the_others_go_on(se
     eat(container)
     after = until(lambda: len(found := pids(container)) == 4 and found)
     assert len(before & after) == 3
-    assert f"was ended by signal 9{USED_UP}" in container.logs()
+    assert f"was ended by SIGKILL{USED_UP}" in container.logs()
     assert container.inspect()["RestartCount"] == 0
     assert container.run("orchestrator", "health").returncode == 0
     container.stop()
@@ -98,7 +98,7 @@ def test_a_server_that_needs_too_much_memory_ends_with_137_and_the_container_kno
     eat(container)
     assert container.ends() == 137
     assert container.inspect()["State"]["OOMKilled"]
-    assert f"the server was ended by signal 9{USED_UP}" in container.logs()
+    assert f"the server was ended by SIGKILL{USED_UP}" in container.logs()
 
 
 def test_a_server_that_may_be_restarted_is_restarted_inside_the_container(serve):

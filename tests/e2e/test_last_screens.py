@@ -62,7 +62,7 @@ def test_the_last_screen_says_what_failed_what_was_tried_and_what_to_do(engine, 
 def test_a_start_that_was_interrupted_says_what_it_waited_for(engine):
     engine.spec("wait_for: [{name: db, tcp: '127.0.0.1:1', deadline: 60s}]").start().says("wait:db")
     assert engine.stop() == 143
-    assert "stopped by signal 15 before it was ready (exit 143)" in engine.stderr
+    assert "stopped by SIGTERM before it was ready (exit 143)" in engine.stderr
     assert "wait:db was not well yet: connection to 127.0.0.1:1 refused" in engine.stderr
     db = engine.item("wait:db")
     assert (db["status"], db["attempts"] > 0) == ("waiting", True)
@@ -85,7 +85,7 @@ def test_a_stop_in_maintenance_is_said_beside_what_it_was_in_maintenance_for(eng
     engine.spec("files: [{path: flag, on_failure: {serve: maintenance}}]").start()
     engine.until(lambda: engine.status() == "maintenance")
     assert engine.stop() == 143
-    assert "stopped by signal 15 before it was ready (exit 143): 1 thing failed" in engine.stderr
+    assert "stopped by SIGTERM before it was ready (exit 143): 1 thing failed" in engine.stderr
     assert "did not start" not in engine.stderr
 
 

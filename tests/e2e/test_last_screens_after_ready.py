@@ -45,7 +45,7 @@ AGAIN = "`launch.restart` starts it again, `on_failure` of `health` and `launch`
 @pytest.mark.parametrize(("text", "launch", "breaks", "code", "lines"), [
     ("", "", crash, 9, ["shop ended (exit 9)", "", "  launch (startup.yaml:4) [ORC704]", "    the server ended with 9",
                         f"    do:     what it printed is above; {AGAIN}", "", "  more: orchestrator explain ORC704"]),
-    ("", "", kill, 137, ["shop ended (exit 137)", "", "  launch (startup.yaml:4) [ORC704]", "    the server was ended by signal 9",
+    ("", "", kill, 137, ["shop ended (exit 137)", "", "  launch (startup.yaml:4) [ORC704]", "    the server was ended by SIGKILL",
                          f"    do:     what it printed is above; {AGAIN}", "", "  more: orchestrator explain ORC704",
                          "  exit 137: it was killed, for memory or by somebody: 128 and the number of the signal"]),
     ("", ", restart: {policy: on-failure, attempts: 1}", crash, 5,

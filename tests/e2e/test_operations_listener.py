@@ -91,7 +91,7 @@ def test_that_it_ended_is_said(engine, asked):
     spec(engine).start().serving()
     (pid,) = listener_of(engine)
     os.kill(pid, signal.SIGKILL)
-    engine.says("the operations listener was ended by signal 9")
+    engine.says("the operations listener was ended by SIGKILL")
     assert engine.get("/")[0] == 200
     assert engine.stop() == 0
 

@@ -567,7 +567,7 @@ def test_a_restart_is_announced_when_the_server_has_ended_and_the_pause_begins()
         "restarting in 0.5 s",
     ]  # fmt: skip
     assert told(plan(restart=ALWAYS), [(1, DIED), (2, EMPTY)]) == [
-        "the server was ended by signal 9", ("refuse",), ("sweep", 15), "restarting in 0.5 s",
+        "the server was ended by SIGKILL", ("refuse",), ("sweep", 15), "restarting in 0.5 s",
     ]  # fmt: skip
 
 

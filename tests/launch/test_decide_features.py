@@ -40,7 +40,7 @@ WARNED = {"word": "settled", "summary": "refused", "tried": 2, "entry": None}
 STOPS = {"word": "next", "what": "stop", "code": 9, "summary": "refused", "tried": 1}
 SERVES = {"word": "next", "what": "serve", "code": 75, "summary": "refused", "tried": 1}
 SCOUT, GO, STUCK = ("scout",), ("scouted", True, ""), ("scouted", False, "no pydantic")
-GONE = {"item": "launch", "summary": "the server was ended by signal 9", "code": 137}
+GONE = {"item": "launch", "summary": "the server was ended by SIGKILL", "code": 137}
 
 
 def engine(**changes):

@@ -10,7 +10,8 @@ def test_a_signal_is_told_as_a_shell_tells_it(code, expected):
 
 def test_an_end_is_told_in_words():
     assert ending(7) == "ended with 7"
-    assert ending(-9) == "was ended by signal 9"
+    assert ending(-9) == "was ended by SIGKILL"
+    assert ending(-40) == "was ended by signal 40", "a real-time signal has no name"
 
 
 def test_the_same_request_a_moment_later_is_the_same():

@@ -69,7 +69,7 @@ def test_a_quit_shows_the_stacks_of_a_server_that_then_ends(launch, workers):
             assert service.wait(10) == 131
         else:
             service.signal(signal.SIGQUIT)
-            eventually(lambda: service.errors().count("was ended by signal 3") >= 2)
+            eventually(lambda: service.errors().count("was ended by SIGQUIT") >= 2)
     assert shows_where(service)
 
 

@@ -39,7 +39,7 @@ def command(text, timeout=5.0):
         ("true", (True, "")),
         ("echo one; echo two >&2; exit 3", (False, "two")),
         ("exit 3", (False, "it ended with 3")),
-        ("kill -9 $$", (False, "it was ended by signal 9")),
+        ("kill -9 $$", (False, "it was ended by SIGKILL")),
         ("echo $WORD; pwd >/dev/null", (True, "hello")),
         ("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end", (True, "end")),
         ("sleep 60 & echo left", (True, "left")),

@@ -8,7 +8,7 @@ import pytest
 from launching import APP, cmdline, eventually, family
 from namespaces import TERMINAL, everywhere
 
-from orchestrator.launch.signals import PASSED_ON
+from orchestrator.launch.signals import PASSED_ON, named
 
 NOTING = (
     f"import os, signal\nfor each in {PASSED_ON}:\n"
@@ -44,7 +44,7 @@ def test_signals_are_forwarded_while_it_serves_and_while_it_stops(launch, prefix
     service = launch(NOTING, prefix=prefix, drain=60.0).supervised()
     send_all_and_see(service, 1)
     service.signal(signal.SIGTERM)
-    eventually(lambda: "stopping: asked by signal 15" in service.errors())
+    eventually(lambda: "stopping: asked by SIGTERM" in service.errors())
     send_all_and_see(service, 2)
     service.signal(signal.SIGINT)
     assert service.wait(10) == 137
@@ -58,7 +58,7 @@ def test_what_ends_the_server_is_passed_on_in_the_exit_status(launch, prefix, nu
     service = launch(prefix=prefix).supervised()
     service.signal(number)
     assert service.wait(10) == 128 + number
-    assert f"the server was ended by signal {int(number)}" in service.errors()
+    assert f"the server was ended by {named(number)}" in service.errors()
 
 
 @everywhere
@@ -136,4 +136,4 @@ def test_the_keyboard_asks_once(launch):
         received = b"".join(iter(lambda: caller.recv(4096), b""))
     assert b"done" in received
     assert service.wait(10) == 0
-    assert "asked by signal 2" in service.errors()
+    assert "asked by SIGINT" in service.errors()

@@ -104,7 +104,7 @@ def test_a_dead_worker_is_replaced(launch, preload):
     eventually(lambda: victim not in crew(service, 2))
     after = answering(service, 2)
     assert len(after & before) == 1
-    assert f"(pid {victim}) was ended by signal 9: another one in 0.1 s" in service.errors()
+    assert f"(pid {victim}) was ended by SIGKILL: another one in 0.1 s" in service.errors()
     service.signal(signal.SIGTERM)
     assert service.wait(10) == 0
 

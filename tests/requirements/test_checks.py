@@ -5,7 +5,7 @@ import time
 import pytest
 
 from orchestrator.requirements.checks import decode_check
-from orchestrator.spec.mistakes import Problem, ValidationError
+from orchestrator.spec.mistakes import ValidationError
 from orchestrator.testing import closed_port, silent_port
 
 
@@ -29,9 +29,9 @@ def test_the_name_is_needed_and_makes_the_id():
     ],
 )
 def test_a_check_has_exactly_one_kind(spec, code):
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(ValidationError) as caught:
         decode_check(spec)
-    assert caught.value.type == code
+    assert [each["type"] for each in caught.value.errors()] == [code]
 
 
 @pytest.mark.parametrize("argv", [(), ("",), "true"])

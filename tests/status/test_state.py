@@ -233,7 +233,11 @@ def test_a_shared_directory_is_for_the_owner_and_readable_for_a_group(state):
     os.chmod(state.path, 0o700)
     assert share(state.path, os.getegid()) == ""
     assert mode(state.path) == 0o2710
-    state.write_state({"service": "api", "status": "ready"})
+    before = os.umask(0o077)
+    try:
+        state.write_state({"service": "api", "status": "ready"})
+    finally:
+        os.umask(before)
     assert mode(f"{state.path}/state.json") == 0o640
     assert os.stat(f"{state.path}/state.json").st_gid == os.getegid()
 

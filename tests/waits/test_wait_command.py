@@ -36,6 +36,7 @@ def test_codes_that_are_well_can_be_said(shell):
 
 def test_a_signal_is_named(shell):
     assert shell("kill -SEGV $$").summary == "sh was ended by SIGSEGV"
+    assert shell("kill -40 $$").summary == "sh was ended by signal 40"
 
 
 def test_standard_output_is_compared(shell):
