@@ -13,7 +13,7 @@ def wrong(name: str, app: Any, asked: dict[str, Any], *, factory: bool) -> tuple
     """What is wrong with the app `module:attribute`, and the hint; None when nothing is."""
     if not callable(app):
         hint = "name the app itself, or with `factory: true` a function that makes it"
-        return f"`{name}` is a {type(app).__name__}, which no server can call", hint
+        return f"`{name}` is of type {type(app).__name__}, which no server can call", hint
     speaks = _other_interface(app, asked.get("interface", "auto"), factory=factory)
     if speaks:
         hint = f"write `interface: {speaks}` and a server that speaks it, or name another app"
@@ -51,7 +51,8 @@ def _has_route(app: Any, path: str) -> bool | None:
     """Whether it would answer at a path; None where it does not tell. What wraps it is looked through."""
     for _ in range(MOST_WRAPPED):
         if hasattr(app, "url_map"):  # Flask and Quart
-            return path in {str(rule) for rule in app.url_map.iter_rules()}
+            written = path in {str(rule) for rule in app.url_map.iter_rules()}
+            return written or bool(app.url_map.bind("localhost").allowed_methods(path))
         routes = getattr(app, "routes", None)
         if isinstance(routes, list | tuple):  # Starlette and FastAPI
             return any(

@@ -116,7 +116,7 @@ def test_an_import_that_takes_longer_than_it_may_is_ended(engine):
 @pytest.mark.parametrize(
     ("app", "launch", "said"),
     [
-        ("app = 3", "", "`main:app` is a int, which no server can call"),
+        ("app = 3", "", "`main:app` is of type int, which no server can call"),
         ("def app(environ, start): ...", "interface: asgi", "`main:app` speaks WSGI, expected ASGI"),
         ("from fastapi import FastAPI\napp = FastAPI()", "routes_present: [/ready]", "has no route /ready"),
     ],

@@ -1,5 +1,7 @@
 """What an imported app is, told without calling it: real frameworks, and what is no app."""
 
+from importlib import import_module
+
 import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
@@ -23,8 +25,8 @@ def judge(app, *, factory=False, **asked):
 
 
 def test_what_cannot_be_called_is_no_app():
-    assert judge(3) == "`main:app` is a int, which no server can call"
-    assert judge("app", factory=True) == "`main:app` is a str, which no server can call"
+    assert judge(3) == "`main:app` is of type int, which no server can call"
+    assert judge("app", factory=True) == "`main:app` is of type str, which no server can call"
     assert judge(asgi) is None
 
 
@@ -42,6 +44,19 @@ def test_what_cannot_be_called_is_no_app():
 )
 def test_its_interface_is_told_where_it_is_certain(app, interface, said):
     assert judge(app, interface=interface) == said
+
+
+@pytest.mark.parametrize("framework", ["flask.Flask", "quart.Quart"])
+def test_the_routes_of_flask_and_quart_are_looked_for_as_a_request_would(framework):
+    module, _, name = framework.partition(".")
+    app = getattr(import_module(module), name)("shop")
+    app.add_url_rule("/orders/<int:number>", "order", wsgi, methods=["POST"])
+    there = ["/orders/<int:number>", "/orders/17", "/static/logo.png"]
+    assert judge(app, routes_present=there) is None
+    assert (
+        judge(app, routes_present=["/orders/none", "/ready"])
+        == "`main:app` has no route /orders/none, /ready"
+    )
 
 
 def test_routes_are_looked_for_as_the_app_writes_them():
