@@ -10,7 +10,7 @@ from orchestrator.spec.model import LazySchema, Model, described, lazy_model, pr
 from orchestrator.spec.types import Argv, Duration, PathText, Port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from orchestrator.spec.expect import Expect
 else:
@@ -133,6 +133,10 @@ class Health(Model):
     on_failure: Actions | None = described(
         None, "What is done when it never becomes ready, or the watch fails."
     )
+
+    @classmethod
+    def below(cls) -> dict[str, Collection[str]]:
+        return {"ready": Endpoint.keys(), "watch": Watch.keys()}
 
     def named(self) -> Iterator[tuple[str, Endpoint]]:
         """All endpoints with their names."""

@@ -20,6 +20,8 @@ from orchestrator.spec.model import (
 from orchestrator.spec.types import Duration
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from orchestrator.spec.conditions import AnyCondition as AnyCondition  # noqa: PLC0414 - others take it from here
     from orchestrator.spec.retry import Retry
 else:  # imported when a spec uses them: most items say neither
@@ -116,6 +118,12 @@ class Item(Model):
         "What is done when it fails, in order; the default is the spec's `on_failure`.",
         examples=[{"degrade": "search"}],
     )
+
+    @classmethod
+    def below(cls) -> dict[str, Collection[str]]:
+        from orchestrator.spec.retry import Retry
+
+        return {"retry": Retry.keys()}
 
     @property
     def title(self) -> str:

@@ -22,6 +22,8 @@ from orchestrator.spec.types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from orchestrator.spec.mistakes import Line
 
 Count = Annotated[int, Field(ge=1, le=1024)]
@@ -173,6 +175,16 @@ class Launch(Model):
     shutdown: Shutdown | None = described(None, "How it is ended.")
     stop_signal: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] = described("SIGTERM", "The signal that asks it to end.")  # fmt: skip
     on_failure: Actions | None = described(None, "What is done when it does not boot.")
+
+    @classmethod
+    def below(cls) -> dict[str, Collection[str]]:
+        from orchestrator.spec.kinds import SERVERS
+        from orchestrator.spec.options import options, owned
+
+        of_servers = {
+            name for each in SERVERS.built_in for name in set(options(each) or ()) - set(owned(each))
+        }
+        return {"restart": RestartPolicy.keys(), "shutdown": Shutdown.keys(), "options": of_servers}
 
     @property
     def identity(self) -> str:

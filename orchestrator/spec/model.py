@@ -127,7 +127,7 @@ class Model:
                 except ValidationError as error:
                     lines.extend(error.errors(key))
             elif not str(key).startswith("x-"):
-                near = cls.elsewhere.get(str(key)) or _nearest(cls, str(key))
+                near = cls.elsewhere.get(str(key)) or _holder(cls, str(key)) or _nearest(cls, str(key))
                 meant.add(near)
                 lines.extend(_unknown_key(cls, str(key), near).errors(key))
         for name, field in cls.model_fields.items():
@@ -166,6 +166,11 @@ class Model:
         """What was meant by a text in the place of a mapping, where that is known: for the hint."""
         del text
         return ""
+
+    @classmethod
+    def below(cls) -> dict[str, Collection[str]]:
+        """The keys whose values are mappings, each with what stands in it: for who writes that a level too high."""
+        return {}
 
     @classmethod
     def keys(cls) -> list[str]:
@@ -264,11 +269,18 @@ def _nearest(model: type[Model], key: str) -> str:
     return closest(key, model.keys()) or ""
 
 
+def _holder(model: type[Model], key: str) -> str:
+    """The key here under which the other one can stand."""
+    return next((holder for holder, keys in model.below().items() if key in keys), "")
+
+
 def _unknown_key(model: type[Model], key: str, near: str) -> Problem:
     own = sorted(model.keys(), key=lambda each: each in _COMMON)  # what is special comes first
     hint = f"did you mean `{near}`?" if near else "the keys are " + ", ".join(f"`{each}`" for each in own)
     if key in model.elsewhere:
         hint = f"here it is called `{model.elsewhere[key]}`"
+    elif near and near == _holder(model, key):
+        hint = f"it stands under `{near}`: `{near}: {{{key}: …}}`"
     return problem("ORC104", f"unknown key `{key}` in {model.noun or _noun(model)}", hint)
 
 
