@@ -1,1 +1,13 @@
-"""Launch: the importing process, its servers, and the small supervisor that stays; knows nothing of specs."""
+"""Launch: the importing process, its servers, and the small supervisor that stays; knows nothing of specs.
+
+The app: `importer` is the engine's handle on `child`, which `spawn` starts, or `preload` has begun early. It imports
+(`looking`) and judges (`judging_apps`), and on "go" it is the server: in this process, as several `workers` where
+`forking` allows it, or as a program of `servers`; `hand_over` is `mode: exec`. Its address is held by `sockets` and
+`refusing`.
+
+The supervisor: `supervisor` does what `decide` decides, of which `budget`, `watch` and `features` are parts. It looks by
+`probing`, starts an engine `beside` it or in its place (`again`), and ends with a `farewell`.
+
+Between them: `plan` is what is launched, as data; `signals`, `reaper`, `leaving`, `prctl`, `oom` and `streams` know the
+kernel; `dumps`, `dumping` and `interpreted` bring stacks; `saying` and `endings` have the words.
+"""
