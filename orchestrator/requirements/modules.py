@@ -15,9 +15,9 @@ from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
-from orchestrator.spec.fields import AfterValidator, Field, model_validator
+from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import Duration, ImportName, PathText
+from orchestrator.spec.types import Duration, ImportName, PathText, version_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,16 +34,6 @@ _DOTTED = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
 
 _WHEN_IMPORTED = ("attribute", "max_import_time", "callable", "min_version", "no_warnings", "isolated")
 """What nobody knows before the module is imported."""
-
-
-def _version(value: str) -> str:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        Version(value)
-    except InvalidVersion:
-        raise problem("ORC110", f"expected a version, got `{value}`", 'for example "1.26"') from None
-    return value
 
 
 class Module(Requirement):
@@ -68,7 +58,7 @@ class Module(Requirement):
         None, "How long its import may take; a longer one is ended and has failed.", examples=["5s"]
     )
     callable: bool = described(False, "The attribute must be something that can be called.")
-    min_version: Annotated[str, AfterValidator(_version)] | None = described(
+    min_version: Annotated[str, version_text("1.26")] | None = described(
         None, "The least version that the module's `__version__` may say.", examples=["1.26"]
     )
     no_warnings: bool = described(

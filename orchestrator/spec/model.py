@@ -34,6 +34,12 @@ def problem(
     return Problem(code, message, hint, key, rivals)
 
 
+def exactly_one(model: Model, noun: str, one: str, other: str) -> None:
+    """For a validator of a whole mapping: raises unless just one of two fields has a value."""
+    if (getattr(model, one) is None) == (getattr(model, other) is None):
+        raise problem("ORC113", f"{noun} has exactly one of `{one}` and `{other}`", "keep one of them")
+
+
 class Model:
     """A mapping of the spec. Unknown keys are errors, `x-…` keys are dropped, nothing is coerced silently.
 
@@ -127,9 +133,9 @@ class Model:
                 except ValidationError as error:
                     lines.extend(error.errors(key))
             elif not str(key).startswith("x-"):
-                near = cls.elsewhere.get(str(key)) or _holder(cls, str(key)) or _nearest(cls, str(key))
+                mistake, near = _unknown_key(cls, str(key))
                 meant.add(near)
-                lines.extend(_unknown_key(cls, str(key), near).errors(key))
+                lines.extend(mistake.errors(key))
         for name, field in cls.model_fields.items():
             if field.required and (field.alias or name) not in data and (field.alias or name) not in meant:
                 lines.extend(_missing_key(cls, name, field).errors(field.alias or name))
@@ -274,14 +280,18 @@ def _holder(model: type[Model], key: str) -> str:
     return next((holder for holder, keys in model.below().items() if key in keys), "")
 
 
-def _unknown_key(model: type[Model], key: str, near: str) -> Problem:
-    own = sorted(model.keys(), key=lambda each: each in _COMMON)  # what is special comes first
-    hint = f"did you mean `{near}`?" if near else "the keys are " + ", ".join(f"`{each}`" for each in own)
-    if key in model.elsewhere:
-        hint = f"here it is called `{model.elsewhere[key]}`"
-    elif near and near == _holder(model, key):
+def _unknown_key(model: type[Model], key: str) -> tuple[Problem, str]:
+    """The mistake, and the key here that was meant, where that can be told."""
+    if near := model.elsewhere.get(key, ""):
+        hint = f"here it is called `{near}`"
+    elif near := _holder(model, key):
         hint = f"it stands under `{near}`: `{near}: {{{key}: …}}`"
-    return problem("ORC104", f"unknown key `{key}` in {model.noun or _noun(model)}", hint)
+    elif near := _nearest(model, key):
+        hint = f"did you mean `{near}`?"
+    else:
+        own = sorted(model.keys(), key=lambda each: each in _COMMON)  # what is special comes first
+        hint = "the keys are " + ", ".join(f"`{each}`" for each in own)
+    return problem("ORC104", f"unknown key `{key}` in {model.noun or _noun(model)}", hint), near
 
 
 def _missing_key(model: type[Model], name: str, field: Field) -> Problem:

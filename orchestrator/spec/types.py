@@ -229,6 +229,23 @@ def _path(value: str) -> str:
     return value
 
 
+def version_text(example: str) -> AfterValidator:
+    """A version (PEP 440), and no comparison with one."""
+
+    def check(value: str) -> str:
+        from packaging.version import InvalidVersion, Version
+
+        try:
+            Version(value)
+        except InvalidVersion:
+            raise problem(
+                "ORC110", f"expected a version, got `{value}`", f'for example "{example}"'
+            ) from None
+        return value
+
+    return AfterValidator(check)
+
+
 def text(pattern: str, *examples: str, description: str = "") -> WithJsonSchema:
     schema: dict[str, Any] = {"type": "string", "pattern": pattern, "examples": list(examples)}
     if description:

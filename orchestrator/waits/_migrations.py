@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.model import Model, described, exactly_one
 from orchestrator.spec.types import NonEmpty, PathText
 from orchestrator.waits._failure import Failure
 
@@ -50,10 +50,7 @@ class Migration(Model):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.directory is None) == (self.head is None):
-            raise problem(
-                "ORC113", "a migration has exactly one of `directory` and `head`", "keep one of them"
-            )
+        exactly_one(self, "a migration", "directory", "head")
         return self
 
 

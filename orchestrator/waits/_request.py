@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from orchestrator.spec.fields import AfterValidator, Field, model_validator
-from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.model import Model, described, exactly_one, problem
 from orchestrator.spec.types import PathText
 from orchestrator.waits import _http
 from orchestrator.waits._address import Tls, parse_url, pending, references
@@ -59,10 +59,7 @@ class Basic(Model):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.password is None) == (self.password_file is None):
-            raise problem(
-                "ORC113", "`basic` has exactly one of `password` and `password_file`", "keep one of them"
-            )
+        exactly_one(self, "`basic`", "password", "password_file")
         return self
 
 
@@ -78,10 +75,7 @@ class Bearer(Model):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.token is None) == (self.token_file is None):
-            raise problem(
-                "ORC113", "`bearer` has exactly one of `token` and `token_file`", "keep one of them"
-            )
+        exactly_one(self, "`bearer`", "token", "token_file")
         return self
 
 
@@ -96,8 +90,7 @@ class Auth(Model):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.basic is None) == (self.bearer is None):
-            raise problem("ORC113", "`auth` has exactly one of `basic` and `bearer`", "keep one of them")
+        exactly_one(self, "`auth`", "basic", "bearer")
         return self
 
     def header(self, context: Context) -> str:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from orchestrator.spec.fields import AfterValidator
-from orchestrator.spec.model import problem
+from orchestrator.spec.types import version_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def _version(value: str) -> str:
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        Version(value)
-    except InvalidVersion:
-        raise problem("ORC110", f"expected a version, got `{value}`", 'for example "15.4"') from None
-    return value
-
-
-Least = Annotated[str, AfterValidator(_version)]
+Least = Annotated[str, version_text("15.4")]
 """The least version of a server."""
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from ports import free_port
-from servers import BIN, REDIS, PrivatePostgres, PrivateRedis
+from servers import BIN, REDIS, PrivatePostgres, PrivateRedis, answers
 from starting import eventually
 
 needs_postgres = pytest.mark.skipif(not BIN, reason="PostgreSQL is not installed")
@@ -205,17 +205,9 @@ def test_a_certificate_of_nobody_fails_at_once_with_its_remedy(engine, tmp_path)
         cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        eventually(lambda: listening(port))
+        eventually(lambda: answers(port))
         done = at_once(wait_for(engine, "http", f"https://localhost:{port}/"), "self-signed", reason="tls")
     finally:
         server.kill()
         server.wait()
     assert "ca: /path/ca.pem" in done.stderr
-
-
-def listening(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
