@@ -178,7 +178,9 @@ def host_name(host: str) -> str:
 class Tls(Model):
     """How the other side of a TLS connection is verified."""
 
-    removed_keys: ClassVar = {"min_tls": "take it out: nothing older than TLS 1.2 is spoken"}
+    removed_keys: ClassVar = {
+        "min_tls": "take it out: nothing older than TLS 1.2 is spoken, and the server decides whether 1.2 is enough"
+    }
 
     verify: bool = described(
         True, "Whether the certificate must be valid, trusted, and for the host that is asked."

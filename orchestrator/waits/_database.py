@@ -29,7 +29,7 @@ class Expectation(Model):
         "charset": _VALUE.format("show server_encoding", "UTF8"),
         "timezone": _VALUE.format("show timezone", "UTC"),
         "extension": _ROWS.format("\"select 1 from pg_extension where extname = 'pg_trgm'\""),
-        "min_version": _VALUE.format("show server_version", '{version: ">=15"}'),
+        "min_version": _VALUE.format("\"select current_setting('server_version_num')::int\"", "{ge: 150000}"),
         "migration": "a wait of its own asks the tool: `command: [alembic, current, --check-heads]` or "
         "`command: [python, manage.py, migrate, --check]`",
     }
@@ -59,9 +59,7 @@ class OfMysql(Expectation):
     """Whether the database takes writes, and a query with what it must return. A schema is a database."""
 
     removed_keys: ClassVar = Expectation.removed_keys | {
-        "privileges": _ROWS.format(
-            "\"select 1 from information_schema.table_privileges where table_name = 'orders'\""
-        ),
+        "privileges": "use `query`: `{query: select 1 from orders limit 1, rows: {ge: 0}}`",
         "headroom": _VALUE.format("select count(*) from information_schema.processlist", "{lt: 80}"),
         "pool_size": _VALUE.format("select @@max_connections", "{ge: 40}"),
         "charset": _VALUE.format("select @@character_set_database", "utf8mb4"),

@@ -41,11 +41,11 @@ class Address(Url, Tls):
         Tls.removed_keys
         | WRITABLE
         | {
-            "key": _COMMAND.format("exists, config:loaded") + ' with `expect: "1"`',
             "max_latency": "set the `timeout` of the wait, which bounds one attempt",
             "round_trip": "write `expect: {writable: true}`",
             "cluster": _COMMAND.format("cluster, info") + " with `expect: {contains: 'cluster_state:ok'}`",
-            "sentinel": "write the address of the master, or ask a sentinel by a wait with `command`",
+            "sentinel": "write the address of the master; a sentinel is asked by a wait of its own: `command: "
+            "[redis-cli, -h, sentinel, -p, '26379', sentinel, get-master-addr-by-name, mymaster]`",
             "min_version": _COMMAND.format("info, server")
             + " with `expect: {matches: 'redis_version:[78]'}`",
         }
@@ -59,6 +59,16 @@ class Address(Url, Tls):
     def _numbered(self) -> Self:
         if not self.pending:
             self.number()
+        return self
+
+    @model_validator(mode="after")
+    def _no_key_of_data(self) -> Self:
+        """`key` once was a key of the data; it is the private key of a certificate, as with every address."""
+        if self.key is not None and self.certificate is None:
+            hint = _COMMAND.format("exists, config:loaded") + ' with `expect: "1"`'
+            raise problem(
+                "ORC104", "`key` was removed; without a `certificate` it has no meaning", hint, "key"
+            )
         return self
 
     def complete(self) -> bool:

@@ -26,7 +26,7 @@ class Certificate(HostPort):
     noun = "address"
     removed_keys: ClassVar = {
         "chain": "name the certificate itself as its authority: `ca: /path/server.pem`",
-        "min_version": "take it out: nothing older than TLS 1.2 is spoken",
+        "min_version": "take it out: nothing older than TLS 1.2 is spoken, and the server decides whether 1.2 is enough",
     }
 
     days_left: Annotated[int, Field(ge=0, le=3650)] | None = described(
