@@ -46,7 +46,7 @@ class Matcher(Model):
     noun = "matcher"
     removed_keys: ClassVar = {
         "starts_with": 'use `matches`: `{matches: "^220 "}`',
-        "length": 'of a text use `matches`: `{matches: "^.{3,}$"}`; of a list a path into it: `{items.0: {not: null}}`',
+        "length": 'of a text use `matches`: `{matches: "^.{3,}$"}`; of a list a path into it: `{items.0: {not: ""}}`',
         "any": 'use `in` for values, and `matches` with `|` for texts: `{matches: "^(ok|up)"}`',
         "all": "write the operators beside one another: all of them must hold",
     }

@@ -18,12 +18,12 @@ class Talk:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
 
-    def well(self, *words: str) -> bytes:
+    def ask(self, *words: str) -> bytes:
         """The reply to a command; an error is a failure with a reason, and nothing is an empty text."""
-        self._say(*words)
+        self._send(*words)
         return self._reply(words[0])
 
-    def _say(self, *words: str) -> None:
+    def _send(self, *words: str) -> None:
         parts = [word.encode() for word in words]
         command = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
         self.stream.send(command)
@@ -50,7 +50,7 @@ class Talk:
 
     def info(self) -> dict[str, str]:
         """What it says of itself."""
-        lines = self.well("INFO").decode("utf-8", "replace").splitlines()
+        lines = self.ask("INFO").decode("utf-8", "replace").splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
 
 

@@ -136,7 +136,7 @@ class Redis(Asking):
         with self._connected(context, deadline) as stream:
             talk = Talk(stream)
             self._enter(talk)
-            talk.well("PING")
+            talk.ask("PING")
             if self.expect is not None and self.expect.writable and talk.info().get("role") != "master":
                 summary = f"{self.target()} is a replica, which takes no writes"
                 raise Failure("unexpected", summary, "ask for the master")
@@ -154,9 +154,9 @@ class Redis(Asking):
     def _enter(self, talk: Talk) -> None:
         server = _credentials(self.redis)
         if server.password:
-            talk.well("AUTH", *([server.user] if server.user else []), server.password)
+            talk.ask("AUTH", *([server.user] if server.user else []), server.password)
         if self.redis.number():
-            talk.well("SELECT", str(self.redis.number()))
+            talk.ask("SELECT", str(self.redis.number()))
 
 
 def _credentials(address: Address) -> Server:

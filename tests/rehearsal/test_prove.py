@@ -117,7 +117,7 @@ def test_an_address_that_is_taken_instead_is_answered_where_no_protocol_is_neede
 wait_for:
   - {name: cache, redis: 'redis://cache:6379', on_failure: [{use: {url: 'redis://spare:6379', export: CACHE_URL}}, stop]}
 """)
-    rows = service.proved("cache")
+    rows = service.proved("cache", code=4)
     assert set(endings(rows).values()) == {("healed", None, None)}
     assert "no server of ours can be well" in rows["wait:cache", "refused"]["note"]
 
