@@ -10,10 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
-from orchestrator.cli._role import choose
+from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics.printable import printable
+from orchestrator.engine.estimate import planned
 from orchestrator.engine.plan import PHASE_NAMES
-from orchestrator.engine.planning import planned
+from orchestrator.spec.role_selection import choose
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     try:
         loaded = choose(_spec.read(options), options.role, options.words).loaded
-    except _spec.Usage as error:
+    except Usage as error:
         return _spec.usage(error)
     if loaded.failed:
         _spec.show(loaded.diagnostics, loaded.sources, options)

@@ -70,7 +70,7 @@ class OfMysql(Expectation):
 
 def compare(target: str, expect: Expectation, rows: list[list[Any]]) -> None:
     """Raises Failure where the rows of the query are not as expected."""
-    from orchestrator.engine.matching import mismatch
+    from orchestrator.spec.matching import mismatch
 
     if "rows" in expect.model_fields_set:
         wrong = mismatch(expect.rows, len(rows))

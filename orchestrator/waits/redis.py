@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import PathText
@@ -15,8 +15,8 @@ from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, connect, connect_unix, secure
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._redis import Talk
     from orchestrator.waits._stream import Trust

@@ -4,8 +4,8 @@ from importlib import import_module
 
 import pytest
 
-from orchestrator.engine.context import Context
-from orchestrator.rehearsal import asked, faulty
+from orchestrator.core.context import Context
+from orchestrator.rehearsal import asked, fake_servers
 
 
 def wait(word, given):
@@ -39,9 +39,13 @@ def test_who_logs_in_and_where_tls_comes_first(word, given, password, secured):
 
 @pytest.mark.parametrize(
     ("talk", "reason"),
-    [(faulty.well, ""), (faulty.FAULTS["auth"], "auth"), (faulty.FAULTS["unexpected"], "unexpected")],
+    [
+        (fake_servers.well, ""),
+        (fake_servers.FAULTS["auth"], "auth"),
+        (fake_servers.FAULTS["unexpected"], "unexpected"),
+    ],
 )
 def test_an_answer_in_http_is_what_the_wait_reports(talk, reason, tmp_path):
-    with faulty.serving("127.0.0.1", 0, talk) as port:
+    with fake_servers.serving("127.0.0.1", 0, talk) as port:
         item = wait("http", f"http://app:swordfish@127.0.0.1:{port}/")
         assert item.attempt(Context({}, cwd=str(tmp_path), timeout=20.0)).reason == reason

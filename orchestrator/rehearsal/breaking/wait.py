@@ -8,23 +8,23 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.remedies import using
-from orchestrator.rehearsal import asked, faulty
+from orchestrator.rehearsal import asked, fake_servers
 from orchestrator.rehearsal.breaking._commands import failing
 from orchestrator.rehearsal.names import here
-from orchestrator.rehearsal.place import CannotBreak, milliseconds
+from orchestrator.rehearsal.sandbox_filesystem import CannotBreak, milliseconds
 from orchestrator.waits._stream import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 SOON, ATTEMPT = 2.0, 0.5
 """Seconds: all attempts together, and one."""
 _ANSWERS = ("auth", "unexpected")
 """The failures that a server tells in an answer of its protocol."""
-_WELL = {"tcp": faulty.silent, "unix": faulty.silent, "http": faulty.well}
+_WELL = {"tcp": fake_servers.silent, "unix": fake_servers.silent, "http": fake_servers.well}
 """What a server of ours can be well as, by the kind's word."""
 _FAILS = """import time
 def fails():
@@ -54,11 +54,11 @@ def _server(place: Place, work: Work, word: str, reason: str) -> None:
         _socket(place.path(local), reason)
     elif reason == "timeout" and word == "tcp":
         host, port = asked.place(address)
-        place.held.enter_context(faulty.full(here(host), port))
+        place.held.enter_context(fake_servers.full(here(host), port))
     elif reason != "refused":
         if reason in _ANSWERS:
             _answerable(place, work, word, reason)
-        _listen(place, address, faulty.FAULTS[reason])
+        _listen(place, address, fake_servers.FAULTS[reason])
 
 
 def _answerable(place: Place, work: Work, word: str, reason: str) -> None:
@@ -80,10 +80,10 @@ def _listen(place: Place, address: Any, talk: Callable[[socket.socket], None]) -
     if local:
         path = place.path(local)
         _make_way(path)
-        place.held.enter_context(faulty.serving_socket(path, talk))
+        place.held.enter_context(fake_servers.serving_socket(path, talk))
     else:
         host, port = asked.place(address)
-        place.held.enter_context(faulty.serving(here(host), port, talk))
+        place.held.enter_context(fake_servers.serving(here(host), port, talk))
 
 
 def _command(place: Place, work: Work, item: dict[str, Any], reason: str) -> None:
