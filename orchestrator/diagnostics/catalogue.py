@@ -119,8 +119,6 @@ _TABLE = """
 413 E package has the wrong version
 414 E package lacks an extra
 415 E packages are inconsistent
-416 E package is there and must not be
-417 E package is not the one that was meant
 421 E module not found
 422 E module fails on its own imports
 423 E module raises when imported

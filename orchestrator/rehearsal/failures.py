@@ -78,8 +78,6 @@ def _variable(contract: Any) -> tuple[str, ...]:
 def _package(item: Any) -> tuple[str, ...]:
     if item.consistent:
         return ("version",)
-    if not item.installed or item.forbidden:
-        return ("present",)
     ruled = item.requirement is not None and any(each in item.requirement for each in "<>=~!")
     return ("missing", "version") if ruled else ("missing",)
 

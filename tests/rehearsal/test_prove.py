@@ -172,18 +172,13 @@ health:
 
 def test_what_must_not_be_there_is_put_there(service):
     service.spec("""
-packages:
-  - {forbidden: [orchestrator-nothing>=3], on_failure: warn}
-  - {requirement: orchestrator-something, installed: false, on_failure: {degrade: something}}
 directories: [{path: debug, exists: false, on_failure: {degrade: debugging}}]
 files: [{path: run.pid, exists: false}, {path: data.bin, non_empty: true, on_failure: {use: {path: main.py}}}]
 checks: [{name: metrics, port: 9377, on_failure: warn}]
 """)
     service.write("data.bin", "x")
-    broken = ("package:forbidden", "orchestrator-something", "debug", "run.pid", "data.bin", "metrics")
+    broken = ("debug", "run.pid", "data.bin", "metrics")
     assert endings(service.proved(*broken)) == {
-        ("package:forbidden", "present"): ("ready", None, True),
-        ("package:orchestrator-something", "present"): ("degraded", None, True),
         ("directory:debug", "present"): ("degraded", None, True),
         ("file:run.pid", "present"): ("stopped", 3, True),
         ("file:data.bin", "missing"): ("healed", None, True),
