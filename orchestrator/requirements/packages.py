@@ -61,7 +61,7 @@ class Package(Requirement):
     shorthand = "requirement"
     identity_field = "requirement"
     fixed = Requirement.fixed | {"requirement", "consistent"}
-    removed: ClassVar = {
+    removed_keys: ClassVar = {
         **dict.fromkeys(("installed", "forbidden"), "write a check: `holds: {not: {package: NAME}}`"),
         "editable": "write a check: `run: [sh, -c, \"! pip freeze | grep -q '^-e'\"]`",
         "source": "write a check: `run: [sh, -c, \"! pip freeze | grep -q ' @ '\"]`",

@@ -36,7 +36,7 @@ class Python(Requirement):
     kind = "python"
     noun = "Python requirement"
     shorthand = "version"
-    removed: ClassVar = {
+    removed_keys: ClassVar = {
         **dict.fromkeys(("free_threaded", "arch", "bits", "prefix", "path_contains"), _IN_A_CHECK),
         "optimise": _AS_VARIABLE.format("PYTHONOPTIMIZE"),
         "hash_seed": _AS_VARIABLE.format("PYTHONHASHSEED"),
