@@ -126,7 +126,6 @@ _TABLE = """
 425 E import ends the process
 426 E module comes from elsewhere
 427 E attribute is missing
-428 E module is not as it is asked for
 431 E directory is missing
 432 E directory is not writable
 433 E directory has the wrong mode or owner

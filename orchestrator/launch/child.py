@@ -24,14 +24,13 @@ if __name__ == "__main__":
 from orchestrator.launch import dumps, forking, judging_apps, prctl, signals, spawn
 from orchestrator.launch.interpreted import with_dumps
 from orchestrator.launch.leaving import leave
-from orchestrator.launch.looking import imported
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.saying import masked
 from orchestrator.launch.servers import ExecServer, NotStarted, load
 from orchestrator.launch.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from types import TracebackType
 
     from orchestrator.launch.servers import InProcessServer
@@ -105,7 +104,6 @@ class Child:
                 item.get("attribute") or "",
                 item.get("deadline") or 0,
                 NOT_IMPORTED,
-                item.get("asked") or (),
             )
         if self.plan.command:
             return None
@@ -117,17 +115,17 @@ class Child:
             self._prepare_server()
         return app
 
-    def _import(
-        self, item: str, module: str, attribute: str, deadline: float, code: int, asked: Sequence[str] = ()
-    ) -> Any:
+    def _import(self, item: str, module: str, attribute: str, deadline: float, code: int) -> Any:
         self._report("importing", id=item, module=module, deadline=deadline)
         started = time.perf_counter()
         try:
-            found, facts = imported(module, attribute, asked)
+            found: Any = importlib.import_module(module)
+            for name in attribute.split(".") if attribute else ():
+                found = getattr(found, name)
         except BaseException as error:  # whatever the user's module does is a finding
             self._failed(item, code, module=module, ms=_since(started), **explained(error, module, attribute))
             return None
-        self._report("imported", id=item, module=module, ms=_since(started), **facts)
+        self._report("imported", id=item, module=module, ms=_since(started))
         return found
 
     def _judge(self, app: Any) -> None:
