@@ -135,7 +135,6 @@ _TABLE = """
 442 E file has the wrong mode or owner
 443 E file has the wrong format
 444 E file has the wrong content
-445 E path is there and must not be
 451 E host has too little memory or CPU
 452 E too few open files allowed
 453 E wrong user

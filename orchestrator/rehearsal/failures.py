@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 EXPLAINED = {
     "missing": "it is not there",
-    "present": "it is there",
     "invalid": "its value does not keep the contract",
     "outside": "its value is of the right type, and not one that the contract allows",
     "version": "another version is there",
@@ -87,18 +86,14 @@ def _module(item: Any) -> tuple[str, ...]:
 
 
 def _directory(item: Any) -> tuple[str, ...]:
-    if not item.exists:
-        return ("present",)
     found = ("missing", "unwritable") if item.writable else ("missing",)
     return (*found, "full") if item.writable or item.min_free is not None else found
 
 
-_OF_CONTENT = ("format", "schema_", "sha256", "sha512", "contains", "regex", "min_size", "non_empty")
+_OF_CONTENT = ("format", "schema_", "sha256", "contains", "min_size")
 
 
 def _file(item: Any) -> tuple[str, ...]:
-    if not item.exists:
-        return ("present",)
     ruled = any(getattr(item, each) for each in _OF_CONTENT)
     return ("missing", "content") if ruled and not item.template else ("missing",)
 
