@@ -62,7 +62,7 @@ def _variable(contract: Any) -> tuple[str, ...]:
     needed = contract.required or contract.required_when is not None
     given = contract.default is not None or contract.generate is not None
     ruled = contract.type not in ("string", "path", "list") or any(
-        (contract.allowed, contract.pattern, contract.forbidden, contract.min_length, contract.must_be_unset)
+        (contract.allowed, contract.pattern, contract.forbidden, contract.min_length)
     )
     if contract.removed or contract.renamed_to:
         return ()
@@ -113,7 +113,7 @@ def _of_certificates(trust: Any) -> tuple[str, ...]:
 
 
 def _check(item: Any) -> tuple[str, ...]:
-    return ("unexpected",) if hasattr(item, "holds") or hasattr(item, "port") else ("unexpected", "timeout")
+    return ("unexpected",) if hasattr(item, "holds") else ("unexpected", "timeout")
 
 
 def _step(item: Any) -> tuple[str, ...]:
