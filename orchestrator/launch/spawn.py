@@ -7,8 +7,8 @@ import os
 import stat
 import sys
 
-from orchestrator.launch import signals
-from orchestrator.status.files import quoted
+from orchestrator.system import signals
+from orchestrator.system.files import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

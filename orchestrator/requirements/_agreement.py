@@ -6,8 +6,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.document.patterns import pattern
-from orchestrator.engine.outcome import failed, ok
+from orchestrator.core.outcome import failed, ok
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement as Parsed
 
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.outcome import Outcome
 
 _MOST = 20
 _CREDENTIALS = pattern(r"//[^/@]*@")

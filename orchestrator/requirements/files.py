@@ -7,8 +7,8 @@ import stat
 import time
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from orchestrator.engine.outcome import failed
-from orchestrator.requirements import _contents, _users
+from orchestrator.core.outcome import failed
+from orchestrator.requirements import _contents
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
 from orchestrator.requirements._remedies import readable_by, refusal, run_line
@@ -22,12 +22,13 @@ from orchestrator.spec.types import (
     PathText,
     Size,
 )
+from orchestrator.system import accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
 
 _KINDS: dict[str, Callable[[int], bool]] = {
     "file": stat.S_ISREG,
@@ -147,7 +148,7 @@ class File(Requirement):
                 return done
             status = os.lstat(path) if self.type == "symlink" else os.stat(path)
             wrong = list(self._wrong(path, status, context))
-        except _users.NoSuchUser as error:
+        except accounts.NoSuchUser as error:
             return failed("ORC442", "owner", str(error), error.hint, final=True)
         except (FileNotFoundError, NotADirectoryError):
             return self._absent(path, context)
@@ -163,8 +164,8 @@ class File(Requirement):
         return bring(self, path, self._named_owner(), context)
 
     def _named_owner(self) -> Owner:
-        uid = _users.uid_of(self.owner) if self.owner is not None else None
-        return Owner(uid, _users.gid_of(self.group) if self.group is not None else None)
+        uid = accounts.uid_of(self.owner) if self.owner is not None else None
+        return Owner(uid, accounts.gid_of(self.group) if self.group is not None else None)
 
     def _absent(self, path: str, context: Context) -> Outcome:
         target = link_target(path)
@@ -245,7 +246,7 @@ class File(Requirement):
 
     def _unreadable(self, path: str, context: Context) -> Iterator[Outcome]:
         """Tried as the service's user."""
-        number = _users.as_user(context.user, lambda: _open_and_close(path))
+        number = accounts.as_user(context.user, lambda: _open_and_close(path))
         if number:
             error = OSError(number, os.strerror(number), path)
             found = refusal(error, path, context.user, "cannot read", "ORC442")
@@ -297,7 +298,7 @@ def _above(path: str) -> str:
 
 
 def _near(path: str) -> str:
-    from orchestrator.diagnostics.suggest import closest
+    from orchestrator.core.suggest import closest
 
     folder, name = os.path.split(path)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from orchestrator.engine.outcome import failed, ok
+from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.model import described
 from orchestrator.spec.types import Specifier
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
 
 _IN_A_CHECK = "write a check: `{name: build, run: [python, -c, 'import sys; sys.exit(…)']}`"
 _AS_VARIABLE = "declare it under `variables`: `{}: {{required: true}}`"

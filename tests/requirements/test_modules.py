@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from orchestrator.launch.importer import start
+from orchestrator.launch.app_handle import start
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.requirements.modules import KIND as Module
 from orchestrator.requirements.modules import judge
