@@ -194,7 +194,7 @@ class Importing:
     def release(self) -> Importer:
         """Hands the process over: it is about to be the server."""
         assert self.importer is not None
-        app_handle, self.importer = self.importer, None
+        importer, self.importer = self.importer, None
         return importer
 
     # Reports
@@ -203,7 +203,7 @@ class Importing:
         importer = self.importer
         if importer is None:
             return
-        for event in app_handle.read_events():
+        for event in importer.read_events():
             self._on(event)
             if self.importer is not importer:
                 return  # thrown away for what the event led to: the rest of what it says is no longer true

@@ -126,12 +126,12 @@ def refuse(listener: socket.socket) -> None:
     """Nobody is behind the socket for now: who connects is refused rather than queued. Its address stays ours."""
     import socket
 
-    from orchestrator.system import listener
+    from orchestrator.system.listener import refuse as refuse_callers
 
     if listener.family == socket.AF_UNIX:
         listener.setblocking(True)  # one that was shut down stays so
     else:
-        listener.refuse(listener)
+        refuse_callers(listener)
 
 
 def end_gently(process: Importer, number: int, until: float, heard: Callable[[], None] | None = None) -> bool:
@@ -205,6 +205,7 @@ def _module(work: Work) -> dict[str, Any]:
         "module": item.module,
         "attribute": item.attribute or "",
         "deadline": item.limit or IMPORT_DEADLINE,
+        "asked": item.asked,
     }
 
 

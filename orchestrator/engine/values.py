@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.core.outcome import Outcome, ok
-from orchestrator.engine import contracts, events, launch_plan
+from orchestrator.engine import events, launch_plan
 from orchestrator.engine.build_items import beside, expanded, names_in, with_schemas_of_health
 from orchestrator.engine.conditions import CannotTell, holds
+from orchestrator.engine.contracts import apply as apply_contracts
 from orchestrator.engine.exceptions import Invalid
 from orchestrator.engine.item import QUICK, Work
 from orchestrator.spec.values import RunValues, find_contract
@@ -48,7 +49,7 @@ class Variables:
         """The contracts, laid on what was given and what was set since."""
         start = self._start
         assert start.loaded.spec is not None
-        applied = contracts.apply(start.loaded.spec.variables, start.context(self.given))
+        applied = apply_contracts(start.loaded.spec.variables, start.context(self.given))
         start.stream.secrets.add(applied.secrets)
         self.environ, self._hidden, self._unknown = applied.environ, applied.hidden, applied.failed
         return applied
@@ -135,7 +136,7 @@ class Variables:
         start = self._start
         assert start.loaded.spec is not None
         contracts = start.loaded.spec.variables
-        applied = contracts.apply(contracts, start.context(_changed(self.given, names)))
+        applied = apply_contracts(contracts, start.context(_changed(self.given, names)))
         for name in sorted(applied.failed - self._unknown):
             return (
                 applied.outcomes[name].summary if name in applied.outcomes else f"{name} has no usable value"

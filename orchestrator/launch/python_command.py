@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DUMPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dumps.py")
+DUMPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stack_dump.py")
 FLAGS = frozenset("bBdEIOPqRsSuv")
 """Options of the interpreter that are a letter and nothing else."""
 LONGEST_LINE = 256

@@ -18,10 +18,10 @@ from orchestrator.system import sockets
 from orchestrator.launch.plan import LaunchPlan
 
 changes = json.loads(sys.argv[1])
-early = preload.begin(["startup.yaml"])
+early = preimport.begin(["startup.yaml"])
 plan = LaunchPlan("shop", app="main:app", environ={**os.environ, **changes.pop("environ", {})}, **changes)
 listener = sockets.bind("127.0.0.1", 0)
-child = importer.start(plan, listener, preloaded=early)
+child = app_handle.start(plan, listener, preloaded=early)
 told = []
 while child.code is None and not child.ready:
     select.select([child], [], [], 20)
