@@ -123,13 +123,6 @@ def _some(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def decode_matchers(value: Any) -> dict[str, Any]:
-    """Names or paths, each with a matcher: for fields whose models do without this module."""
-    from orchestrator.spec.decoding import decoder
-
-    return decoder(Matchers)(value)  # type: ignore[no-any-return]
-
-
 Matchers = Annotated[dict[str, AnyMatcher], AfterValidator(_some)]
 
 
