@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.core.context import current_user
 from orchestrator.core.outcome import failed
@@ -14,18 +14,30 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
-    from orchestrator.requirements.files import File
 
 _LARGEST = 64 * 2**20
 _TEXT = ("contains", "format", "schema_")
 
 
-def asked_about(asked: File) -> bool:
+class Content(Protocol):
+    """What a `files` item asks of a content."""
+
+    @property
+    def sha256(self) -> str | None: ...
+    @property
+    def contains(self) -> str | tuple[str, ...] | None: ...
+    @property
+    def format(self) -> str | None: ...
+    @property
+    def schema_(self) -> str | None: ...
+
+
+def asked_about(asked: Content) -> bool:
     """Whether a file's content matters at all."""
     return any(getattr(asked, each) is not None for each in ("sha256", *_TEXT))
 
 
-def wrong(asked: File, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+def wrong(asked: Content, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
     """What is wrong with the content of a file that is there."""
     reads_text = any(getattr(asked, each) is not None for each in _TEXT)
     if status.st_size > _LARGEST and reads_text:
@@ -40,7 +52,7 @@ def wrong(asked: File, path: str, status: os.stat_result, context: Context) -> I
         return  # said already
 
 
-def _digest(asked: File, path: str) -> Iterator[Outcome]:
+def _digest(asked: Content, path: str) -> Iterator[Outcome]:
     if asked.sha256 is None:
         return
     import hashlib
@@ -53,7 +65,7 @@ def _digest(asked: File, path: str) -> Iterator[Outcome]:
         yield failed("ORC444", "digest", summary, hint, final=True)
 
 
-def _text(asked: File, path: str, context: Context) -> Iterator[Outcome]:
+def _text(asked: Content, path: str, context: Context) -> Iterator[Outcome]:
     try:
         with open(path, encoding="utf-8-sig") as file:
             text = file.read()
@@ -68,7 +80,7 @@ def _text(asked: File, path: str, context: Context) -> Iterator[Outcome]:
     yield from _data(asked, path, text, context)
 
 
-def _data(asked: File, path: str, text: str, context: Context) -> Iterator[Outcome]:
+def _data(asked: Content, path: str, text: str, context: Context) -> Iterator[Outcome]:
     from orchestrator.requirements._formats import FormatError, parse
 
     form = asked.format or (format_of(path) if asked.schema_ else None)
