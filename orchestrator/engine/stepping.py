@@ -10,10 +10,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import backoff, events, processes, switching, turns
-from orchestrator.engine.conditions import holds
 from orchestrator.engine.exceptions import InternalError
 from orchestrator.engine.locks import lock_of
 from orchestrator.engine.outcome import Outcome, Status, failed, ok
+from orchestrator.requirements._conditions import holds
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Context

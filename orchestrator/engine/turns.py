@@ -15,9 +15,9 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.conditions import CannotTell
 from orchestrator.engine.locks import CannotLock
 from orchestrator.engine.outcome import Outcome, failed
+from orchestrator.requirements._conditions import CannotTell
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import conditions
+from orchestrator.core.conditions import Facts, evaluate
+from orchestrator.document.plain import Unknown
 from orchestrator.engine.concluding import stands_on
 from orchestrator.engine.launching import given_for_port
 from orchestrator.engine.listing import flat, names_in
@@ -16,6 +17,7 @@ from orchestrator.engine.work import HEALTH, QUICK, Work
 from orchestrator.rehearsal import asked
 from orchestrator.rehearsal.failures import failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row
+from orchestrator.spec.values import StaticValues, items_with_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,26 +33,14 @@ KILLED = 137
 
 def simulated(loaded: Loaded, environ: Mapping[str, str], only: Sequence[str] = ()) -> list[Row]:
     """A row for each failure of each item, or of the items with these ids, in the order of the phases."""
-    known = _with_what_is_known(loaded, environ)
+    known = items_with_values(loaded, environ)
+    simulation = _Simulation(loaded, _facts(loaded, environ), known)
     return [
         row
         for work in items(loaded)
         if not only or work.id in only
-        for row in _Simulation(loaded, environ).rows(_as_known(work, known))
+        for row in simulation.rows(_as_known(work, known))
     ]
-
-
-def _with_what_is_known(loaded: Loaded, environ: Mapping[str, str]) -> dict[tuple[str | int, ...], Any]:
-    """The items with the values that stand in the spec and in this environment; what else there is stays as written."""
-    from orchestrator.spec.values import StaticValues
-
-    class Known(StaticValues):
-        def lookup(self, name: str) -> str | None:
-            return environ[name] if name in environ else super().lookup(name)
-
-    assert loaded.spec is not None
-    resolved = loaded.resolve(Known(loaded.spec.variables)).spec
-    return dict(resolved.located_items()) if resolved is not None else {}
 
 
 def _as_known(work: Work, known: Mapping[tuple[str | int, ...], Any]) -> Work:
@@ -81,7 +71,8 @@ def _asked(work: Work, loaded: Loaded) -> Work:
 @dataclass(frozen=True, slots=True)
 class _Simulation:
     loaded: Loaded
-    environ: Mapping[str, str]
+    facts: Facts
+    known: Mapping[tuple[str | int, ...], Any]
 
     @property
     def spec(self) -> Any:
@@ -103,10 +94,10 @@ class _Simulation:
 
     def _is_optional(self, work: Work, reason: str) -> bool:
         """A variable that is required under a condition may be missing where that does not hold."""
-        asked = getattr(work.item, "required_when", None)
-        if reason != "missing" or asked is None or work.item.required:
+        condition = getattr(self.known.get(work.path), "required_when", None)
+        if reason != "missing" or condition is None or work.item.required:
             return False
-        return _decided(asked, self._context())[0] is False
+        return evaluate(condition.lowered(), self.facts)[0] is False
 
     def _row(self, work: Work, reason: str) -> Row:
         if (work.id, reason) == ("launch", "ended"):
@@ -204,20 +195,11 @@ class _Simulation:
 
     def _not_tried(self, work: Work) -> str:
         """Why it is never tried here, where that is written or stands in the environment."""
-        when = getattr(work.item, "when", None)
+        when = getattr(self.known.get(work.path, work.item), "when", None)
         if when is None:
             return ""
-        yes, why = _decided(when, self._context())
-        return why if yes is False else ""
-
-    def _context(self) -> Any:
-        from orchestrator.engine.context import Context
-
-        return Context(
-            {**_defaults(self.spec), **self.environ},
-            environment=self.loaded.environment,
-            role=self.loaded.role,
-        )
+        holds, why, _ = evaluate(when.lowered(), self.facts)
+        return why if holds is False else ""
 
     def _settled(self, work: Work, reason: str, action: Any) -> tuple[Ending, str] | None:
         """What a verdict comes to; None for all else: after a plug-in's action the next one follows."""
@@ -260,11 +242,20 @@ def _can(action: Any, item: Any) -> bool:
     return action.word != "use" or action.use.value[0] == "port" or using(item, *action.use.value) is not None
 
 
+def _facts(loaded: Loaded, environ: Mapping[str, str]) -> Facts:
+    """What is known without a start: this environment, the defaults that stand in the spec, and nothing of any step."""
+    assert loaded.spec is not None
+    outputs = {name for step in loaded.spec.steps for name in step.output_names}
+    return Facts(
+        {**_defaults(loaded.spec), **environ},
+        role=loaded.role,
+        environment=loaded.environment,
+        late=outputs - environ.keys(),
+    )
+
+
 def _defaults(spec: Any) -> dict[str, str]:
     """The variables whose value stands in the spec."""
-    from orchestrator.document.plain import Unknown
-    from orchestrator.spec.values import StaticValues
-
     values, found = StaticValues(spec.variables), dict[str, str]()
     for name in spec.variables:
         try:
@@ -272,32 +263,3 @@ def _defaults(spec: Any) -> dict[str, str]:
         except Unknown:
             continue
     return found
-
-
-def _decided(condition: Any, context: Any) -> tuple[bool | None, str]:
-    """Whether it holds, without asking files, commands or packages; None where only a start knows."""
-    match type(condition).__name__:
-        case "Variable" | "Role" | "Environment":
-            try:
-                return conditions.holds(condition, context)
-            except conditions.CannotTell:
-                return None, ""
-        case "Not":
-            yes, why = _decided(condition.not_, context)
-            return (None if yes is None else not yes), why
-        case "All":
-            return _together([_decided(each, context) for each in condition.all_], decides=False)
-        case "AnyOf":
-            return _together([_decided(each, context) for each in condition.any_], decides=True)
-        case _:
-            return None, ""
-
-
-def _together(answers: list[tuple[bool | None, str]], *, decides: bool) -> tuple[bool | None, str]:
-    """One answer decides; else all must be known."""
-    for yes, why in answers:
-        if yes is decides:
-            return yes, why
-    if any(yes is None for yes, _ in answers):
-        return None, ""
-    return not decides, "; ".join(why for _, why in answers)
