@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.words import SERVE
 from orchestrator.engine import events, launching, measuring, memory
 from orchestrator.engine.outcome import Outcome, Status, failed
 from orchestrator.engine.work import HEALTH, LAUNCH, Work
@@ -42,7 +43,7 @@ def _place_in_its_list(start: Start, work: Work | None, known: int) -> int:
     if work is None or not work.tried:
         return known
     last = start.actions(work)[work.tried - 1]
-    return work.tried - 1 if last.word == "serve" else max(known, work.tried)
+    return work.tried - 1 if last.lowered()["do"] == SERVE else max(known, work.tried)
 
 
 def take_up(service: Service, orders: Mapping[str, Any]) -> None:

@@ -13,7 +13,6 @@ from orchestrator.engine.launching import GRACE
 from orchestrator.engine.listing import flat, ordered
 from orchestrator.engine.measuring import HEALTH_DEADLINE
 from orchestrator.engine.plan import timed
-from orchestrator.engine.remedies import INSTALL_DEADLINE, RUN_DEADLINE
 from orchestrator.engine.run import TIMEOUT, WAIT_DEADLINE
 from orchestrator.engine.stepping import RETRIES
 from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT, Work
@@ -78,17 +77,12 @@ def _worst(work: Work, spec: Spec) -> float | None:
         given = getattr(work.item, "on_failure", None)
         total = attempts
         for action in flat(given if given is not None else spec.on_failure or (), spec.fallbacks or {}):
-            if getattr(action, "remedy", False) and (action.allowed is None or work.kind in action.allowed):
-                total += _remedy(action, spec) + attempts * _known(getattr(action, "times", 1), spec)
+            if action.remedy and action.stands_on(work.kind):
+                lowered = action.lowered()
+                total += _known(lowered.get("limit"), spec) + attempts * _known(lowered.get("times", 1), spec)
     except _Late:
         return None
     return total
-
-
-def _remedy(action: Any, spec: Spec) -> float:
-    if action.word == "run":
-        return _known(action.deadline, spec, RUN_DEADLINE)
-    return INSTALL_DEADLINE if action.word == "install" else 0.0
 
 
 class _Late(Exception):

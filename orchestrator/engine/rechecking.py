@@ -7,6 +7,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.words import STOP
 from orchestrator.engine import comeback, launching, memory
 from orchestrator.engine.backoff import Policy
 from orchestrator.engine.outcome import Status
@@ -161,7 +162,7 @@ def _next(start: Start, work: Work) -> dict[str, Any]:
     assert work.outcome is not None
     code = exit_code([(work.kind, work.outcome.reason)])
     if work.tried >= len(actions):
-        return {"what": "stop", "code": code}
-    action: Any = actions[work.tried]
-    own = action.exit_code if action.word == "stop" else None
-    return {"what": action.word, "code": code if own is None else own}
+        return {"what": STOP, "do": STOP, "code": code}
+    lowered = actions[work.tried].lowered()
+    own = lowered.get("code")
+    return {"what": lowered["name"], "do": lowered["do"], "code": code if own is None else own}

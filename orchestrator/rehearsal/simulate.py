@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core import words
 from orchestrator.core.conditions import Facts, evaluate
 from orchestrator.document.plain import Unknown
-from orchestrator.engine.concluding import stands_on
 from orchestrator.engine.launching import given_for_port
 from orchestrator.engine.listing import flat, names_in
 from orchestrator.engine.planning import works_of
-from orchestrator.engine.remedies import using
 from orchestrator.engine.report import exit_code
 from orchestrator.engine.work import HEALTH, QUICK, Work
 from orchestrator.rehearsal import asked
@@ -22,6 +21,7 @@ from orchestrator.spec.values import StaticValues, items_with_values
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.core.words import Lowered
     from orchestrator.spec.item import Action
     from orchestrator.spec.loading import Loaded
 
@@ -121,7 +121,7 @@ class _Simulation:
                 if self._settled(work, reason, action) is not None:
                     return None, []
                 continue
-            if not _can(action, work.item):
+            if not action.fits(work.item):
                 told.append((action.word, "cannot stand in for anything here"))
                 continue
             ending, rest = self._verdict(work, reason, actions[at + 1 :])
@@ -140,7 +140,7 @@ class _Simulation:
                 told.append((action.word, "tried"))
                 continue
             ending, said = settled
-            if action.word != "stop":
+            if said:
                 told.append((action.word, said))
             return self._with_what_needs_it(work, ending, told)
         return Ending(STOPPED, _code(work, reason)), told
@@ -180,13 +180,13 @@ class _Simulation:
         ]
         actions = flat(given[0] if given else self.spec.on_failure or (), self.spec.fallbacks or {})
         kind = "health" if measured else "launch"
-        return [each for each in actions if stands_on(each, kind) and each.word not in ("warn", "degrade")]
+        return [each for each in actions if each.stands_on(kind) and not each.tolerates]
 
     def _actions(self, work: Work, kind: str) -> list[Action]:
         item = self.spec.health if work.phase == HEALTH else work.item
         given = given_for_port(self.spec) if kind == "port" else getattr(item, "on_failure", None)
         given = given if given is not None else self.spec.on_failure or ()
-        return [each for each in flat(given, self.spec.fallbacks or {}) if stands_on(each, kind)]
+        return [each for each in flat(given, self.spec.fallbacks or {}) if each.stands_on(kind)]
 
     @property
     def _goes_on(self) -> int | None:
@@ -201,19 +201,19 @@ class _Simulation:
         holds, why, _ = evaluate(when.lowered(), self.facts)
         return why if holds is False else ""
 
-    def _settled(self, work: Work, reason: str, action: Any) -> tuple[Ending, str] | None:
-        """What a verdict comes to; None for all else: after a plug-in's action the next one follows."""
-        match action.word:
-            case "warn":
+    def _settled(self, work: Work, reason: str, action: Action) -> tuple[Ending, str] | None:
+        """What a verdict comes to, and in words; None for all else: after a plug-in's action the next one follows."""
+        lowered = action.lowered()
+        match lowered["do"]:
+            case words.WARN:
                 return Ending(READY, self._goes_on), "going on"
-            case "degrade":
-                return Ending(DEGRADED, self._goes_on, (action.degrade,)), _said_of_degrade(action)
-            case "serve":
-                until = f", the next action after {action.for_:g} s" if action.for_ is not None else ""
-                return Ending(MAINTENANCE), f"serving {action.serve} instead until it holds{until}"
-            case "stop":
-                said = action.exit_code
-                return Ending(STOPPED, _code(work, reason) if said is None else said), ""
+            case words.DEGRADE:
+                return Ending(DEGRADED, self._goes_on, (lowered["feature"],)), _degraded(lowered)
+            case words.SERVE:
+                return Ending(MAINTENANCE), _served(lowered)
+            case words.STOP:
+                code = lowered["code"]
+                return Ending(STOPPED, _code(work, reason) if code is None else code), ""
         return None
 
 
@@ -228,18 +228,23 @@ def _code(work: Work, reason: str) -> int:
     return exit_code([(work.kind, reason)])
 
 
-def _said_of_degrade(action: Any) -> str:
-    said = f"going on without {action.degrade}"
-    if action.recheck is not None:
-        said += f", tried again every {action.recheck:g} s"
-    if action.max_degraded is not None:
-        said += f", the next action after {action.max_degraded:g} s"
+def _degraded(lowered: Lowered) -> str:
+    said = f"going on without {lowered['feature']}"
+    if lowered["recheck"] is not None:
+        said += f", tried again every {_seconds(lowered['recheck'])}"
+    if lowered["max_degraded"] is not None:
+        said += f", the next action after {_seconds(lowered['max_degraded'])}"
     return said
 
 
-def _can(action: Any, item: Any) -> bool:
-    """Whether a `use` has something to stand in for; what is only known at the start is supposed to fit."""
-    return action.word != "use" or action.use.value[0] == "port" or using(item, *action.use.value) is not None
+def _served(lowered: Lowered) -> str:
+    until = f", the next action after {_seconds(lowered['for'])}" if lowered["for"] is not None else ""
+    return f"serving {lowered['app']} instead until it holds{until}"
+
+
+def _seconds(value: float | str) -> str:
+    """A duration, or how it is written where only a start knows it."""
+    return value if isinstance(value, str) else f"{value:g} s"
 
 
 def _facts(loaded: Loaded, environ: Mapping[str, str]) -> Facts:

@@ -13,12 +13,12 @@ import threading
 import time
 
 import pytest
-from orchestrator.requirements._conditions import CannotTell
 from servers import BIN, PGBOUNCER, Pooler, PrivatePostgres
 
 from orchestrator.engine import turns
 from orchestrator.engine.context import Context
 from orchestrator.engine.locks import CannotLock, FileLock, ServerLock, key, lock_of
+from orchestrator.requirements._conditions import CannotTell
 from orchestrator.spec.kinds import WAITS
 from orchestrator.waits._failure import Deadline
 from orchestrator.waits._postgres import Login, Session
