@@ -6,19 +6,20 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.backoff import Policy, delay
+from orchestrator.core.outcome import Status
 from orchestrator.core.words import DEGRADE, REMEDY, RESTART, SERVE, STOP, WARN
-from orchestrator.engine import events, processes
-from orchestrator.engine.backoff import Policy, delay
-from orchestrator.engine.outcome import Status
+from orchestrator.engine import events
 from orchestrator.fallbacks._base import perform
+from orchestrator.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.core.context import Context
     from orchestrator.core.words import Lowered
-    from orchestrator.engine.context import Context
+    from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
-    from orchestrator.engine.work import Work
     from orchestrator.fallbacks._base import Performed
 
 RESTART_DELAY = Policy(initial=0.5, factor=2.0, max=30.0, jitter="none")

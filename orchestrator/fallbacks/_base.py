@@ -11,10 +11,10 @@ from orchestrator.spec.item import Action
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.core.words import Lowered
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.processes import Result
+    from orchestrator.system.processes import Result
 
 
 class Hands(Protocol):

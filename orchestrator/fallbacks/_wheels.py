@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from orchestrator.engine.context import current_user
+from orchestrator.core.context import current_user
 from orchestrator.fallbacks._base import Performed
 from orchestrator.requirements import _installed
 

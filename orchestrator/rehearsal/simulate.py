@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core import words
 from orchestrator.core.conditions import Facts, evaluate
 from orchestrator.document.plain import Unknown
-from orchestrator.engine.launching import given_for_port
-from orchestrator.engine.listing import flat, names_in
-from orchestrator.engine.planning import works_of
+from orchestrator.engine.build_items import flat, names_in
+from orchestrator.engine.estimate import works_of
+from orchestrator.engine.item import HEALTH, QUICK, Work
+from orchestrator.engine.launch_plan import given_for_port
 from orchestrator.engine.report import exit_code
-from orchestrator.engine.work import HEALTH, QUICK, Work
 from orchestrator.rehearsal import asked
 from orchestrator.rehearsal.failures import failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row

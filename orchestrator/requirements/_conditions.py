@@ -10,7 +10,7 @@ from orchestrator.core.conditions import Facts, evaluate, leaves
 if TYPE_CHECKING:
     from orchestrator.core.conditions import Answer
     from orchestrator.core.conditions import Condition as Lowered
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
     from orchestrator.spec.conditions import Condition
 
 COMMAND_TIMEOUT = 10.0
@@ -66,7 +66,7 @@ def _exists(leaf: Lowered, context: Context) -> Answer:
 
 
 def _succeeds(leaf: Lowered, context: Context) -> Answer:
-    from orchestrator.engine.processes import capture
+    from orchestrator.system.processes import capture
 
     _, argv, no_codes, timeout = leaf
     shown = " ".join(argv)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestrator.engine.context import Context
-from orchestrator.engine.planning import planned
+from orchestrator.core.context import Context
+from orchestrator.engine.estimate import planned
 from orchestrator.rehearsal.simulate import simulated
 from orchestrator.requirements._conditions import answer
 from orchestrator.spec.loading import load_text

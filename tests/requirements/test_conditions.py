@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from orchestrator.core.conditions import _EVALUATORS
-from orchestrator.engine.context import Context
+from orchestrator.core.context import Context
 from orchestrator.requirements._conditions import CannotTell, holds
 from orchestrator.spec.conditions import KINDS, decode_condition
 
