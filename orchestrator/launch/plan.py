@@ -53,7 +53,7 @@ class LaunchPlan:
     """`interval` (0 is off), `failures`, `successes`, `deadline`; `live`, `ready` and `more` (by name): see `endpoint`,
     `command_endpoint` and `heartbeat_endpoint`."""
     on_failure: list[dict[str, Any]] = field(default_factory=list)
-    """`{"restart": n}`, `{"serve": "maintenance", "for": seconds}` or `{"stop": code}`, in order."""
+    """The lowered actions for a server that fails, in order: see `core.words`."""
     state_dir: str = ""
     log: str = "text"
 
