@@ -213,8 +213,6 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     import signal
 
     work = start.by_id.get("launch")
-    plan.app_deadline = launch.max_import_time or plan.app_deadline
-    plan.app_asked = {"interface": launch.interface, "routes_present": list(launch.routes_present or ())}
     plan.server, plan.factory, plan.importer, plan.mode = (
         launch.server,
         launch.factory,

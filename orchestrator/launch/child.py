@@ -21,7 +21,7 @@ if __name__ == "__main__":
     # Found without the installation, too; behind everything else, so that nothing of the user's is shadowed.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from orchestrator.launch import dumps, forking, judging_apps, prctl, signals, spawn
+from orchestrator.launch import dumps, forking, prctl, signals, spawn
 from orchestrator.launch.interpreted import with_dumps
 from orchestrator.launch.leaving import leave
 from orchestrator.launch.looking import imported
@@ -131,12 +131,14 @@ class Child:
         return found
 
     def _judge(self, app: Any) -> None:
-        """Whether it is the app that is meant."""
+        """Fails where it cannot be called: no server could serve it."""
+        if callable(app):
+            return
         name = self.plan.app
-        found = judging_apps.wrong(name, app, self.plan.app_asked, factory=self.plan.factory)
-        if found is not None:
-            facts = {"reason": "app", "message": found[0], "hint": found[1]}
-            self._failed("launch", NOT_BOOTED, module=name.partition(":")[0], **facts)
+        message = f"`{name}` is of type {type(app).__name__}, which no server can call"
+        hint = "name the app itself, or with `factory: true` a function that makes it"
+        module = name.partition(":")[0]
+        self._failed("launch", NOT_BOOTED, reason="app", module=module, message=message, hint=hint)
 
     def _prepare_server(self) -> None:
         """Imports the server beside the engine's waits rather than after them."""

@@ -33,8 +33,6 @@ class LaunchPlan:
     """What is imported before the app: `{id, module, attribute, deadline, asked}`; a deadline of 0 is none."""
     app_deadline: float = 0.0
     """How long the import of the app may take, in seconds; 0 is for ever."""
-    app_asked: dict[str, Any] = field(default_factory=dict)
-    """What the app must be: `interface` and `routes_present`, where they are asked for."""
     environ: dict[str, str] = field(default_factory=dict, repr=False)
     """The complete environment of the server. Never printed: it holds secrets."""
     secrets: list[str] = field(default_factory=list, repr=False)
