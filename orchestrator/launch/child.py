@@ -248,14 +248,11 @@ class Child:
     def _become_server(self, server: ExecServer, app: Any) -> int:
         if self.listener >= 0:
             os.set_inheritable(self.listener, True)
-        tells = self.reports >= 0 and server.tells(self.listener)
-        if tells:
-            os.set_inheritable(self.reports, True)
-        return self._command(server.argv(self.plan, self.listener, app, self.reports), tells=tells)
+        return self._command(server.argv(self.plan, self.listener, app))
 
-    def _command(self, argv: list[str], *, tells: bool = False) -> int:
-        """Becomes the command. The pipe ends with the exec, unless it is handed on: if no failure was told, it has worked."""
-        self._report("executing", argv=argv[0], tells=tells)
+    def _command(self, argv: list[str]) -> int:
+        """Becomes the command. The pipe ends with the exec: if no failure was reported, it has worked."""
+        self._report("executing", argv=argv[0])
         code = 0
         try:
             become_command(argv)

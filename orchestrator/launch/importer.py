@@ -40,7 +40,7 @@ class Importer:
     Events, in their order: `importing` (id, module, deadline), then `imported` (id, module, ms) or
     `failed` (id, reason, message and more), for each module and at last for the app, whose id is `launch`;
     `ready` (ms) when all were imported; after `go`, `workers` (count, form: fork or exec, why) where there are
-    several, and `serving` when all of them do; or `executing` and then `exec` for a command, `serving` for who `tells`;
+    several, and `serving` when all of them do; or `executing` and then `exec` for a program of its own;
     `ended` (code, negative for a signal) once, last.
     Reasons: missing, attribute, app, exception, exit, crash, hang, startup, command, start.
     """
@@ -152,7 +152,7 @@ class Importer:
         self.ready = self.ready or kind == "ready"
         self.serving = self.serving or kind == "serving"
         self.executed = self.executed or kind == "executing"
-        self._executing = kind == "executing" and not event["tells"]
+        self._executing = kind == "executing"
         self.workers = event["count"] if kind == "workers" else self.workers
         return event
 
