@@ -5,8 +5,8 @@ Nothing in the engine imports this. Names are only added to it.
 
 from __future__ import annotations
 
-from orchestrator.engine.context import Context
-from orchestrator.engine.outcome import Outcome, failed, ok
+from orchestrator.core.context import Context
+from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.requirements.checks import Check
 from orchestrator.spec.fields import (
     AfterValidator,

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from orchestrator.engine.outcome import failed, ok
+from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import COMMON, Requirement
 from orchestrator.spec.fields import AfterValidator, Field, WithJsonSchema
 from orchestrator.spec.model import described, problem
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
 
 _SAME_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 """Docker's words for what the kernel calls otherwise."""

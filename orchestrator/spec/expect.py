@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
-from orchestrator.document.patterns import pattern
 from orchestrator.spec.fields import AfterValidator, PlainValidator, WithJsonSchema
 from orchestrator.spec.model import Model, described, problem
 from orchestrator.spec.types import Duration, NonEmpty, PathText, Pattern, Scalar, Specifier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec.fields import AfterValidator, Field, PlainValidator, WithJsonSchema
 from orchestrator.spec.model import LazySchema, Model, described, lazy_model, problem

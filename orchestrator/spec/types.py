@@ -6,8 +6,8 @@ import math
 import re
 from typing import Annotated, Any
 
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
-from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec.fields import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from orchestrator.spec.model import no_number, problem

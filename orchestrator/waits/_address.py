@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec.fields import model_validator
 from orchestrator.spec.model import Model, described, problem
@@ -14,7 +14,7 @@ from orchestrator.spec.types import PathText, Port
 from orchestrator.waits._stream import Trust, shown
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
 
 _URL = pattern(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"

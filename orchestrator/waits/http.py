@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import Expect
 from orchestrator.spec.model import described
 from orchestrator.waits import _http
@@ -12,9 +12,9 @@ from orchestrator.waits._base import Asking
 from orchestrator.waits._request import Request
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.matching import Answer
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.matching import Answer
     from orchestrator.waits._failure import Deadline, Failure
 
 
@@ -67,7 +67,7 @@ def load_schema(expect: Expect | None, context: Context) -> Any:
 
 def judge(target: str, expect: Expect | None, answer: Answer, schema: Any = None) -> Outcome:
     """What an answer comes to; raises Failure."""
-    from orchestrator.engine.matching import unexpected
+    from orchestrator.spec.matching import unexpected
 
     wrong = unexpected(expect, answer, schema)
     if wrong is None:

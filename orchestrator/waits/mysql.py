@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.model import described, lazy_model
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import Tls, Url
@@ -14,8 +14,8 @@ from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, connect, connect_unix, in_time, resolve
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._database import OfMysql
     from orchestrator.waits._failure import Deadline
 else:

@@ -6,7 +6,7 @@ import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.fields import model_validator
 from orchestrator.spec.model import described, lazy_model, problem
 from orchestrator.spec.types import PathText
@@ -18,8 +18,8 @@ from orchestrator.waits._stream import Stream, Trust, connect, connect_unix
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._address import Server
     from orchestrator.waits._database import OfPostgres
     from orchestrator.waits._failure import Deadline

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.fields import Field
 from orchestrator.spec.model import described
 from orchestrator.spec.types import PathText
@@ -16,8 +16,8 @@ from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, Trust, connect, secure
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._failure import Deadline
 
 

@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from orchestrator.engine import users
-from orchestrator.engine.context import User
-from orchestrator.engine.outcome import Outcome
-from orchestrator.engine.users import Identity, resolve
+from orchestrator.core.context import User
+from orchestrator.core.outcome import Outcome
 from orchestrator.spec.settings import NamedUser
+from orchestrator.system import users
+from orchestrator.system.users import Identity, resolve
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
 

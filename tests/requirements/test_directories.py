@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from orchestrator.engine.context import User
+from orchestrator.core.context import User
 from orchestrator.requirements.directories import KIND as Directory
 from orchestrator.spec.mistakes import ValidationError
 

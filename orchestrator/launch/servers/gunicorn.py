@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.launch.interpreted import DUMPS
+from orchestrator.launch.python_command import DUMPS
 from orchestrator.launch.servers._apps import is_asgi
 
 if TYPE_CHECKING:
