@@ -7,14 +7,12 @@ It is forked from the engine, or started as a script by `spawn.execute`.
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import socket
 import sys
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if __name__ == "__main__":
@@ -28,12 +26,11 @@ from orchestrator.launch.python_command import with_dumps
 from orchestrator.launch.servers import ExecServer, NotStarted, load
 from orchestrator.launch.workers import Workers
 from orchestrator.system import prctl, signals
-from orchestrator.system.import_module import imported
+from orchestrator.system.import_module import described, explained, imported
 from orchestrator.system.log_output import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     from orchestrator.launch.servers import InProcessServer
     from orchestrator.launch.workers import Started
@@ -47,8 +44,6 @@ NOT_STARTED = 3
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 UNCHANGED: dict[str, Any] = {"uid": None, "gid": None, "groups": [], "umask": -1, "cwd": ""}
 """What a process that has assumed it all has no need, and perhaps no right, to assume again."""
-MOST_FRAMES = 12
-MACHINERY = ("<frozen importlib", importlib.__file__, os.path.dirname(os.path.abspath(__file__)) + os.sep)
 
 
 class Child:
@@ -238,7 +233,7 @@ class Child:
                 self._failed("launch", NOT_STARTED, reason="startup", message=str(error))
                 return NOT_STARTED
             except BaseException as error:
-                self._failed("launch", NOT_BOOTED, reason="startup", **_said(error))
+                self._failed("launch", NOT_BOOTED, reason="startup", **described(error))
                 return 1
         if code and self.reports >= 0:
             self._failed(
@@ -304,52 +299,6 @@ def become_command(argv: list[str]) -> None:
         os.execvpe(argv[0], argv, dict(os.environ))
     finally:
         signals.ignore_pipes()
-
-
-def explained(error: BaseException, module: str, attribute: str) -> dict[str, Any]:
-    """What is wrong with an import, in words and facts."""
-    facts: dict[str, Any] = {"reason": "exception", "at": place(error.__traceback__), **_said(error)}
-    if isinstance(error, SystemExit):
-        facts |= {"reason": "exit", "message": f"it called sys.exit({error.code!r})"}
-    elif isinstance(error, ModuleNotFoundError):
-        facts |= {
-            "reason": "missing",
-            "missing": error.name or "",
-            "itself": _is_itself(error.name or "", module),
-        }
-    elif isinstance(error, SyntaxError) and error.filename and error.lineno:
-        facts |= {"at": f"{error.filename}:{error.lineno}", "message": error.msg}
-    elif isinstance(error, AttributeError) and attribute and not facts["at"]:
-        facts |= {"reason": "attribute", "message": f"`{module}` has no `{attribute}`"}
-    return facts
-
-
-def _is_itself(missing: str, module: str) -> bool:
-    """Whether the wanted module (or a package it is in) is missing, rather than something it imports."""
-    return module == missing or module.startswith(missing + ".")
-
-
-def _said(error: BaseException) -> dict[str, Any]:
-    return {"type": type(error).__name__, "message": str(error)[:2000], "traceback": short_traceback(error)}
-
-
-def theirs(where: TracebackType | None) -> list[traceback.FrameSummary]:
-    frames = traceback.extract_tb(where)
-    return [frame for frame in frames if not frame.filename.startswith(MACHINERY)]
-
-
-def place(where: TracebackType | None) -> str:
-    """`file:line` of the last frame that is not the import machinery's."""
-    frames = theirs(where)
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-
-
-def short_traceback(error: BaseException) -> str:
-    """The user's frames; those of installed packages only as far as the last, where it happened."""
-    frames = theirs(error.__traceback__)
-    own = [frame for frame in frames[:-1] if "site-packages" not in frame.filename] + frames[-1:]
-    lines = traceback.format_list(own[-MOST_FRAMES:]) + traceback.format_exception_only(error)
-    return "".join(lines)[:8000]
 
 
 def exit_code_of(error: SystemExit) -> int:

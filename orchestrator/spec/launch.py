@@ -118,7 +118,7 @@ class Launch(Model):
     shorthand = "app"
     fixed = frozenset({"server", "mode", "importer", "on_failure"})
     alternatives: ClassVar = (("app",), ("command",))
-    removed: ClassVar = {
+    removed_keys: ClassVar = {
         "interface": "leave it out: the server decides, uvicorn serves ASGI, gunicorn and granian take what the app is",
         "routes_present": "ask the route itself: `health: {endpoints: {orders: /orders}}`",
         "max_import_time": "list the module: `modules: [{module: app.main, max_import_time: 20s}]`",

@@ -51,7 +51,7 @@ class Model:
     """The field that a plain string stands for."""
     elsewhere: ClassVar[dict[str, str]] = {}
     """What other tools call a key, and the key here."""
-    removed: ClassVar[dict[str, str]] = {}
+    removed_keys: ClassVar[dict[str, str]] = {}
     """Keys of earlier releases: what to write instead, as a hint."""
     judged_when_taken: ClassVar[frozenset[str]] = frozenset()
     """Fields whose values, where they are made from variables, are judged by who takes them: perhaps nobody does."""
@@ -284,9 +284,9 @@ def _holder(model: type[Model], key: str) -> str:
 
 def _unknown_key(model: type[Model], key: str) -> tuple[Problem, str]:
     """The mistake, and the key here that was meant, where that can be told."""
-    if key in model.removed:
+    if key in model.removed_keys:
         return problem(
-            "ORC104", f"`{key}` was removed from {model.noun or _noun(model)}", model.removed[key]
+            "ORC104", f"`{key}` was removed from {model.noun or _noun(model)}", model.removed_keys[key]
         ), ""
     if near := model.elsewhere.get(key, ""):
         hint = f"here it is called `{near}`"
