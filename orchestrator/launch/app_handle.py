@@ -21,6 +21,7 @@ from orchestrator.launch.app_process import Child, bind_to_parent
 from orchestrator.launch.child_exit import close_all_but, leave
 from orchestrator.launch.stack_requests import wait_for_stacks
 from orchestrator.system import signals
+from orchestrator.system.inherited import begin_child
 
 if TYPE_CHECKING:
     import socket
@@ -258,7 +259,6 @@ def _forked(plan: LaunchPlan, listener: int) -> tuple[int, int, int]:
     signals.release(mask)
     os.close(orders)
     os.close(told)
-    spawn.group(pid)
     return pid, control, reports
 
 
@@ -266,9 +266,7 @@ def _in_the_child(plan: LaunchPlan, listener: int, orders: int, told: int, paren
     """Never returns: the frames below are the engine's, and what they hold must not be closed."""
     code = 1
     try:
-        signals.reset()
-        signals.release()
-        os.setpgid(0, 0)
+        begin_child()
         bind_to_parent(parent)
         # Dead objects first: a file collected later would close a number that the server uses by then.
         gc.collect()

@@ -345,8 +345,6 @@ def main(memory: int) -> int:
     orders = spawn.unpack(memory)
     bind_to_parent(orders["parent"])
     plan = LaunchPlan.of(orders["plan"])
-    if plan.uid is not None:
-        prctl.no_new_privileges()
     for each in ("control", "reports"):
         if orders[each] >= 0:
             os.set_inheritable(orders[each], False)

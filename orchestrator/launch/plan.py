@@ -42,6 +42,10 @@ class LaunchPlan:
     uid: int | None = None
     gid: int | None = None
     groups: list[int] = field(default_factory=list)
+    capabilities: int = 0
+    """The mask of those that the server's user keeps."""
+    escalation: bool = False
+    """Whether set-uid programs may give the server more rights."""
     drain: float = 0.0
     grace: float = 8.0
     stop_signal: int = 15

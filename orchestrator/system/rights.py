@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-import site
 import sys
-import sysconfig
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,14 +61,14 @@ def load() -> None:
     import ctypes  # noqa: F401 -- a megabyte, which only a process that drops has a use for
 
 
-def drop(rights: Rights) -> None:
+def drop(rights: Rights, *, before_exec: bool = False) -> None:
     """Turns this process into the user's, for good. Raises OSError where the kernel refuses, NotHeld, or RuntimeError.
 
-    A thread that lives meanwhile would keep no_new_privs off for itself and all that it starts.
+    A thread that lives meanwhile would keep no_new_privs off for itself and all that it starts; `before_exec` ends them.
     """
     load()
     tasks = os.listdir("/proc/self/task")
-    if len(tasks) != 1:
+    if len(tasks) != 1 and not before_exec:
         raise RuntimeError(f"{len(tasks)} threads run, and rights are given up by one alone")
     if rights.capabilities:
         _prctl(SET_KEEPCAPS, 1)
@@ -166,6 +164,9 @@ def status(pid: int | str = "self") -> dict[str, int]:
 
 def needed() -> list[str]:
     """What an engine needs after a drop, by path: interpreter, environment, standard library, package, modules, directory."""
+    import site
+    import sysconfig
+
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     own = site.getusersitepackages() if site.ENABLE_USER_SITE else ""  # root's, which nobody else is to read
     known = [
