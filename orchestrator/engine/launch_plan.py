@@ -58,19 +58,20 @@ class Port(Synthetic):
             )
         where = launch.unix or health_checks.shown(launch.host, bound.getsockname()[1])
         if binds_itself(launch):
-            bound.close()
+            sockets.release(bound)
             return ok(f"{where} is free, and left to the server to bind")
         self.start.listener = bound
         return ok(f"{where} is bound")
 
 
 def binds_itself(launch: Launch) -> bool:
-    """Whether the server cannot inherit a socket: a command, and a granian that is not known to."""
-    if launch.command is not None or launch.server != "granian":
-        return launch.command is not None
-    from orchestrator.launch.servers import granian
+    """Whether the server cannot inherit a socket: a command, and a server that has no option for one."""
+    if launch.command is not None:
+        return True
+    from orchestrator.launch.servers import ExecServer, load
 
-    return not granian.inherits()
+    server = load(launch.server)
+    return isinstance(server, ExecServer) and not server.INHERITS
 
 
 def port_work(start: Start) -> Work | None:
@@ -212,8 +213,6 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     import signal
 
     work = start.by_id.get("launch")
-    plan.app_deadline = launch.max_import_time or plan.app_deadline
-    plan.app_asked = {"interface": launch.interface, "routes_present": list(launch.routes_present or ())}
     plan.server, plan.factory, plan.importer, plan.mode = (
         launch.server,
         launch.factory,
