@@ -9,10 +9,9 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from orchestrator.document.node import words_for
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Interpolated, as_text
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._texts import ARTICLES, EXAMPLES, READERS
-from orchestrator.requirements._texts import truth as truth  # noqa: PLC0414 - conditions take it from here
 from orchestrator.spec.fields import Field, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.model import LazySchema, Model, decode_each, described, lazy_model, problem
@@ -296,17 +295,6 @@ def _is_whole(pattern: str, text: str) -> bool | None:
         return bounded.search(rf"{pattern[:start]}\A(?:{pattern[start:]})\Z", text)
     except bounded.TooLong:
         return None
-
-
-def as_text(value: Any, separator: str | None = None) -> str:
-    """The text of a value as the environment holds it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        import shlex
-
-        return separator.join(value) if separator else shlex.join(value)
-    return str(value)
 
 
 def _listed(values: Any) -> str:

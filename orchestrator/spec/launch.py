@@ -103,7 +103,7 @@ class RestartPolicy(Model):
     within: Duration = described(300.0, "The time in which the attempts count.", examples=["5m"])
 
 
-_OF_APPS = ("factory", "routes_present", "max_import_time", "options", "workers", "preload")
+_OF_APPS = ("factory", "options", "workers", "preload")
 
 
 def _not_for_a_command(name: str) -> Line:
@@ -118,22 +118,16 @@ class Launch(Model):
     shorthand = "app"
     fixed = frozenset({"server", "mode", "importer", "on_failure"})
     alternatives: ClassVar = (("app",), ("command",))
+    removed_keys: ClassVar = {
+        "interface": "leave it out: the server decides, uvicorn serves ASGI, gunicorn and granian take what the app is",
+        "routes_present": "ask the route itself: `health: {endpoints: {orders: /orders}}`",
+        "max_import_time": "list the module: `modules: [{module: app.main, max_import_time: 20s}]`",
+    }
 
     app: AppReference | None = described(
         None, "The application, `module:attribute`.", examples=["app.main:app"]
     )
     factory: bool = described(False, "The attribute is a function that makes the application.")
-    interface: Literal["auto", "asgi", "wsgi"] = described(
-        "auto", "What the app must speak; `auto` takes either, as far as the server does."
-    )
-    routes_present: Annotated[tuple[str, ...], NonEmpty] | None = described(
-        None,
-        "Paths that the app must have a route for, as it writes them or as they are asked.",
-        examples=[["/orders/{number}"]],
-    )
-    max_import_time: Duration | None = described(
-        None, "How long the app's import may take; a longer one is ended and has failed.", examples=["20s"]
-    )
     server: Literal["uvicorn", "gunicorn", "granian", "hypercorn"] = described(
         "uvicorn", "The server that serves it."
     )
@@ -199,11 +193,6 @@ class Launch(Model):
         strange = [name for name in _OF_APPS if self.command is not None and getattr(self, name)]
         if strange:
             raise ValidationError([_not_for_a_command(name) for name in strange])
-        if self.factory is True and self.routes_present:
-            said = "`routes_present` needs the app: a factory is called by the server alone"
-            raise problem(
-                "ORC113", said, "take one of them out", "routes_present", ("factory", "routes_present")
-            )
         if self.unix is not None and isinstance(self.port, int):
             raise problem(
                 "ORC113",

@@ -48,7 +48,9 @@ def _in_a_child(given: bytes, seconds: float) -> bool:
 
     command = [sys.executable, "-I", "-S", "-c", _CPU + _SEARCH]
     try:
-        done = subprocess.run(command, input=given, capture_output=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            command, input=given, capture_output=True, timeout=seconds, check=False, start_new_session=True
+        )
     except subprocess.TimeoutExpired:
         raise TooLong from None
     if done.returncode < 0:
