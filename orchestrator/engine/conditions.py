@@ -110,9 +110,8 @@ def _environment(condition: Any, context: Context) -> Answer:
 
 
 def _root(condition: Any, context: Context) -> Answer:
-    del context
-    root = os.geteuid() == 0
-    return root == condition.root, f"the engine is {'' if root else 'not '}root"
+    root = context.as_root
+    return root == condition.root, f"the engine was {'' if root else 'not '}started as root"
 
 
 def _package(condition: Any, context: Context) -> Answer:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.core.context import User, current_user
 from orchestrator.core.outcome import Outcome, failed
-from orchestrator.system.accounts import NoSuchUser, as_user, closed_to, said
+from orchestrator.system import rights
+from orchestrator.system.accounts import NoSuchUser
+from orchestrator.system.rights import Rights
 
 if TYPE_CHECKING:
     import pwd
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from orchestrator.core.context import Context
 
@@ -47,6 +49,15 @@ class Identity:
     """HOME, USER and LOGNAME, as far as they follow."""
     notes: tuple[tuple[str, str, str], ...] = ()
     """Level, message and hint of what is worth knowing."""
+    capabilities: int = 0
+    """The mask of those that are kept."""
+    escalation: bool = False
+    """Whether set-uid programs may still give more rights."""
+
+    @property
+    def rights(self) -> Rights:
+        user = self.user
+        return Rights(user.uid, user.gid, user.groups, self.capabilities, self.escalation)
 
 
 def resolve(wanted: str | Named | None, environ: Mapping[str, str]) -> Identity | Outcome:
@@ -158,8 +169,11 @@ def _without_account(user: User, environ: Mapping[str, str]) -> Identity:
 
 def _tried(identity: Identity) -> Identity | Outcome:
     """Whether the switch works, found out by switching: only trying knows capabilities and user namespaces."""
-    user = identity.user
-    number = _attempt(user)
+    user, number = identity.user, 0
+    try:
+        rights.closed(identity.rights, ())
+    except OSError as error:
+        number = error.errno or errno.EIO
     if not number:
         return identity
     who = f"uid {user.uid}, gid {user.gid}"
@@ -169,38 +183,6 @@ def _tried(identity: Identity) -> Identity | Outcome:
                       "(Compose: user; Kubernetes: runAsUser)", final=True)  # fmt: skip
     return failed("ORC453", "user", f"cannot become {who}: {os.strerror(number).lower()}",
                   "does the user namespace of this container have these numbers? see /proc/self/uid_map", final=True)  # fmt: skip
-
-
-def _attempt(user: User) -> int:
-    child = os.fork()
-    if child == 0:
-        number = errno.EIO
-        try:
-            become(user)
-            number = 0
-        except OSError as error:
-            number = error.errno or errno.EIO
-        finally:
-            os._exit(number)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def shut_out(user: User, files: Sequence[str]) -> Outcome | None:
-    """Why the user cannot start the server: what it is started with lies where only root may go."""
-    for path in files:
-        number = as_user(user, lambda path=path: os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))  # type: ignore[misc]
-        if number:
-            closed = closed_to(os.path.realpath(path), user)
-            return failed("ORC453", "closed", f"{said(user.uid)} cannot read {path}, which the server is started with: {os.strerror(number).lower()}",
-                          f"install it where everybody may go, or chmod a+x {closed}" if closed else f"chmod a+rx {path}", final=True)  # fmt: skip
-    return None
-
-
-def become(user: User) -> None:
-    """Turns this process into the user's, for good."""
-    os.setgroups(list(user.groups))
-    os.setresgid(user.gid, user.gid, user.gid)
-    os.setresuid(user.uid, user.uid, user.uid)
 
 
 # Not as root
