@@ -115,7 +115,13 @@ def of_server(start: Start) -> User | None:
 
 def _known(wanted: Any) -> bool:
     """Whether it needs no value of a variable any more."""
-    parts = (wanted,) if isinstance(wanted, str) or wanted is None else (wanted.name, wanted.uid, wanted.gid)
+    if isinstance(wanted, str) or wanted is None:
+        parts: tuple[Any, ...] = (wanted,)
+    else:
+        uid = wanted.uid
+        owner = (uid.owner_of, uid.otherwise) if hasattr(uid, "owner_of") else (uid,)
+        more = (*(wanted.groups or ()), *(wanted.capabilities or ()))
+        parts = (wanted.name, *owner, wanted.gid, wanted.home, wanted.allow_privilege_escalation, *more)
     return all(not isinstance(each, Interpolated) or each.known for each in parts)
 
 

@@ -95,8 +95,8 @@ def given_for_port(spec: Spec) -> Sequence[Action] | None:
     from orchestrator.engine.build_items import flat
 
     assert spec.launch is not None
-    of_launch: list[Any] = list(flat(spec.launch.on_failure or (), spec.fallbacks or {}))
-    others = [each for each in of_launch if each.word == "use" and each.use.port is not None]
+    of_launch = list(flat(spec.launch.on_failure or (), spec.fallbacks or {}))
+    others = [each for each in of_launch if each.replaces == "port"]
     return (*others, *(spec.on_failure or ())) if others else None
 
 
@@ -214,7 +214,6 @@ def _module(work: Work) -> dict[str, Any]:
         "module": item.module,
         "attribute": item.attribute or "",
         "deadline": item.limit or IMPORT_DEADLINE,
-        "asked": item.asked,
     }
 
 
@@ -287,7 +286,10 @@ def _after_launch(start: Start) -> list[dict[str, Any]]:
     measured = health is not None and any(health.named())
     item = Synthetic("health" if measured else "launch", on_failure=given_after_launch(start))
     work = Work(item.kind, item, (item.kind,), None, HEALTH)
-    return [_for_supervisor(action) for action in start.actions(work)]
+    return [
+        {**lowered, "limit": health_checks.HEALTH_DEADLINE + lowered.get("limit", 0.0)}
+        for lowered in (action.lowered() for action in start.actions(work))
+    ]
 
 
 def given_after_launch(start: Start) -> Any:
@@ -295,21 +297,3 @@ def given_after_launch(start: Start) -> Any:
     sections = (start.spec.health, start.spec.launch)
     said = (each.on_failure for each in sections if each is not None and each.on_failure is not None)
     return next(said, None)
-
-
-def _for_supervisor(action: Any) -> dict[str, Any]:
-    """`restart` and `stop` it does by itself; `keep` and `run` are done beside a server, by an engine for the item."""
-    word = action.word
-    if word == "restart":
-        return {"restart": action.times}
-    if word == "serve":
-        return {"serve": action.serve, "for": action.for_}
-    if word == "stop":
-        return {"stop": action.exit_code}
-    if word in ("warn", "degrade"):
-        return {"keep": word, "limit": health_checks.HEALTH_DEADLINE}
-    if word in ("set", "use"):
-        return {"engine": word}
-    from orchestrator.engine.remedies import longest
-
-    return {"run": word, "limit": health_checks.HEALTH_DEADLINE + longest(action)}

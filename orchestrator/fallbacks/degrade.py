@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+from orchestrator.core.words import DEGRADE
 from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Duration
+
+if TYPE_CHECKING:
+    from orchestrator.core.words import Lowered
 
 Feature = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]*$")]
 
 
 class Degrade(Action):
     """Go on with a feature off: it stands in ORCHESTRATOR_DEGRADED, the app's API, status, metrics and readiness."""
+
+    tolerates = True
+    to_lead_on = "add `recheck` and `max_degraded` to it, or take out what follows"
 
     degrade: Feature = described(..., "The feature's name.", examples=["search"])
     recheck: Duration | None = described(
@@ -33,8 +40,17 @@ class Degrade(Action):
 
     @property
     def leads_on(self) -> bool:
-        """Whether the action behind it can be reached."""
         return self.max_degraded is not None
+
+    def lowered(self) -> Lowered:
+        return {
+            "do": DEGRADE,
+            "name": self.word,
+            "feature": self.degrade,
+            "recheck": self.recheck,
+            "max_degraded": self.max_degraded,
+            "restart_app": self.restart_app,
+        }
 
 
 KIND = Degrade

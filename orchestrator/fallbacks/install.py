@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from orchestrator.spec.item import Action
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.fallbacks._base import Remedy
 from orchestrator.spec.model import Model, described
 from orchestrator.spec.types import PathText
+
+if TYPE_CHECKING:
+    from orchestrator.fallbacks._base import Hands, Performed
+
+PIP_LIMIT = 300.0
+"""Seconds for one run of pip. It is run twice: what it would install, and then that."""
 
 
 class Installing(Model):
@@ -21,13 +29,22 @@ class Installing(Model):
     )
 
 
-class Install(Action):
+class Install(Remedy):
     """Install a missing package from a folder of wheels: binary only, no index is asked. Then check again."""
 
-    remedy = True
+    beside = False
     allowed = frozenset({"package"})
 
     install: Installing = described(..., "Where the wheels are.", examples=[{"from": "wheels"}])
+
+    @property
+    def limit(self) -> float:
+        return 2 * PIP_LIMIT
+
+    def perform(self, item: Any, hands: Hands) -> Performed:
+        from orchestrator.fallbacks import _wheels
+
+        return _wheels.install(item.requirement, self.install.from_, self.install.hashes, PIP_LIMIT, hands)
 
 
 KIND = Install

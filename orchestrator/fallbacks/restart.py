@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+from orchestrator.core.words import RESTART
 from orchestrator.spec.fields import Field
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import Model, described
+
+if TYPE_CHECKING:
+    from orchestrator.core.words import Lowered
 
 
 class Restarting(Model):
@@ -28,6 +32,9 @@ class Restart(Action):
     @property
     def times(self) -> int:
         return self.restart.times if self.restart else 1
+
+    def lowered(self) -> Lowered:
+        return {"do": RESTART, "name": self.word, "times": self.times}
 
 
 KIND = Restart

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from orchestrator.core.words import SERVE
 from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import AppReference, Duration
 
+if TYPE_CHECKING:
+    from orchestrator.core.words import Lowered
+
 
 class Serve(Action):
     """Serve `maintenance` (503 with Retry-After) or another app on the service's port until everything holds again."""
+
+    to_lead_on = "add `for: 30m` to it, or take out what follows"
 
     serve: Literal["maintenance"] | AppReference = described(
         ..., "`maintenance`, or `module:attribute` of another app."
@@ -37,8 +43,17 @@ class Serve(Action):
 
     @property
     def leads_on(self) -> bool:
-        """Whether the action behind it can be reached."""
         return self.for_ is not None
+
+    def lowered(self) -> Lowered:
+        return {
+            "do": SERVE,
+            "name": self.word,
+            "app": self.serve,
+            "for": self.for_,
+            "message": self.message,
+            "retry_after": self.retry_after,
+        }
 
 
 KIND = Serve

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+from orchestrator.core.words import STOP
 from orchestrator.spec.fields import Field
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import Model, described
+
+if TYPE_CHECKING:
+    from orchestrator.core.words import Lowered
 
 
 class Stopping(Model):
@@ -26,9 +30,8 @@ class Stop(Action):
 
     stop: Stopping | None = described(None, "How to end.")
 
-    @property
-    def exit_code(self) -> int | None:
-        return self.stop.exit_code if self.stop else None
+    def lowered(self) -> Lowered:
+        return {"do": STOP, "name": self.word, "code": self.stop.exit_code if self.stop else None}
 
 
 KIND = Stop

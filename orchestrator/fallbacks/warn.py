@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from orchestrator.core.words import WARN
 from orchestrator.spec.item import Action
 from orchestrator.spec.model import described
+
+if TYPE_CHECKING:
+    from orchestrator.core.words import Lowered
 
 
 class Warn(Action):
     """Go on; the failure is said in the log and the report."""
 
     ends = True
+    tolerates = True
 
     warn: str | None = described(None, "What to say beside the failure itself.")
+
+    def lowered(self) -> Lowered:
+        return {"do": WARN, "name": self.word, "text": self.warn or ""}
 
 
 KIND = Warn

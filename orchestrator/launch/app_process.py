@@ -7,6 +7,7 @@ It is forked from the engine, or started as a script by `spawn.execute`.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import socket
@@ -21,16 +22,16 @@ if __name__ == "__main__":
 
 from orchestrator.launch import fork_safety, spawn, stack_dump
 from orchestrator.launch.child_exit import leave
+from orchestrator.launch.import_errors import described, explained
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.python_command import with_dumps
 from orchestrator.launch.servers import ExecServer, NotStarted, load
 from orchestrator.launch.workers import Workers
 from orchestrator.system import prctl, signals
-from orchestrator.system.import_module import described, explained, imported
 from orchestrator.system.log_output import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from orchestrator.launch.servers import InProcessServer
     from orchestrator.launch.workers import Started
@@ -101,7 +102,6 @@ class Child:
                 item.get("attribute") or "",
                 item.get("deadline") or 0,
                 NOT_IMPORTED,
-                item.get("asked") or (),
             )
         if self.plan.command:
             return None
@@ -113,17 +113,17 @@ class Child:
             self._prepare_server()
         return app
 
-    def _import(
-        self, item: str, module: str, attribute: str, deadline: float, code: int, asked: Sequence[str] = ()
-    ) -> Any:
+    def _import(self, item: str, module: str, attribute: str, deadline: float, code: int) -> Any:
         self._report("importing", id=item, module=module, deadline=deadline)
         started = time.perf_counter()
         try:
-            found, facts = imported(module, attribute, asked)
+            found: Any = importlib.import_module(module)
+            for name in attribute.split(".") if attribute else ():
+                found = getattr(found, name)
         except BaseException as error:  # whatever the user's module does is a finding
             self._failed(item, code, module=module, ms=_since(started), **explained(error, module, attribute))
             return None
-        self._report("imported", id=item, module=module, ms=_since(started), **facts)
+        self._report("imported", id=item, module=module, ms=_since(started))
         return found
 
     def _judge(self, app: Any) -> None:

@@ -30,7 +30,7 @@ class LaunchPlan:
     mode: str = "supervise"
     importer: str = "fork"
     modules: list[dict[str, Any]] = field(default_factory=list)
-    """What is imported before the app: `{id, module, attribute, deadline, asked}`; a deadline of 0 is none."""
+    """What is imported before the app: `{id, module, attribute, deadline}`; a deadline of 0 is none."""
     app_deadline: float = 0.0
     """How long the import of the app may take, in seconds; 0 is for ever."""
     environ: dict[str, str] = field(default_factory=dict, repr=False)
@@ -57,7 +57,7 @@ class LaunchPlan:
     """`interval` (0 is off), `failures`, `successes`, `deadline`; `live`, `ready` and `more` (by name): see `endpoint`,
     `command_endpoint` and `heartbeat_endpoint`."""
     on_failure: list[dict[str, Any]] = field(default_factory=list)
-    """`{"restart": n}`, `{"serve": "maintenance", "for": seconds}` or `{"stop": code}`, in order."""
+    """The lowered actions for a server that fails, in order: see `core.words`."""
     state_dir: str = ""
     log: str = "text"
 

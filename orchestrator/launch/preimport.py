@@ -23,7 +23,6 @@ from orchestrator.system.inherited import begin_child
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.launch.app_handle import Importer
     from orchestrator.launch.plan import LaunchPlan
 
 FRAMEWORKS = {"fastapi": ("fastapi",), "starlette": ("starlette.applications",)}
@@ -51,10 +50,8 @@ class Preloaded:
             and not plan.why_exec(self._environ)
         )
 
-    def adopt(self, plan: LaunchPlan, listener: socket.socket | None) -> Importer:
-        """Hands over the plan: from now on it is the importer."""
-        from orchestrator.launch.app_handle import Importer
-
+    def adopt(self, plan: LaunchPlan, listener: socket.socket | None) -> tuple[int, int, int]:
+        """Hands over the plan: from now on it is the importer. Its pid, the pipe that commands it, its reports."""
         data = marshal.dumps(plan.data())
         descriptors = [listener.fileno()] if listener is not None else []
         head = len(data).to_bytes(8, "big")
@@ -64,7 +61,7 @@ class Preloaded:
             else:
                 self._control.sendall(head)
             self._control.sendall(data)
-        return Importer(self.pid, self._control.detach(), self._reports, "fork", "", begun=plan.app_deadline)
+        return self.pid, self._control.detach(), self._reports
 
     def end(self) -> None:
         """Throws it away."""

@@ -29,14 +29,3 @@ class Generate(Model):
     ephemeral: bool = described(
         False, "It need not outlive the container; otherwise the store must be on a mount."
     )
-
-
-class Deprecated(Model):
-    """That a variable should not be used any more, and what is used instead."""
-
-    noun = "deprecation"
-    shorthand = "use"
-
-    use: Annotated[str, Field(min_length=1)] = described(
-        ..., "What is used instead: the name of a variable, or in words.", examples=["CACHE_URL"]
-    )

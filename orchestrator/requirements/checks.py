@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.commanding import Commanding, CommandLine
-from orchestrator.spec.fields import AfterValidator, Field, model_validator
+from orchestrator.spec.fields import AfterValidator, Field
 from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.kinds import REQUIREMENTS
 from orchestrator.spec.model import described, keyed, problem
-from orchestrator.spec.types import FunctionReference, Port
+from orchestrator.spec.types import FunctionReference
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
@@ -30,6 +30,9 @@ class Check(Requirement):
     kind = "check"
     noun = "check"
     identity_field = "name"
+    removed_keys: ClassVar = {
+        "port": "to wait until something listens write `tcp: HOST:PORT` under `wait_for`; the launch's own port is bound first"
+    }
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = described(
         ..., "The check's name: `ledger` makes the id `check:ledger`.", examples=["ledger"]
@@ -90,58 +93,26 @@ class Holds(Check):
     )
 
     def attempt(self, context: Context) -> Outcome:
-        from orchestrator.engine.conditions import CannotTell, holds
+        from orchestrator.requirements._conditions import answer
 
-        try:
-            yes, found = holds(self.holds, context)
-        except CannotTell as error:
-            return failed(
-                "ORC471",
-                "cannot-tell",
-                f"cannot tell whether it holds: {error}",
-                "mend what the condition asks",
-            )
-        if yes:
-            return ok(found)
-        said = f"{self.why}: {found}" if self.why else f"the condition does not hold: {found}"
-        return failed("ORC471", "condition", said, _to_make_hold(self.holds))
+        holds, why = answer(self.holds, context)
+        if holds is None:
+            message = f"cannot tell whether it holds: {why}"
+            return failed("ORC471", "cannot-tell", message, "fix what the condition asks")
+        if holds:
+            return ok(why)
+        message = f"{self.why}: {why}" if self.why else f"the condition does not hold: {why}"
+        return failed("ORC471", "condition", message, _to_make_hold(self.holds))
 
 
-class PortCheck(Check):
-    """A port that the service's user can bind, or on which something listens; that of the launch is looked at anyway."""
-
-    example: ClassVar = {"name": "metrics", "port": 9090}
-
-    port: Port = described(..., "The port.", examples=[9090])
-    host: str = described("0.0.0.0", "The address that it is bound at.")
-    protocol: Literal["tcp", "udp"] = described("tcp", "The protocol.")
-    state: Literal["free", "listening"] = described("free", "What it must be.")
-    reuse_address: bool = described(
-        True, "Whether a port counts as free on which connections of an earlier process only linger."
-    )
-    by_process: str | None = described(
-        None, "The name of the process that must listen, as `ps` shows it.", examples=["nginx"]
-    )
-
-    @model_validator(mode="after")
-    def _listener(self) -> PortCheck:
-        if self.by_process is not None and (self.state != "listening" or self.protocol != "tcp"):
-            said = "`by_process` is about who listens on a tcp port"
-            raise problem("ORC113", said, "add `state: listening`", "by_process")
-        return self
-
-    def attempt(self, context: Context) -> Outcome:
-        from orchestrator.requirements._ports import checked
-
-        return checked(self, context)
-
-
-KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds, "port": PortCheck}
+KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds}
 
 
 def decode_check(value: Any) -> Requirement:
     """A check by which of its keys is there; a plug-in's requirement is a key too."""
     known = isinstance(value, dict) and any(key in KINDS for key in value)
+    if isinstance(value, dict) and "port" in value and not known:
+        raise problem("ORC104", "`port` was removed from check", Check.removed_keys["port"], "port")
     plugins = () if known or not isinstance(value, dict) else tuple(REQUIREMENTS.plugins)
     return cast("Requirement", keyed(value, "check", (*KINDS, *plugins), Check.keys(), _load))
 

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
+from orchestrator.document.plain import Interpolated, as_text
 from orchestrator.spec.fields import AfterValidator, Field, PlainValidator, model_validator
 from orchestrator.spec.model import LazySchema, Model, described, keyed, problem
 from orchestrator.spec.types import Argv, Duration, NonEmpty, PathText, Pattern, Scalar, VariableName
+
+if TYPE_CHECKING:
+    from orchestrator.core.conditions import Condition as Lowered
 
 
 class Condition(Model):
     """Something that holds or does not hold."""
 
     noun = "condition"
+
+    def lowered(self) -> Lowered:
+        """The plain data that `core.conditions` evaluates."""
+        raise NotImplementedError
+
+
+def _known(value: Any) -> str | None:
+    """The text of a value; None when only a start knows it."""
+    return None if isinstance(value, Interpolated) and not value.known else as_text(value)
+
+
+def _known_words(value: Any) -> tuple[str | None, ...]:
+    return tuple(_known(word) for word in (value if isinstance(value, tuple) else (value,)))
 
 
 def decode_condition(value: Any) -> Condition:
@@ -75,11 +92,21 @@ class Variable(Condition):
                           "for example {variable: DEBUG, is: true}")  # fmt: skip
         return self
 
+    def lowered(self) -> Lowered:
+        if self.in_ is not None:
+            return "variable", self.variable, "in", _known_words(self.in_)
+        tests = (("is", self.is_), ("equals", self.equals), ("matches", self.matches))
+        test, value = next(each for each in tests if each[1] is not None)
+        return "variable", self.variable, test, _known(value)
+
 
 class Exists(Condition):
     """A path that exists."""
 
     exists: PathText = described(..., "The path of a file or directory.", examples=["state/migrated"])
+
+    def lowered(self) -> Lowered:
+        return "exists", _known(self.exists)
 
 
 class Succeeds(Condition):
@@ -95,6 +122,9 @@ class Succeeds(Condition):
     )
     timeout: Duration | None = described(None, "How long the command may take.")
 
+    def lowered(self) -> Lowered:
+        return "succeeds", _known_words(self.succeeds), self.no_codes, self.timeout
+
 
 class Role(Condition):
     """The role of this start."""
@@ -102,6 +132,9 @@ class Role(Condition):
     role: Annotated[str, Field(min_length=1)] | Words = described(
         ..., "A role, or a list of which it must be one.", examples=["worker"]
     )
+
+    def lowered(self) -> Lowered:
+        return "role", _known_words(self.role)
 
 
 class Environment(Condition):
@@ -111,11 +144,17 @@ class Environment(Condition):
         ..., "An environment, or a list of which it must be one.", examples=["production"]
     )
 
+    def lowered(self) -> Lowered:
+        return "environment", _known_words(self.environment)
+
 
 class Root(Condition):
     """Whether the engine was started as root."""
 
     root: bool = described(..., "True: uid 0; false: any other.")
+
+    def lowered(self) -> Lowered:
+        return "root", self.root if isinstance(self.root, bool) else None
 
 
 class Package(Condition):
@@ -124,6 +163,9 @@ class Package(Condition):
     package: Annotated[str, AfterValidator(_pep_508)] = described(
         ..., "A requirement (PEP 508) that must be satisfied, such as orjson.", examples=["orjson"]
     )
+
+    def lowered(self) -> Lowered:
+        return "package", _known(self.package)
 
 
 class Step(Condition):
@@ -136,6 +178,9 @@ class Step(Condition):
         "ok", "Its state.", alias="is"
     )
 
+    def lowered(self) -> Lowered:
+        return "step", f"step:{self.step.removeprefix('step:')}", _known(self.is_)
+
 
 class All(Condition):
     """Every condition of a list holds."""
@@ -143,6 +188,9 @@ class All(Condition):
     all_: Conditions = described(
         ..., "Conditions that must all hold.", alias="all", examples=[[{"root": True}, {"exists": "/data"}]]
     )
+
+    def lowered(self) -> Lowered:
+        return "all", tuple(part.lowered() for part in self.all_)
 
 
 class AnyOf(Condition):
@@ -152,6 +200,9 @@ class AnyOf(Condition):
         ..., "Conditions of which one must hold.", alias="any", examples=[[{"role": "web"}, {"role": "api"}]]
     )
 
+    def lowered(self) -> Lowered:
+        return "any", tuple(part.lowered() for part in self.any_)
+
 
 class Not(Condition):
     """A condition does not hold."""
@@ -159,6 +210,9 @@ class Not(Condition):
     not_: AnyCondition = described(
         ..., "The condition that must not hold.", alias="not", examples=[{"exists": "state/migrated"}]
     )
+
+    def lowered(self) -> Lowered:
+        return "not", self.not_.lowered()
 
 
 def _key(kind: type[Condition]) -> str:

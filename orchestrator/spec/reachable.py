@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.suggest import Lookup, closest
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Interpolated, as_text
 from orchestrator.spec import conditions
 from orchestrator.spec.conditions import Condition
 from orchestrator.spec.model import Model
@@ -256,8 +256,6 @@ def _texts(value: Any) -> set[str] | None:
     """The texts of a value or a list of them; None when a start decides about one."""
     if value is None:
         return None
-    from orchestrator.requirements.variables import as_text
-
     values = value if isinstance(value, tuple) else (value,)
     return (
         None
