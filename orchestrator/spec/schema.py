@@ -436,6 +436,7 @@ _BEHIND: dict[str, Callable[[Builder, str], Iterable[type[Model]]]] = {
     "workers": lambda _, __: [launch.Computed],
     "watch": lambda _, __: [Watch],
     "user": lambda _, __: [settings.NamedUser],
+    "uid": lambda _, __: [settings.OwnerOf],
 }
 _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 _SCHEMAS: dict[str, Callable[[Builder, str], Schema]] = {
@@ -456,6 +457,7 @@ _SCHEMAS: dict[str, Callable[[Builder, str], Schema]] = {
     },
     "workers": lambda _, __: {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 1024}, {"enum": ["auto"]}, reference(launch.Computed)]},
     "watch": lambda _, __: {"anyOf": [{"type": ["boolean", "null"]}, reference(Watch)]},
+    "uid": lambda _, __: {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 4294967294}, reference(settings.OwnerOf)]},
     "user": lambda _, __: {"anyOf": [{"type": "string", "pattern": r"\S"}, reference(settings.NamedUser)]},
 }  # fmt: skip
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.plain import Interpolated
-from orchestrator.spec.fields import AfterValidator, Field, PlainValidator, WithJsonSchema
+from orchestrator.spec.fields import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.spec.model import LazySchema, Model, described, lazy_model, problem
 from orchestrator.spec.types import Duration, PathText
+from orchestrator.system.rights import CAPABILITIES
 
 if TYPE_CHECKING:
     from orchestrator.spec.retry import Retry
@@ -34,14 +35,65 @@ _USER = pattern(r"[^\s:]+(?::[^\s:]+)?\Z")
 UserId = Annotated[int, Field(ge=0, le=2**32 - 2)]
 
 
-class NamedUser(Model):
-    """A user with other numbers than the image gives it, as images with PUID and PGID do. No account is edited."""
+class OwnerOf(Model):
+    """The uid of who owns a path."""
 
-    name: Annotated[str, Field(min_length=1)] = described(
-        ..., "The user's name in the image.", examples=["app"]
+    noun = "uid"
+
+    owner_of: PathText = described(..., "Whose owner it is; root's counts as none.", examples=["/data"])
+    otherwise: Annotated[int, Field(ge=1, le=2**32 - 2)] | None = described(
+        None, "The uid where nothing is there, or root owns it.", alias="else", examples=[911]
     )
-    uid: UserId | None = described(None, "The uid it is to have.", examples=["${PUID}"])
+
+
+def _uid(value: Any) -> Any:
+    if isinstance(value, dict):
+        return OwnerOf.model_validate(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 0 <= value <= 2**32 - 2:
+            return value
+        raise problem("ORC105", f"a uid is 0 to {2**32 - 2}, got `{value}`", "for example 1000")
+    raise problem("ORC102", "`uid` is a number, or {owner_of, else}", "for example 1000")
+
+
+class NamedUser(Model):
+    """Who the service is: a user of the image, or any numbers. No account is edited."""
+
+    noun = "user"
+
+    name: Annotated[str, Field(min_length=1)] | None = described(
+        None, "The user's name in the image; with `uid` and `gid` it need not exist.", examples=["app"]
+    )
+    uid: Annotated[Any, PlainValidator(_uid), LazySchema("uid")] = described(
+        None, "The uid it is to have, or whose path's owner it is.", examples=["${PUID}"]
+    )
     gid: UserId | None = described(None, "The gid it is to have.", examples=["${PGID}"])
+    groups: tuple[str | int, ...] | None = described(
+        None, "More groups, by name or number.", examples=[["docker", 44]]
+    )
+    home: PathText | None = described(None, "Its HOME, in place of the account's.", examples=["/data/home"])
+    capabilities: tuple[str, ...] | None = described(
+        None,
+        "What it keeps of root's rights, for the server too; none otherwise.",
+        examples=[["NET_BIND_SERVICE"]],
+    )
+    allow_privilege_escalation: bool = described(
+        False, "Set-uid programs such as sudo may give it more rights: no_new_privs stays off."
+    )
+
+    @model_validator(mode="after")
+    def _somebody(self) -> NamedUser:
+        if self.name is None and (self.uid is None or self.gid is None):
+            raise problem("ORC113", "`user` has a `name`, or both `uid` and `gid`", "for example `name: app`")
+        for name in self.capabilities or ():
+            if not isinstance(name, Interpolated) and name.upper().removeprefix("CAP_") not in CAPABILITIES:
+                raise problem(
+                    "ORC105",
+                    f"there is no capability `{name}`",
+                    "for example NET_BIND_SERVICE",
+                    "capabilities",
+                )
+        return self
 
 
 def decode_user(value: Any) -> Any:
