@@ -5,7 +5,7 @@ The app: `importer` is the engine's handle on `child`, which `spawn` starts, or 
 `forking` allows it, or as a program of `servers`; `hand_over` is `mode: exec`. Its address is held by `sockets` and
 `refusing`.
 
-The supervisor: `supervisor` does what `decide` decides, of which `budget`, `watch` and `features` are parts. It looks by
+The supervisor: `supervisor` does what `core.transition` decides. It looks by
 `probing`, starts an engine `beside` it or in its place (`again`), and ends with a `farewell`.
 
 Between them: `plan` is what is launched, as data; `signals`, `reaper`, `leaving`, `prctl`, `oom` and `streams` know the

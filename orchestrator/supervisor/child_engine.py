@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import time
 
+from orchestrator.core.exit_status import ending
 from orchestrator.launch import reexec, spawn
 from orchestrator.supervisor import probe
 from orchestrator.system import signals
-from orchestrator.system.exit_status import ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

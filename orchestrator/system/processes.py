@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from orchestrator.system.exit_status import ending
+from orchestrator.core.exit_status import ending
 from orchestrator.system.prctl import end_with
 
 if TYPE_CHECKING:
