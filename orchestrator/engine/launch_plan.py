@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -148,8 +147,10 @@ def end_gently(process: Importer, number: int, until: float, heard: Callable[[],
     import select
     import time
 
+    from orchestrator.system import signals
+
     if process.code is None:
-        os.kill(process.pid, number)
+        signals.send(process.pid, number)
     while process.code is None and (left := until - time.monotonic()) > 0:
         poll = select.poll()
         if process.fileno() >= 0:
