@@ -14,7 +14,7 @@ from orchestrator.engine import events, recovery, snapshot
 from orchestrator.engine.exceptions import InternalError, Invalid
 from orchestrator.engine.run import Start
 from orchestrator.engine.service import Service
-from orchestrator.launch import spawn
+from orchestrator.launch import preimport, spawn
 from orchestrator.status import state
 from orchestrator.supervisor import child_engine
 from orchestrator.system import files
@@ -92,6 +92,8 @@ def _start(
     if path is not None:
         start.root_work.when_done(partial(sys.path.__setitem__, slice(None), path))
     start.root_work.when_done(journal.open)
+    if path is not None and start.root_work.done:  # it stays root, so that all may begin
+        start.importing.preloaded = preimport.begin(start.loaded.files)
     if invocation.log_format == "text":
         invocation.stream.listeners.append(lambda event: _say_when_well(invocation, event))
     try:

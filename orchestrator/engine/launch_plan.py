@@ -225,7 +225,7 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     plan.server, plan.factory, plan.importer, plan.mode = (
         launch.server,
         launch.factory,
-        launch.importer,
+        "exec" if plan.importer == "exec" else launch.importer,
         launch.mode,
     )
     plan.app = work.item.app if work is not None and launch.app is not None else (launch.app or "")
