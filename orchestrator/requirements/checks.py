@@ -49,6 +49,7 @@ class Run(Check, Commanding):
     """A command that must end with 0. It runs as the service's user, and without a shell unless one is asked for."""
 
     example: ClassVar = {"name": "ledger", "run": ["python", "-m", "app.selfcheck"]}
+    removed_keys: ClassVar = Check.removed_keys | Commanding.removed_keys
 
     run: Annotated[CommandLine, AfterValidator(_some_command)] = described(
         ..., "The command and its arguments.", examples=[["python", "-m", "app.selfcheck"]]

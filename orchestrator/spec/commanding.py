@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from orchestrator.document.plain import Interpolated
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.fields import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from orchestrator.spec.item import Item
 from orchestrator.spec.model import Model, described, problem
-from orchestrator.spec.types import NonEmpty, PathText, Size, VariableName, argv_given
+from orchestrator.spec.types import NonEmpty, PathText, VariableName, argv_given
 
-_NAME = r"^[A-Za-z_][A-Za-z0-9_]*\*?$"
 _MATCHER = {"anyOf": [{"$ref": "#/$defs/matcher"}, {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1}]}  # fmt: skip
 STREAMS = ("stdout", "stderr")
 
@@ -75,6 +74,12 @@ _EXPECT = WithJsonSchema({"anyOf": [
 class Commanding(Item):
     """How a command is run, and what it must come to."""
 
+    removed_keys: ClassVar = {
+        "inherit_env": "unset what it must not get: `environment: {NAME: null}`",
+        "max_output": "take it out: the last 64 KiB of the output are kept, however much there is",
+        "creates": "a wait of its own asks: `file: /path/that/must/be/there`",
+    }
+
     exit_codes: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], NonEmpty] = described(
         (0,), "The exit codes that are well."
     )
@@ -88,15 +93,4 @@ class Commanding(Item):
     environment: dict[VariableName, str | None] | None = described(
         None, "Variables for this command alone; null unsets one.", repr=False
     )
-    inherit_env: tuple[Annotated[str, Field(pattern=_NAME)], ...] | None = described(
-        None,
-        "The variables of the service that it gets, and no others; a name may end in `*`. All without it.",
-        examples=[["PATH", "PG*"]],
-    )
     user: str | None = described(None, "Who runs it when started as root; the spec's `user` by default.")
-    max_output: Size | None = described(
-        None, "How much it may write; more ends it, and it has failed.", examples=["1MB"]
-    )
-    creates: PathText | None = described(
-        None, "It is not run when this path exists, and fails when it does not exist afterwards."
-    )

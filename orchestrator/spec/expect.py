@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
 from orchestrator.spec.fields import AfterValidator, PlainValidator, WithJsonSchema
 from orchestrator.spec.model import Model, described, problem
-from orchestrator.spec.types import Duration, NonEmpty, PathText, Pattern, Scalar, Specifier
+from orchestrator.spec.types import Duration, NonEmpty, Pattern, Scalar, Specifier
 
 _STATUS_RANGE = pattern(r"([1-5][0-9]{2})-([1-5][0-9]{2})\Z")
 
@@ -30,12 +30,6 @@ def _matcher(value: Any) -> Any:
     return value
 
 
-def _matchers(value: Any) -> Any:
-    if not isinstance(value, tuple) or not value:
-        raise problem("ORC115", "expected a list of matchers that is not empty", "")
-    return tuple(_matcher(each) for each in value)
-
-
 AnyMatcher = Annotated[
     Any,
     PlainValidator(_matcher),
@@ -50,6 +44,12 @@ class Matcher(Model):
     """What a value must satisfy. All operators that are given must hold."""
 
     noun = "matcher"
+    removed_keys: ClassVar = {
+        "starts_with": 'use `matches`: `{matches: "^220 "}`',
+        "length": 'of a text use `matches`: `{matches: "^.{3,}$"}`; of a list a path into it: `{items.0: {not: ""}}`',
+        "any": 'use `in` for values, and `matches` with `|` for texts: `{matches: "^(ok|up)"}`',
+        "all": "write the operators beside one another: all of them must hold",
+    }
 
     in_: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(None, "One of these values.", alias="in")
     contains: Scalar | None = described(
@@ -58,18 +58,14 @@ class Matcher(Model):
     matches: Pattern | None = described(
         None, "A text in which this regular expression is found; bounded in time."
     )
-    starts_with: str | None = described(None, "A text that starts with this text.")
     gt: int | float | None = described(None, "A number greater than this.")
     ge: int | float | None = described(None, "A number greater than or equal to this.")
     lt: int | float | None = described(None, "A number less than this.")
     le: int | float | None = described(None, "A number less than or equal to this.")
-    length: AnyMatcher = described(None, "The length of a text, a list or a mapping.")
     version: Specifier | None = described(
         None, 'A version that satisfies this specifier (PEP 440), such as ">=0.3".'
     )
     not_: AnyMatcher = described(None, "Not this.", alias="not")
-    any_: Annotated[Any, PlainValidator(_matchers), WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AnyMatcher"}})] = described(None, "At least one of these matchers holds.", alias="any")  # fmt: skip
-    all_: Annotated[Any, PlainValidator(_matchers), WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AnyMatcher"}})] = described(None, "All of these matchers hold.", alias="all")  # fmt: skip
 
 
 StatusRange = tuple[int, int]
@@ -127,13 +123,6 @@ def _some(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def decode_matchers(value: Any) -> dict[str, Any]:
-    """Names or paths, each with a matcher: for fields whose models do without this module."""
-    from orchestrator.spec.decoding import decoder
-
-    return decoder(Matchers)(value)  # type: ignore[no-any-return]
-
-
 Matchers = Annotated[dict[str, AnyMatcher], AfterValidator(_some)]
 
 
@@ -141,17 +130,15 @@ class Expect(Model):
     """What an HTTP answer must look like. Without `expect` a status of 200 to 299 is well."""
 
     noun = "expectation"
+    removed_keys: ClassVar = {
+        "content_type": 'use `headers`: `{headers: {Content-Type: {matches: "^application/json"}}}`',
+        "schema": "use `json`: `{json: {status: ok}}`",
+    }
 
     status: Status | None = described(
         None, "The status: a number, a list, or a range such as 200-299.", examples=[200, "200-299"]
     )
     headers: Matchers | None = described(None, "Headers by name (any case), each with a matcher.")
-    content_type: AnyMatcher = described(
-        None, "A matcher for the type of the body without its parameters.", examples=["application/json"]
-    )
     body: AnyMatcher = described(None, "A matcher for the body as text; 64 KiB of it are read.")
     json_: Matchers | None = described(None, "Values of the JSON body by dotted path, such as `items.0.name`, each with a matcher.", alias="json")  # fmt: skip
     max_time: Duration | None = described(None, "The answer must be complete within this time.")
-    schema_: PathText | None = described(
-        None, "A file with a JSON Schema that the JSON body satisfies.", alias="schema"
-    )

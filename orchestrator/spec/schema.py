@@ -313,10 +313,6 @@ class Builder:
                 **_said("One fallback action, or a list of them in the order in which they are tried."),
                 "anyOf": [shared("action"), {"type": "array", "items": shared("action"), "minItems": 1}],
             },
-            "AnyMatcher": {
-                **_said("A value (equality), or a mapping of operators that must all hold."),
-                "anyOf": [reference(expect.Matcher), {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1}],
-            },
         }  # fmt: skip
 
     def action(self) -> Schema:

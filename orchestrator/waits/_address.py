@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.plain import Interpolated
@@ -24,6 +24,8 @@ _HOST_PORT = pattern(
 )
 _PATHS = frozenset({"unix", "redis+socket", "redis+unix"})
 _ESCAPES = "in a password write %2F, %3F, %23, %40 for `/`, `?`, `#`, `@`; or write it apart, as `password`"
+WRITABLE = {"writable": "write it under `expect`: `expect: {writable: true}`"}
+"""What became of the key of an address."""
 _BLANKS = pattern(r"[\s\x00-\x1f\x7f]")
 
 
@@ -176,6 +178,10 @@ def host_name(host: str) -> str:
 class Tls(Model):
     """How the other side of a TLS connection is verified."""
 
+    removed_keys: ClassVar = {
+        "min_tls": "take it out: nothing older than TLS 1.2 is spoken, and the server decides whether 1.2 is enough"
+    }
+
     verify: bool = described(
         True, "Whether the certificate must be valid, trusted, and for the host that is asked."
     )
@@ -188,13 +194,12 @@ class Tls(Model):
         None,
         "Whom the certificate must be for, if not the host that is asked; it is what is asked for (SNI).",
     )
-    min_tls: Literal["1.2", "1.3"] | None = described(None, "The lowest version of TLS that will do.")
 
     def trust(self, context: Context) -> Trust:
         ca, certificate, key = (
             context.path(each) if each else "" for each in (self.ca, self.certificate, self.key)
         )
-        return Trust(self.server_name or "", self.verify, ca, certificate, key, lowest=self.min_tls or "")
+        return Trust(self.server_name or "", self.verify, ca, certificate, key)
 
 
 class Url(Model):

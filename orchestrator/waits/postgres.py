@@ -10,7 +10,7 @@ from orchestrator.core.outcome import ok
 from orchestrator.spec.fields import model_validator
 from orchestrator.spec.model import described, lazy_model, problem
 from orchestrator.spec.types import PathText
-from orchestrator.waits._address import Url
+from orchestrator.waits._address import WRITABLE, Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, Trust, connect, connect_unix
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
     from orchestrator.waits._address import Server
-    from orchestrator.waits._database import OfPostgres
+    from orchestrator.waits._database import Expectation
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._postgres import Login, Session
 else:
-    OfPostgres = lazy_model("orchestrator.waits._database:OfPostgres")
+    Expectation = lazy_model("orchestrator.waits._database:Expectation")
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -36,6 +36,7 @@ class Address(Url):
     schemes = ("postgresql", "postgres")
     default_port = 5432
     parts = ("host", "port", "user", "password", "database")
+    removed_keys: ClassVar = WRITABLE
 
     database: str | None = described(None, "The database; that of the user's name without it.")
     sslmode: SslMode | None = described(
@@ -46,7 +47,6 @@ class Address(Url):
     )
     certificate: PathText | None = described(None, "A file with the certificate that is shown to the server.")
     key: PathText | None = described(None, "The certificate's private key, where it is not in the same file.")
-    writable: bool = described(False, "Whether it must take writes: a standby does not.")
 
     @model_validator(mode="after")
     def _known_mode(self) -> Self:
@@ -121,8 +121,8 @@ class Postgres(Asking):
     postgres: Address = described(
         ..., "The URL, or its parts.", examples=["postgresql://app:password@db:5432/app"]
     )
-    expect: OfPostgres | None = described(
-        None, "A query, or what the database must be like.", examples=[{"table": "orders"}]
+    expect: Expectation | None = described(
+        None, "A query, or what the database must be like.", examples=[{"writable": True}]
     )
 
     def ask(self, context: Context, deadline: Deadline) -> Outcome:
@@ -131,14 +131,14 @@ class Postgres(Asking):
             if session.unproven or not session.login.proving:
                 return self._not_entered(session)
             with _readable(session):
-                self._judge(session, context, deadline)
+                self._judge(session, deadline)
             session.leave()
         version = session.facts.get("server_version", "")
         return ok(f"{self.target()} let {session.login.user} in", version=version)
 
     def _not_entered(self, session: Session) -> Outcome:
         """Nobody is logged in: of what is in the database nothing can be said."""
-        if self.expect is None and not self.postgres.writable:
+        if self.expect is None:
             return ok(f"{self.target()} takes logins" + session.unproven)
         said = f"{self.target()} takes logins{session.unproven}; what is expected of it takes a user"
         raise Failure("auth", said, "write `user`, or set PGUSER")
@@ -169,26 +169,18 @@ class Postgres(Asking):
             stream.connection.close()
             raise
 
-    def _judge(self, session: Session, context: Context, deadline: Deadline) -> None:
-        if self.postgres.writable and session.query("SELECT pg_is_in_recovery()") != [[False]]:
+    def _judge(self, session: Session, deadline: Deadline) -> None:
+        if self.expect is None:
+            return
+        if self.expect.writable and session.query("SELECT pg_is_in_recovery()") != [[False]]:
             raise Failure(
                 "unexpected", f"{self.target()} is a standby, which takes no writes", "ask for the primary"
             )
-        if self.expect is None:
-            return
-        from orchestrator.waits._database import judge, listed
-        from orchestrator.waits._postgres_facts import Facts
+        if self.expect.query is not None:
+            from orchestrator.waits._database import compare
 
-        facts = Facts(session)
-        with _reading(session, deadline):
-            missing = [each for each in listed(self.expect.extension) if not facts.has_extension(each)]
-            if missing:
-                raise Failure(
-                    "unexpected",
-                    f"{self.target()}: it has no extension `{'`, `'.join(missing)}`",
-                    f"CREATE EXTENSION {missing[0]}, as somebody who may",
-                )
-            judge(self.target(), self.expect, facts, context)
+            with _reading(session, deadline):
+                compare(self.target(), self.expect, session.query(self.expect.query))
 
 
 @contextmanager
