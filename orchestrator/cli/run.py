@@ -29,11 +29,13 @@ def run(options: argparse.Namespace) -> int:
     notes.install()
     # Delivers the signals that were blocked by the parent process, or across the exec by the supervisor.
     signals.release()
-    preloaded = None
-    if orders is None and os.geteuid() != 0:  # root imports nothing before the service's user is known
+    preloaded, path = None, None
+    if os.geteuid() == 0:  # root imports nothing ahead, and nothing of others, before the user is known
+        path = inherited.trust_no_path()
+    elif orders is None:
         preloaded = preimport.begin(options.file or ["startup.yaml"])
-    elif orders is not None:
+    if orders is not None:
         notes.recall(signals.arrived(orders["noted"], orders["wakeup"]) if "wakeup" in orders else [])
     from orchestrator.cli import _main_job
 
-    return _main_job.run(options, notes, preloaded, orders)
+    return _main_job.run(options, notes, preloaded, orders, path)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.order import HEALTH, LAUNCH, QUICK
 from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.document.plain import Interpolated
 from orchestrator.engine import health_checks, identity, workers
-from orchestrator.engine.item import HEALTH, LAUNCH, QUICK, Synthetic, Work
+from orchestrator.engine.item import Synthetic, Work
 
 if TYPE_CHECKING:
     import socket
@@ -148,8 +148,10 @@ def end_gently(process: Importer, number: int, until: float, heard: Callable[[],
     import select
     import time
 
+    from orchestrator.system import signals
+
     if process.code is None:
-        os.kill(process.pid, number)
+        signals.send(process.pid, number)
     while process.code is None and (left := until - time.monotonic()) > 0:
         poll = select.poll()
         if process.fileno() >= 0:
@@ -224,7 +226,7 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     plan.server, plan.factory, plan.importer, plan.mode = (
         launch.server,
         launch.factory,
-        launch.importer,
+        "exec" if plan.importer == "exec" else launch.importer,
         launch.mode,
     )
     plan.app = work.item.app if work is not None and launch.app is not None else (launch.app or "")

@@ -10,9 +10,9 @@ import os
 import sys
 import time
 
+from orchestrator.core.exit_status import ending
 from orchestrator.launch import spawn
 from orchestrator.system import signals
-from orchestrator.system.exit_status import ending
 from orchestrator.system.inherited import begin_child
 
 TYPE_CHECKING = False
@@ -58,10 +58,7 @@ class Heard:
             return
         self.late, self.due = True, now + MARGIN
         for each in (-self.pid, self.pid):
-            try:
-                os.kill(each, KILL)
-            except ProcessLookupError:
-                continue  # it has no group yet, or has just ended
+            signals.send(each, KILL)
 
     def last_line(self) -> str:
         """Its last words, after it has ended."""

@@ -43,12 +43,6 @@ CHILD = int(signal.SIGCHLD)
 NOTED = (*STOPS, *PASSED_ON, CHILD)
 
 
-def named(number: int) -> str:
-    """`SIGTERM`; a real-time signal has but its number."""
-    names = (each for each in dir(signal) if each.startswith("SIG") and not each.startswith("SIG_"))
-    return next((each for each in names if getattr(signal, each) == number), f"signal {number}")
-
-
 class Notes:
     """Signals that arrived, in their order. The loop that waits on `fileno()` decides what they mean."""
 
@@ -166,6 +160,18 @@ def arrived(noted: list[int], descriptor: int) -> list[int]:
 
 def ignore_pipes() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def send(pid: int, number: int) -> bool:
+    """A signal to a process, or with a negative number to a group; whether it was one to be had.
+
+    One that has become another user by a set-uid program takes none of ours: that ends nobody who asks it to.
+    """
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def die_by(number: int) -> None:
