@@ -107,7 +107,7 @@ def _value_twice(lines: list[str], row: int) -> str:
         None,
     )
     if above is not None and row < len(lines):
-        deep, high = (len(each) - len(each.lstrip(" -")) for each in (lines[row], lines[above]))
+        deep, high = (len(line) - len(line.lstrip(" -")) for line in (lines[row], lines[above]))
         if re.match(r"[\s-]*[\w-]+:[^\s]+\s*$", lines[above]):
             return f"line {above + 1} has no space after its `:`"
         if deep > high and re.match(r"[\s-]*[\w.-]+:\s+[^\s]", lines[above]):

@@ -200,7 +200,7 @@ def taken_apart(url: str) -> tuple[str, str, int, str]:
     if not separator or scheme not in {"http", "https"}:
         raise ValueError("expected http://HOST:PORT/PATH")
     rest = rest.partition("#")[0]
-    if any(each <= " " or each == "\x7f" for each in rest):
+    if any(char <= " " or char == "\x7f" for char in rest):
         raise ValueError("it has blanks or control characters; write %20 for a blank")
     cut = min([at for at in (rest.find("/"), rest.find("?")) if at >= 0], default=len(rest))
     authority, target = rest[:cut], rest[cut:]
@@ -218,4 +218,4 @@ def taken_apart(url: str) -> tuple[str, str, int, str]:
 
 def encoded(target: str) -> str:
     raw = target.encode("utf-8", "surrogateescape")
-    return "".join([chr(each) if each < 128 else f"%{each:02X}" for each in raw])
+    return "".join([chr(byte) if byte < 128 else f"%{byte:02X}" for byte in raw])
