@@ -26,7 +26,7 @@ URL_PASSWORD = pattern(
 
 
 class Excerpt(NamedTuple):
-    """A line as shown, how many columns stand before the carets, and how many carets there are."""
+    """A line as shown, the columns before the carets, and the number of carets."""
 
     number: int
     text: str

@@ -50,11 +50,6 @@ def test_a_step_without_a_deadline_has_no_worst_case(orchestrator):
     assert "no limit, because of step:migrate" in orchestrator("plan").stdout
 
 
-def test_the_plan_of_an_invalid_spec_is_78(orchestrator):
-    orchestrator.spec("lunch: 1\n")
-    assert orchestrator("plan").returncode == 78
-
-
 WAITING = """
 variables: {PATIENCE: {type: duration, default: 90s}}
 defaults: {timeout: 3s}

@@ -175,7 +175,7 @@ def test_maintenance_behind_degrade_checks_again_and_hands_over(engine):
     """).start().serving()
     engine.until(lambda: (engine.tries() or (0,))[0] == 503)
     engine.says("the engine is back")
-    engine.says("is in maintenance until this holds")
+    engine.says("is in maintenance until this is resolved")
     assert "  file:late (startup.yaml:4) [ORC441]" in engine.stderr, "what failed is the file, and no server"
     assert "what it printed is above" not in engine.stderr
     engine.write("late")
