@@ -32,12 +32,12 @@ from orchestrator.system.reaper import Reaper
 from orchestrator.system.signals import CHILD, STOPS
 
 if TYPE_CHECKING:
-    from orchestrator.engine.item import Work
     import socket
     from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.core.context import Clock
     from orchestrator.core.order import Order
+    from orchestrator.engine.item import Work
     from orchestrator.launch.app_handle import Importer
     from orchestrator.spec.item import Action
     from orchestrator.spec.loading import Loaded
@@ -226,7 +226,7 @@ class Start:
     def _start_what_can(self) -> bool:
         progressed = False
         order = self.order
-        settled = order.mask(work.id for work in self.works if work.settled) if order is not None else 0
+        settled = order.mask(name for name, work in self.by_id.items() if work.settled) if order else 0
         for work in self.works:
             if work.status is Status.UNKNOWN and work.phase < LAUNCH and self._may_start(work, settled):
                 progressed = True
