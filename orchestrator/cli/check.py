@@ -14,9 +14,9 @@ from orchestrator.cli._main_job import _leave
 from orchestrator.cli._start import Invocation
 from orchestrator.core.exceptions import Usage
 from orchestrator.core.outcome import Status, ok
+from orchestrator.core.verdict import exit_code
 from orchestrator.engine import events
 from orchestrator.engine.exceptions import Interrupted, Invalid
-from orchestrator.engine.report import exit_code
 from orchestrator.engine.run import Start
 from orchestrator.system.signals import Notes
 

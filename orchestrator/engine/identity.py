@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import QUICK
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import QUICK
 from orchestrator.document.plain import Interpolated
 from orchestrator.engine import events
 from orchestrator.engine.item import Work

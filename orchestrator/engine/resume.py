@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import HEALTH, LAUNCH
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import HEALTH, LAUNCH
 from orchestrator.core.words import SERVE
 from orchestrator.engine import events, health_checks, launch_plan, snapshot
 
 if TYPE_CHECKING:
-    from orchestrator.engine.item import Work
     from collections.abc import Mapping
 
+    from orchestrator.engine.item import Work
     from orchestrator.engine.report import Report
     from orchestrator.engine.run import Start
     from orchestrator.engine.service import Service

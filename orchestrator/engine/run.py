@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.core import backoff
 from orchestrator.core.context import Context, SystemClock, User, current_user
 from orchestrator.core.exit_status import Asked
-from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.engine import events, identity, launch_plan, snapshot, verdict, workers
 from orchestrator.engine.attempts import Lanes
 from orchestrator.engine.build_items import list_works

@@ -12,13 +12,13 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import HEALTH, IMPORT, LAUNCH, STEP
 from orchestrator.core.outcome import Outcome, Status
+from orchestrator.core.phases import HEALTH, IMPORT, LAUNCH, STEP
 
 if TYPE_CHECKING:
-    from orchestrator.engine.item import Work
     from collections.abc import Mapping
 
+    from orchestrator.engine.item import Work
     from orchestrator.engine.report import Report
     from orchestrator.engine.run import Start
     from orchestrator.launch.plan import LaunchPlan
