@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from orchestrator.diagnostics import Findings, Place
 from orchestrator.document import interpolate
@@ -14,19 +14,31 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 
 
-class Interpolated(str):
-    """A text that was written with `${…}`. While `known` is false it is still the text as written."""
+class Template:
+    """A text that was written with `${…}`: its `text` is filled in, or while `known` is false as it was written.
 
-    __slots__ = ("known", "secret", "written")
+    Not a `str`, so that nothing takes one for a plain text.
+    """
 
-    known: bool
-    secret: bool
-    written: str
+    __slots__ = ("known", "secret", "text", "written")
 
-    def __new__(cls, text: str, *, known: bool, secret: bool, written: str) -> Self:
-        self = super().__new__(cls, text)
-        self.known, self.secret, self.written = known, secret, written
-        return self
+    def __init__(self, text: str, *, known: bool, secret: bool, written: str) -> None:
+        self.text = text
+        self.known = known
+        self.secret = secret
+        self.written = written
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Template({self.written!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is Template and (self.text, self.written) == (other.text, other.written)  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.written))
 
 
 class Values(Protocol):
@@ -154,7 +166,7 @@ class Plain:
             return None
         self.used.append((reference, node.place))
         secret = self.values.secret(reference.name)
-        return [Interpolated(each, known=True, secret=secret, written=node.value) for each in elements]
+        return [Template(each, known=True, secret=secret, written=node.value) for each in elements]
 
     def _text(self, node: Node, path: Path) -> Any:
         written = node.value
@@ -164,7 +176,7 @@ class Plain:
         except interpolate.BadInterpolation as error:
             place = within(node, error.offset, error.length)
             self.findings.add("ORC213", str(error), place, pointer=pointer(path), hint=error.hint)
-            return Interpolated(written, known=False, secret=False, written=written)
+            return Template(written, known=False, secret=False, written=written)
         references = list(interpolate.references(template))
         if not references:
             return "".join(part for part in template if isinstance(part, str))
@@ -172,11 +184,11 @@ class Plain:
         secret = any(self.values.secret(each.name) for each in references)
         text = self._expanded(template, node, path)
         if text is None:
-            return Interpolated(written, known=False, secret=secret, written=written)
+            return Template(written, known=False, secret=secret, written=written)
         only = interpolate.only_reference(template)
         if text == "" and only is not None and only.operator in ("+", ":+"):
             return ABSENT
-        return Interpolated(text, known=True, secret=secret, written=written)
+        return Template(text, known=True, secret=secret, written=written)
 
     def _expanded(self, template: interpolate.Template, node: Node, path: Path) -> str | None:
         """The text, or None when a variable is missing or cannot be known yet. Every missing one is noted."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document import interpolate
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Template
 from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.outcome import Outcome, failed, ok
 from orchestrator.requirements.variables import Variable, as_text
@@ -183,7 +183,7 @@ class _Application:
         return None if default is None else self._text(default, contract)
 
     def _text(self, value: Any, contract: Variable) -> str | None:
-        if isinstance(value, Interpolated):
+        if isinstance(value, Template):
             try:
                 return interpolate.expand(interpolate.parse(value.written), self._lookup)
             except interpolate.Missing:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Template
 from orchestrator.engine import measuring, switching, workers
 from orchestrator.engine.outcome import Outcome, failed, ok
 from orchestrator.engine.work import HEALTH, LAUNCH, QUICK, Synthetic, Work
@@ -188,7 +188,7 @@ def plan_of(start: Start, modules: list[Work]) -> LaunchPlan:
         return plan
     if start.variables.unknown_in(("launch",)) or start.variables.unknown_in(("health",)):
         # It will not be served with values that nobody knows; what imports without them is imported and told.
-        plan.app = launch.app if launch.app and not isinstance(launch.app, Interpolated) else ""
+        plan.app = launch.app if launch.app and not isinstance(launch.app, Template) else ""
         plan.command = [] if plan.app else [sys.executable, "-c", ""]
         plan.port = 0
         return plan

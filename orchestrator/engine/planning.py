@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document import interpolate
-from orchestrator.document.plain import Interpolated, Unknown
+from orchestrator.document.plain import Template, Unknown
 from orchestrator.engine.backoff import Policy, delay
 from orchestrator.engine.importing import IMPORT_DEADLINE
 from orchestrator.engine.launching import GRACE
@@ -119,7 +119,7 @@ def _known(value: Any, spec: Spec, default: float = 0.0) -> float:
     """Seconds, or a number: as it is written, and as the defaults of variables have it; raises _Late."""
     if value is None:
         return default
-    if not isinstance(value, Interpolated):
+    if not isinstance(value, Template):
         return float(value)
     try:
         text = interpolate.expand(interpolate.parse(value.written), _Assumed(spec.variables).lookup)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.document.plain import Interpolated
 from orchestrator.engine import events, users
 from orchestrator.engine.outcome import Outcome, Status, failed
 from orchestrator.engine.work import QUICK, Work
+from orchestrator.spec.templated import pending
 
 if TYPE_CHECKING:
     from orchestrator.document.node import Node
@@ -111,8 +111,8 @@ def of_server(start: Start) -> User | None:
 
 def _known(wanted: Any) -> bool:
     """Whether it needs no value of a variable any more."""
-    parts = (wanted,) if isinstance(wanted, str) or wanted is None else (wanted.name, wanted.uid, wanted.gid)
-    return all(not isinstance(each, Interpolated) or each.known for each in parts)
+    parts = (wanted.name, wanted.uid, wanted.gid) if hasattr(wanted, "uid") else (wanted,)
+    return not any(map(pending, parts))
 
 
 def _shown(found: Identity) -> str:

@@ -1,12 +1,13 @@
 """`degrade`: go on with a feature switched off."""
 
-from __future__ import annotations
 
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
+from pydantic import Field, model_validator
+from typing import Self
 from typing import Annotated
 
-from orchestrator.spec.fields import Field, model_validator
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Duration
 
 Feature = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]*$")]
@@ -15,17 +16,17 @@ Feature = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]*$")]
 class Degrade(Action):
     """Go on with a feature off: it stands in ORCHESTRATOR_DEGRADED, the app's API, status, metrics and readiness."""
 
-    degrade: Feature = described(..., "The feature's name.", examples=["search"])
-    recheck: Duration | None = described(
-        None, "Try again this often, and switch the feature on when it holds."
+    degrade: Templated[Feature] = Field(description="The feature's name.", examples=["search"])
+    recheck: Templated[Duration] | None = Field(
+        None, description="Try again this often, and switch the feature on when it holds."
     )
-    max_degraded: Duration | None = described(None, "When it lasts longer, the next action follows.")
-    restart_app: bool = described(
-        False, "Restart the app when the feature comes back, because it cannot switch live."
+    max_degraded: Templated[Duration] | None = Field(None, description="When it lasts longer, the next action follows.")
+    restart_app: Templated[bool] = Field(
+        False, description="Restart the app when the feature comes back, because it cannot switch live."
     )
 
     @model_validator(mode="after")
-    def _needs_recheck(self) -> Degrade:
+    def _needs_recheck(self) -> Self:
         if self.recheck is None and (self.max_degraded is not None or self.restart_app):
             raise problem("ORC113", "`max_degraded` and `restart_app` need `recheck`", "add `recheck: 30s`",
                           "max_degraded" if self.max_degraded is not None else "restart_app")  # fmt: skip

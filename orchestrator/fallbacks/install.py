@@ -1,9 +1,10 @@
 """`install`: a missing package from a folder of wheels."""
 
-from __future__ import annotations
 
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
+from pydantic import Field
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import Model, described
 from orchestrator.spec.types import PathText
 
 
@@ -13,11 +14,11 @@ class Installing(Model):
     noun = "install"
     shorthand = "from"
 
-    from_: PathText = described(
-        ..., "A folder of wheels that nobody but root and the engine's own user can write.", alias="from"
+    from_: Templated[PathText] = Field(
+        description="A folder of wheels that nobody but root and the engine's own user can write.", alias="from"
     )
-    hashes: PathText | None = described(
-        None, "A requirements file with the hashes that the wheels must have."
+    hashes: Templated[PathText] | None = Field(
+        None, description="A requirements file with the hashes that the wheels must have."
     )
 
 
@@ -27,7 +28,7 @@ class Install(Action):
     remedy = True
     allowed = frozenset({"package"})
 
-    install: Installing = described(..., "Where the wheels are.", examples=[{"from": "wheels"}])
+    install: Installing = Field(description="Where the wheels are.", examples=[{"from": "wheels"}])
 
 
 KIND = Install

@@ -1,12 +1,12 @@
 """`restart`: start the server again."""
 
-from __future__ import annotations
 
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
+from pydantic import Field
 from typing import Annotated
 
-from orchestrator.spec.fields import Field
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import Model, described
 
 
 class Restarting(Model):
@@ -14,7 +14,7 @@ class Restarting(Model):
 
     noun = "restart"
 
-    times: Annotated[int, Field(ge=1, le=1000)] = described(1, "At most so many times, with a growing delay.")
+    times: Templated[Annotated[int, Field(ge=1, le=1000)]] = Field(1, description="At most so many times, with a growing delay.")
 
 
 class Restart(Action):
@@ -23,7 +23,7 @@ class Restart(Action):
     remedy = True
     allowed = frozenset({"health", "launch"})
 
-    restart: Restarting | None = described(None, "How often.")
+    restart: Restarting | None = Field(None, description="How often.")
 
     @property
     def times(self) -> int:

@@ -1,9 +1,9 @@
 """`run`: a command that mends what failed."""
 
-from __future__ import annotations
 
+from orchestrator.spec.templated import Templated
+from pydantic import Field
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import described
 from orchestrator.spec.types import Argv, Duration
 
 
@@ -12,8 +12,8 @@ class Run(Action):
 
     remedy = True
 
-    run: Argv = described(..., "The command and its arguments.", examples=[["python", "-m", "app.repair"]])
-    deadline: Duration | None = described(None, "How long it may take; 60s by default.")
+    run: Argv = Field(description="The command and its arguments.", examples=[["python", "-m", "app.repair"]])
+    deadline: Templated[Duration] | None = Field(None, description="How long it may take; 60s by default.")
 
 
 KIND = Run

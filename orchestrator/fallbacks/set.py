@@ -1,12 +1,11 @@
 """`set`: other values of variables for the next attempt and what follows."""
 
-from __future__ import annotations
 
+from orchestrator.spec.templated import Templated
+from pydantic import Field
 from typing import Annotated
 
-from orchestrator.spec.fields import Field
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import described
 from orchestrator.spec.types import VariableName
 
 
@@ -15,8 +14,8 @@ class Set(Action):
 
     remedy = True
 
-    set: Annotated[dict[VariableName, str | None], Field(min_length=1)] = described(
-        ..., "Variables and their values.", examples=[{"CACHE_URL": "memory://"}]
+    set: Annotated[dict[VariableName, Templated[str] | None], Field(min_length=1)] = Field(
+        description="Variables and their values.", examples=[{"CACHE_URL": "memory://"}]
     )
 
 

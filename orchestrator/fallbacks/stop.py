@@ -1,12 +1,12 @@
 """`stop`: end the start. It follows every list of actions."""
 
-from __future__ import annotations
 
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
+from pydantic import Field
 from typing import Annotated
 
-from orchestrator.spec.fields import Field
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import Model, described
 
 
 class Stopping(Model):
@@ -14,8 +14,8 @@ class Stopping(Model):
 
     noun = "stop"
 
-    exit_code: Annotated[int, Field(ge=1, le=255)] | None = described(
-        None, "The exit code; the contract's own where it is left out."
+    exit_code: Templated[Annotated[int, Field(ge=1, le=255)]] | None = Field(
+        None, description="The exit code; the contract's own where it is left out."
     )
 
 
@@ -24,7 +24,7 @@ class Stop(Action):
 
     ends = True
 
-    stop: Stopping | None = described(None, "How to end.")
+    stop: Stopping | None = Field(None, description="How to end.")
 
     @property
     def exit_code(self) -> int | None:

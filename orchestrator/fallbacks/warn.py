@@ -1,9 +1,9 @@
 """`warn`: go on, and say so in the report."""
 
-from __future__ import annotations
 
+from orchestrator.spec.templated import Templated
+from pydantic import Field
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import described
 
 
 class Warn(Action):
@@ -11,7 +11,7 @@ class Warn(Action):
 
     ends = True
 
-    warn: str | None = described(None, "What to say beside the failure itself.")
+    warn: Templated[str] | None = Field(None, description="What to say beside the failure itself.")
 
 
 KIND = Warn

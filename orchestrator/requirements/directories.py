@@ -1,7 +1,11 @@
 """`directories`: made, given to the user, and tried. What differs is mended; what cannot be is said."""
 
-from __future__ import annotations
 
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Lazy
+from orchestrator.spec.templated import Templated
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from typing import Self
 import errno
 import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,8 +16,6 @@ from orchestrator.requirements._base import COMMON, Requirement, judged
 from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
 from orchestrator.requirements._remedies import for_user, install_line, refusal, run_line, volume
-from orchestrator.spec.fields import PlainValidator, WithJsonSchema, model_validator
-from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Mode, NonEmpty, PathText, Size
 
 if TYPE_CHECKING:
@@ -28,16 +30,6 @@ RULES = {"filesystem", "noexec", "ro", "readable", "executable", "not_world_writ
 _DENIED = (errno.EPERM, errno.EACCES)
 
 
-def _counts(value: Any) -> Any:
-    from orchestrator.spec.expect import decode_matchers
-
-    return decode_matchers(value)
-
-
-_MATCHER = {"anyOf": [{"$ref": "#/$defs/matcher"}, {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1}]}  # fmt: skip
-_COUNTS = WithJsonSchema({"type": "object", "minProperties": 1, "additionalProperties": _MATCHER})
-
-
 class Directory(Requirement):
     """A directory that must exist and be usable."""
 
@@ -47,54 +39,54 @@ class Directory(Requirement):
     identity_field = "path"
     use = "path"
 
-    path: PathText = described(
-        ..., "The path; a relative one is from the working directory.", examples=["state"]
+    path: Templated[PathText] = Field(
+        description="The path; a relative one is from the working directory.", examples=["state"]
     )
-    exists: bool = described(True, "False: nothing may be there.")
-    create: bool = described(True, "Make it, and what is above it, when it is not there.")
-    mode: Mode | None = described(None, "The mode it must have, in octal and in quotes.", examples=["0750"])
-    owner: str | int | None = described(
+    exists: Templated[bool] = Field(True, description="False: nothing may be there.")
+    create: Templated[bool] = Field(True, description="Make it, and what is above it, when it is not there.")
+    mode: Templated[Mode] | None = Field(None, description="The mode it must have, in octal and in quotes.", examples=["0750"])
+    owner: Templated[str | int] | None = Field(
         None,
-        "The user it must belong to: a name or a number. As root, what is made belongs to the service's user.",
+        description="The user it must belong to: a name or a number. As root, what is made belongs to the service's user.",
     )
-    group: str | int | None = described(None, "The group it must belong to: a name or a number.")
-    fix: Literal["none", "self", "tree"] = described(
+    group: Templated[str | int] | None = Field(None, description="The group it must belong to: a name or a number.")
+    fix: Templated[Literal["none", "self", "tree"]] = Field(
         "self",
-        "What is mended where owner, group or mode differ: nothing, the directory itself, or the owner of all below too.",
+        description="What is mended where owner, group or mode differ: nothing, the directory itself, or the owner of all below too.",
     )
-    writable: bool = described(
-        True, "The user that will run must be able to write to it; this is tried with a file."
+    writable: Templated[bool] = Field(
+        True, description="The user that will run must be able to write to it; this is tried with a file."
     )
-    readable: bool = described(False, "The user that will run must be able to list what is in it.")
-    executable: bool = described(False, "The user that will run must be able to enter it.")
-    not_world_writable: bool = described(False, "Not everybody may be able to write to it.")
-    empty: bool | None = described(None, "Whether it must be empty (true) or must not be (false).")
-    min_free: Size | None = described(
-        None, "Space that must be free on its file system.", examples=["200MB", "1GiB"]
+    readable: Templated[bool] = Field(False, description="The user that will run must be able to list what is in it.")
+    executable: Templated[bool] = Field(False, description="The user that will run must be able to enter it.")
+    not_world_writable: Templated[bool] = Field(False, description="Not everybody may be able to write to it.")
+    empty: Templated[bool] | None = Field(None, description="Whether it must be empty (true) or must not be (false).")
+    min_free: Templated[Size] | None = Field(
+        None, description="Space that must be free on its file system.", examples=["200MB", "1GiB"]
     )
-    min_free_inodes: int | None = described(
-        None, "Files that it must still be possible to make.", ge=1, examples=[10000]
+    min_free_inodes: Templated[int] | None = Field(
+        None, description="Files that it must still be possible to make.", ge=1, examples=[10000]
     )
-    mount: bool | None = described(
-        None, "It must be a mount point (true), so that its files outlive the container, or none (false)."
+    mount: Templated[bool] | None = Field(
+        None, description="It must be a mount point (true), so that its files outlive the container, or none (false)."
     )
 
-    filesystem: Annotated[tuple[str, ...], NonEmpty] | str | None = described(
-        None, "The kind of file system it must be on, or several.", examples=["tmpfs", ["ext4", "xfs"]]
+    filesystem: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
+        None, description="The kind of file system it must be on, or several.", examples=["tmpfs", ["ext4", "xfs"]]
     )
-    noexec: bool | None = described(
+    noexec: Templated[bool] | None = Field(
         None,
-        "Whether it must be mounted so that no program in it can be started (true), or must not (false).",
+        description="Whether it must be mounted so that no program in it can be started (true), or must not (false).",
     )
-    ro: bool | None = described(None, "Whether it must be mounted read-only (true), or must not (false).")
-    glob_count: Annotated[Any, PlainValidator(_counts), _COUNTS] = described(
+    ro: Templated[bool] | None = Field(None, description="Whether it must be mounted read-only (true), or must not (false).")
+    glob_count: Annotated[Any, Lazy("orchestrator.spec.expect:Matchers")] = Field(
         None,
-        "How many there must be of what a pattern finds in it: patterns, each with a matcher.",
+        description="How many there must be of what a pattern finds in it: patterns, each with a matcher.",
         examples=[{"*.sql": {"ge": 1}}],
     )
 
     @model_validator(mode="after")
-    def _not_there(self) -> Directory:
+    def _not_there(self) -> Self:
         others = self.model_fields_set - COMMON - {"exists", "path"}
         if not self.exists and others:
             name = min(others)
@@ -115,7 +107,7 @@ class Directory(Requirement):
         return self
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> Directory:
+    def _no_contradiction(self) -> Self:
         if self.create and "create" in self.model_fields_set and self.empty is False:
             raise problem(
                 "ORC124",
@@ -132,7 +124,7 @@ class Directory(Requirement):
             )
         return self
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         path = context.path(self.path)
         if not self.exists:
             return not_there(path)
@@ -155,7 +147,7 @@ class Directory(Requirement):
             os.close(directory)
         return judged(wrong, f"{path}{' (made)' if path in made else ''}", path=path, made=path in made)
 
-    def _owner(self, context: Context) -> Owner:
+    def _owner(self, context: "Context") -> Owner:
         """Who it shall belong to: what is written, else, for what root makes, the service's user."""
         uid, gid = (context.user.uid, context.user.gid) if guarded() else (None, None)
         if self.owner is not None:
@@ -164,7 +156,7 @@ class Directory(Requirement):
             gid = _users.gid_of(self.group)
         return Owner(uid, gid)
 
-    def _absent(self, path: str, culprit: str, context: Context) -> Outcome:
+    def _absent(self, path: str, culprit: str, context: "Context") -> "Outcome":
         if self.mount is True:
             return self._no_mount(path)
         if self.create:
@@ -179,8 +171,8 @@ class Directory(Requirement):
         )
 
     def _wrong(
-        self, path: str, directory: int, owner: Owner, made: list[str], context: Context
-    ) -> Iterator[Outcome]:
+        self, path: str, directory: int, owner: Owner, made: list[str], context: "Context"
+    ) -> "Iterator[Outcome]":
         if self.mount is not None and self.mount != (path in {each.point for each in mounts()}):
             yield self._no_mount(path)
         yield from self._mended(path, directory, owner, made, context)
@@ -192,7 +184,7 @@ class Directory(Requirement):
             yield from broken(self, path, context)
         yield from self._unwritable(path, directory, owner, context)
 
-    def _no_mount(self, path: str) -> Outcome:
+    def _no_mount(self, path: str) -> "Outcome":
         if self.mount:
             point = volume(path)
             where = (
@@ -211,8 +203,8 @@ class Directory(Requirement):
         )
 
     def _mended(
-        self, path: str, directory: int, owner: Owner, made: list[str], context: Context
-    ) -> Iterator[Outcome]:
+        self, path: str, directory: int, owner: Owner, made: list[str], context: "Context"
+    ) -> "Iterator[Outcome]":
         """Owner and mode where the spec names them; what is made here already belongs to whom it should."""
         wanted = owner if self.fix == "tree" else self._named(owner)
         if self.fix != "none" or path in made:
@@ -226,7 +218,7 @@ class Directory(Requirement):
         uid = owner.uid if self.owner is not None else None
         return Owner(uid, owner.gid if self.group is not None else None)
 
-    def _mend(self, path: str, directory: int, owner: Owner, context: Context) -> Iterator[Outcome]:
+    def _mend(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
         status = os.fstat(directory)
         wrong_mode = self.mode is not None and self.mode != status.st_mode & 0o7777
         if not wrong_mode and not owner.differs(status):
@@ -238,7 +230,7 @@ class Directory(Requirement):
         except OSError as error:
             yield refusal(error, path, context.user, "cannot change owner and mode of", "ORC433")
 
-    def _mend_tree(self, path: str, directory: int, owner: Owner, context: Context) -> Iterator[Outcome]:
+    def _mend_tree(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
         _, kept = give_all(directory, owner)
         if kept:
             more = f" and {len(kept) - 1} more" if len(kept) > 1 else ""
@@ -250,7 +242,7 @@ class Directory(Requirement):
                 details="\n".join(kept[:_MOST]),
             )
 
-    def _differs(self, path: str, directory: int, owner: Owner) -> Iterator[Outcome]:
+    def _differs(self, path: str, directory: int, owner: Owner) -> "Iterator[Outcome]":
         status = os.fstat(directory)
         if owner.differs(status):
             wanted = _written(owner)
@@ -270,7 +262,7 @@ class Directory(Requirement):
                 found=_users.octal(status.st_mode),
             )
 
-    def _contents(self, path: str) -> Iterator[Outcome]:
+    def _contents(self, path: str) -> "Iterator[Outcome]":
         if self.empty is None:
             return
         with os.scandir(path) as entries:
@@ -283,7 +275,7 @@ class Directory(Requirement):
             hint = f"fill it: COPY … {path}/, or mount the volume that has the files"
             yield failed("ORC435", "empty", f"{path} is empty", hint)
 
-    def _space(self, path: str) -> Iterator[Outcome]:
+    def _space(self, path: str) -> "Iterator[Outcome]":
         if self.min_free is None and self.min_free_inodes is None:
             return
         disk = os.statvfs(path)
@@ -304,7 +296,7 @@ class Directory(Requirement):
                 free=disk.f_favail,
             )
 
-    def _unwritable(self, path: str, directory: int, owner: Owner, context: Context) -> Iterator[Outcome]:
+    def _unwritable(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
         if not self.writable:
             return
         number = _users.as_user(context.user, lambda: _write_and_remove(path))
@@ -316,12 +308,12 @@ class Directory(Requirement):
             error = OSError(number, os.strerror(number), path)
             yield refusal(error, path, context.user, "cannot write to", "ORC432")
 
-    def _may_give(self, path: str, context: Context) -> bool:
+    def _may_give(self, path: str, context: "Context") -> bool:
         to_give = _users.other_than(context.user) and self.fix != "none" and self.owner is None
         return to_give and not _users.closed_to(path, context.user)
 
 
-def not_there(path: str) -> Outcome:
+def not_there(path: str) -> "Outcome":
     """The outcome for what must not be there; a symlink to nothing is there."""
     if not os.path.lexists(path):
         return ok(f"{path} is not there, as it should be", path=path)

@@ -1,7 +1,10 @@
 """`files`: files that must be there and be right; copied or rendered from a pristine source where asked."""
 
-from __future__ import annotations
 
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
+from pydantic import AfterValidator, Field, model_validator
+from typing import Self
 import os
 import stat
 import time
@@ -14,8 +17,6 @@ from orchestrator.requirements._contents import no_source
 from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
 from orchestrator.requirements._remedies import readable_by, refusal, run_line
 from orchestrator.requirements.directories import in_words, not_there
-from orchestrator.spec.fields import AfterValidator, Field, model_validator
-from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import (
     Duration,
     Mode,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.engine.outcome import Outcome
 
-_KINDS: dict[str, Callable[[int], bool]] = {
+_KINDS: "dict[str, Callable[[int], bool]]" = {
     "file": stat.S_ISREG,
     "symlink": stat.S_ISLNK,
     "socket": stat.S_ISSOCK,
@@ -63,80 +64,80 @@ class File(Requirement):
     identity_field = "path"
     use = "path"
 
-    path: PathText = described(
-        ..., "The path; a relative one is from the working directory.", examples=["config/settings.toml"]
+    path: Templated[PathText] = Field(
+        description="The path; a relative one is from the working directory.", examples=["config/settings.toml"]
     )
-    type: Literal["file", "symlink", "socket", "fifo", "device"] = described("file", "What it must be.")
-    exists: bool = described(True, "False: nothing may be there, such as a lock that was left behind.")
-    mode: Mode | None = described(None, "The mode it must have, in octal and in quotes.", examples=["0640"])
-    owner: str | int | None = described(None, "The user it must belong to: a name or a number.")
-    group: str | int | None = described(None, "The group it must belong to: a name or a number.")
-    fix: Literal["none", "self"] = described(
-        "self", "Whether owner, group and mode are mended where they differ."
+    type: Templated[Literal["file", "symlink", "socket", "fifo", "device"]] = Field("file", description="What it must be.")
+    exists: Templated[bool] = Field(True, description="False: nothing may be there, such as a lock that was left behind.")
+    mode: Templated[Mode] | None = Field(None, description="The mode it must have, in octal and in quotes.", examples=["0640"])
+    owner: Templated[str | int] | None = Field(None, description="The user it must belong to: a name or a number.")
+    group: Templated[str | int] | None = Field(None, description="The group it must belong to: a name or a number.")
+    fix: Templated[Literal["none", "self"]] = Field(
+        "self", description="Whether owner, group and mode are mended where they differ."
     )
-    readable: bool = described(True, "The user that will run must be able to read it.")
-    writable: bool = described(False, "The user that will run must be able to write to it.")
-    executable: bool = described(False, "The user that will run must be able to execute it.")
-    non_empty: bool = described(False, "It must hold something.")
-    min_size: Size | None = described(None, "The least size it must have.", examples=["1B"])
-    max_size: Size | None = described(None, "The greatest size it may have.", examples=["10MB"])
-    format: Literal["json", "yaml", "toml", "ini", "env", "pem"] | None = described(
-        None, "The format it must be readable in; a mistake is shown with line and column."
+    readable: Templated[bool] = Field(True, description="The user that will run must be able to read it.")
+    writable: Templated[bool] = Field(False, description="The user that will run must be able to write to it.")
+    executable: Templated[bool] = Field(False, description="The user that will run must be able to execute it.")
+    non_empty: Templated[bool] = Field(False, description="It must hold something.")
+    min_size: Templated[Size] | None = Field(None, description="The least size it must have.", examples=["1B"])
+    max_size: Templated[Size] | None = Field(None, description="The greatest size it may have.", examples=["10MB"])
+    format: Templated[Literal["json", "yaml", "toml", "ini", "env", "pem"]] | None = Field(
+        None, description="The format it must be readable in; a mistake is shown with line and column."
     )
-    schema_: PathText | None = described(
+    schema_: Templated[PathText] | None = Field(
         None,
-        "A file with a JSON Schema that its data must satisfy; nothing that it refers to is fetched.",
+        description="A file with a JSON Schema that its data must satisfy; nothing that it refers to is fetched.",
         alias="schema",
         examples=["config/settings.schema.json"],
     )
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = described(
-        None, "The SHA-256 digest of its content, as `sha256sum` prints it."
+    sha256: Templated[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] | None = Field(
+        None, description="The SHA-256 digest of its content, as `sha256sum` prints it."
     )
-    sha512: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")] | None = described(
-        None, "The SHA-512 digest of its content, as `sha512sum` prints it."
+    sha512: Templated[Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]] | None = Field(
+        None, description="The SHA-512 digest of its content, as `sha512sum` prints it."
     )
-    encoding: Annotated[str, AfterValidator(_encoding)] | None = described(
-        None, "How its text is encoded, which is tried; UTF-8 unless said.", examples=["latin-1"]
+    encoding: Templated[Annotated[str, AfterValidator(_encoding)]] | None = Field(
+        None, description="How its text is encoded, which is tried; UTF-8 unless said.", examples=["latin-1"]
     )
-    contains: str | Annotated[tuple[str, ...], NonEmpty] | None = described(
-        None, "A text that must be found in it, or a list of texts that must all be."
+    contains: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
+        None, description="A text that must be found in it, or a list of texts that must all be."
     )
-    excludes: str | Annotated[tuple[str, ...], NonEmpty] | None = described(
+    excludes: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None,
-        "A text that must not be found in it, such as a placeholder, or a list of texts none of which may be.",
+        description="A text that must not be found in it, such as a placeholder, or a list of texts none of which may be.",
         examples=["CHANGEME"],
     )
-    regex: Pattern | Annotated[tuple[Pattern, ...], NonEmpty] | None = described(
+    regex: Templated[Pattern] | Annotated[tuple[Templated[Pattern], ...], NonEmpty] | None = Field(
         None,
-        "A regular expression that must match somewhere in its first 64 KiB, or a list of which all must.",
+        description="A regular expression that must match somewhere in its first 64 KiB, or a list of which all must.",
         examples=[r"(?m)^workers = \d+$"],
     )
-    linked_to: PathText | None = described(
+    linked_to: Templated[PathText] | None = Field(
         None,
-        "Where the symlink must lead, as `readlink` prints it; with `type: symlink`.",
+        description="Where the symlink must lead, as `readlink` prints it; with `type: symlink`.",
         examples=["releases/current"],
     )
-    max_age: Duration | None = described(None, "How long ago it may have been changed.", examples=["1d"])
-    newer_than: PathText | None = described(
+    max_age: Templated[Duration] | None = Field(None, description="How long ago it may have been changed.", examples=["1d"])
+    newer_than: Templated[PathText] | None = Field(
         None,
-        "Another file, which must not have been changed after this one: what it was made from.",
+        description="Another file, which must not have been changed after this one: what it was made from.",
         examples=["locale/de.po"],
     )
-    private: bool = described(False, "Neither its group nor others may read or write it.")
-    copy_from: PathText | None = described(
+    private: Templated[bool] = Field(False, description="Neither its group nor others may read or write it.")
+    copy_from: Templated[PathText] | None = Field(
         None,
-        "A pristine file that is copied here when nothing is here yet: atomically, for the service's user.",
+        description="A pristine file that is copied here when nothing is here yet: atomically, for the service's user.",
         examples=["/usr/share/app/settings.toml"],
     )
-    template: PathText | None = described(
+    template: Templated[PathText] | None = Field(
         None,
-        "A file that is rendered here at each start: `${NAME}` becomes the value of a declared variable, `$$` a dollar. "
+        description="A file that is rendered here at each start: `${NAME}` becomes the value of a declared variable, `$$` a dollar. "
         "The result has mode 0600 unless `mode` is given.",
         examples=["config/nginx.conf.template"],
     )
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> File:
+    def _no_contradiction(self) -> Self:
         if self.copy_from is not None and self.template is not None:
             raise problem("ORC113", "`copy_from` and `template` exclude each other", "keep one of them")
         for source in ("copy_from", "template"):
@@ -178,7 +179,7 @@ class File(Requirement):
                 "ORC113", f"a schema has no meaning for format `{self.format}`", "take `schema` out"
             )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         path = context.path(self.path)
         if not self.exists:
             return not_there(path)
@@ -196,7 +197,7 @@ class File(Requirement):
             return _unreachable(error, path, context)
         return judged(wrong, f"{path}{done or ''}", path=path)
 
-    def _brought(self, path: str, context: Context) -> Outcome | str | None:
+    def _brought(self, path: str, context: "Context") -> "Outcome | str | None":
         if self.template is None and self.copy_from is None:
             return None
         from orchestrator.requirements._bringing import bring
@@ -207,7 +208,7 @@ class File(Requirement):
         uid = _users.uid_of(self.owner) if self.owner is not None else None
         return Owner(uid, _users.gid_of(self.group) if self.group is not None else None)
 
-    def _absent(self, path: str, context: Context) -> Outcome:
+    def _absent(self, path: str, context: "Context") -> "Outcome":
         target = link_target(path)
         if target is not None:
             said = f"{path} is a symlink to {target}, which does not exist"
@@ -220,7 +221,7 @@ class File(Requirement):
             path=path,
         )
 
-    def _wrong(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+    def _wrong(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
         if not _KINDS[self.type](status.st_mode):
             found = next((name for name, test in _KINDS.items() if test(status.st_mode)), "directory")
             yield failed(
@@ -242,14 +243,14 @@ class File(Requirement):
         if _contents.asked_about(self):
             yield from _contents.wrong(self, path, status, context)
 
-    def _leads(self, path: str) -> Iterator[Outcome]:
+    def _leads(self, path: str) -> "Iterator[Outcome]":
         found = link_target(path)
         if self.linked_to is not None and found != self.linked_to:
             said = f"{path} leads to {found}, expected {self.linked_to}"
             hint = f"{run_line(f'ln -sfn {self.linked_to} {path}', path)}"
             yield failed("ORC442", "target", said, hint, found=found)
 
-    def _rights(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+    def _rights(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
         owner = self._named_owner()
         if self.fix == "self" and self.type != "symlink" and self._differs(status, owner):
             try:
@@ -264,7 +265,7 @@ class File(Requirement):
     def _differs(self, status: os.stat_result, owner: Owner) -> bool:
         return owner.differs(status) or self.mode not in (None, stat.S_IMODE(status.st_mode))
 
-    def _rights_wrong(self, path: str, status: os.stat_result, owner: Owner) -> Iterator[Outcome]:
+    def _rights_wrong(self, path: str, status: os.stat_result, owner: Owner) -> "Iterator[Outcome]":
         mode = stat.S_IMODE(status.st_mode)
         if owner.differs(status):
             wanted = ":".join("" if each is None else str(each) for each in owner).rstrip(":")
@@ -277,7 +278,7 @@ class File(Requirement):
             said = f"{path} has mode {mode:04o}: others than its owner may use it"
             yield failed("ORC442", "private", said, run_line(f"chmod {mode & 0o700:04o} {path}", path))
 
-    def _age(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+    def _age(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
         age = time.time() - status.st_mtime
         if self.max_age is not None and age > self.max_age:
             said = f"{path} was changed {age:.0f} s ago, at most {self.max_age:g} s are allowed"
@@ -287,7 +288,7 @@ class File(Requirement):
         if self.newer_than is not None:
             yield from self._older(path, status, self.newer_than, context)
 
-    def _older(self, path: str, status: os.stat_result, other: str, context: Context) -> Iterator[Outcome]:
+    def _older(self, path: str, status: os.stat_result, other: str, context: "Context") -> "Iterator[Outcome]":
         try:
             source = os.stat(context.path(other))
         except OSError as error:
@@ -298,7 +299,7 @@ class File(Requirement):
             said = f"{path} is {late / 1e9:.3g} s older than {other}"
             yield failed("ORC444", "outdated", said, f"make it again from {other}")
 
-    def _size(self, path: str, status: os.stat_result) -> Iterator[Outcome]:
+    def _size(self, path: str, status: os.stat_result) -> "Iterator[Outcome]":
         if self.non_empty and status.st_size == 0:
             hint = f"ls -l {path}; was it cut off, or is it a placeholder?"
             yield failed("ORC444", "empty", f"{path} is empty", hint)
@@ -309,7 +310,7 @@ class File(Requirement):
             said = f"{path} has {in_words(status.st_size)}, at most {in_words(self.max_size)} are allowed"
             yield failed("ORC444", "size", said, f"ls -l {path}; make it smaller, or allow more")
 
-    def _usable(self, path: str, context: Context) -> Iterator[Outcome]:
+    def _usable(self, path: str, context: "Context") -> "Iterator[Outcome]":
         """Tried as the service's user."""
         number = _users.as_user(context.user, lambda: _opened(path, os.O_RDONLY)) if self.readable else 0
         if number:
@@ -318,7 +319,7 @@ class File(Requirement):
             yield failed(found.code, "unreadable", found.summary, readable_by(path, context.user))
         yield from self._written_and_run(path, context)
 
-    def _rights_of_special(self, path: str, context: Context) -> Iterator[Outcome]:
+    def _rights_of_special(self, path: str, context: "Context") -> "Iterator[Outcome]":
         """Opening a device or a pipe has effects of its own: the rights alone are asked for."""
         asked = self.model_fields_set
         for name, right, doing in (("readable", os.R_OK, "read"), ("writable", os.W_OK, "write to")):
@@ -327,7 +328,7 @@ class File(Requirement):
                 hint = run_line(f"chmod a+{name[0]} {path}", path)
                 yield failed("ORC442", f"un{name}", said, hint)
 
-    def _written_and_run(self, path: str, context: Context) -> Iterator[Outcome]:
+    def _written_and_run(self, path: str, context: "Context") -> "Iterator[Outcome]":
         if self.writable:
             number = _users.as_user(context.user, lambda: _opened(path, os.O_WRONLY | os.O_APPEND))
             if number:
@@ -344,7 +345,7 @@ def _opened(path: str, flags: int) -> None:
     os.close(os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK))
 
 
-def _given(path: str, context: Context) -> str:
+def _given(path: str, context: "Context") -> str:
     return run_line(f"chown {context.user.uid} {path} && chmod u+w {path}", path)
 
 
@@ -377,7 +378,7 @@ def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
         os.close(file)
 
 
-def _unreachable(error: OSError, path: str, context: Context) -> Outcome:
+def _unreachable(error: OSError, path: str, context: "Context") -> "Outcome":
     """The file itself, or a directory above it, may not be looked at."""
     found = refusal(error, path, context.user, "cannot use", "ORC442")
     if not isinstance(error, PermissionError):
@@ -405,7 +406,7 @@ def _near(path: str) -> str:
     return f"did you mean {os.path.join(folder, near)}?" if near else ""
 
 
-def _bring(path: str, context: Context) -> str:
+def _bring(path: str, context: "Context") -> str:
     here = context.cwd.rstrip("/") + "/"
     if path.startswith(here):
         name = path.removeprefix(here)

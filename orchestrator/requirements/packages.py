@@ -1,7 +1,10 @@
 """`packages`: distributions that must be installed, by their metadata. Imports none of them."""
 
-from __future__ import annotations
 
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
+from pydantic import AfterValidator, Field, model_validator
+from typing import Self
 import shlex
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,8 +13,6 @@ from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed, _provenance
 from orchestrator.requirements._agreement import applies, bare, consistent, fits, lacking
 from orchestrator.requirements._base import Requirement, judged
-from orchestrator.spec.fields import AfterValidator, model_validator
-from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import NonEmpty, PathText
 
 if TYPE_CHECKING:
@@ -61,55 +62,54 @@ class Package(Requirement):
     noun = "package"
     shorthand = "requirement"
     identity_field = "requirement"
-    fixed = Requirement.fixed | {"requirement", "consistent"}
 
-    requirement: Annotated[str, AfterValidator(_pep_508)] | None = described(
+    requirement: Annotated[str, AfterValidator(_pep_508)] | None = Field(
         None,
-        "A requirement (PEP 508): name, extras, versions, marker.",
+        description="A requirement (PEP 508): name, extras, versions, marker.",
         examples=["fastapi>=0.110", "uvicorn[standard]"],
     )
-    from_: PathText | None = described(
+    from_: Templated[PathText] | None = Field(
         None,
-        "A requirements.txt, pyproject.toml or pylock.toml: all it lists, but for `-e`, options and URLs.",
+        description="A requirements.txt, pyproject.toml or pylock.toml: all it lists, but for `-e`, options and URLs.",
         alias="from",
         examples=["requirements.txt"],
     )
-    extras: Annotated[tuple[str, ...], NonEmpty] | None = described(
+    extras: Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None,
-        "Tables of [project.optional-dependencies] of the pyproject.toml that are taken too.",
+        description="Tables of [project.optional-dependencies] of the pyproject.toml that are taken too.",
         examples=[["server"]],
     )
-    groups: Annotated[tuple[str, ...], NonEmpty] | None = described(
+    groups: Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None,
-        "Tables of [dependency-groups] of the pyproject.toml that are taken too.",
+        description="Tables of [dependency-groups] of the pyproject.toml that are taken too.",
         examples=[["prod"]],
     )
-    installed: bool = described(
+    installed: Templated[bool] = Field(
         True,
-        "False: nothing that the requirement names may be installed, such as a debugger in production.",
+        description="False: nothing that the requirement names may be installed, such as a debugger in production.",
     )
-    forbidden: Annotated[tuple[Annotated[str, AfterValidator(_pep_508)], ...], NonEmpty] | None = described(
+    forbidden: Annotated[tuple[Templated[Annotated[str, AfterValidator(_pep_508)]], ...], NonEmpty] | None = Field(
         None,
-        "Requirements none of which may be installed: `installed: false` of each.",
+        description="Requirements none of which may be installed: `installed: false` of each.",
         examples=[["debugpy", "pytest"]],
     )
-    editable: bool | None = described(
-        None, "Whether it must be an editable install (true), or must be none (false)."
+    editable: Templated[bool] | None = Field(
+        None, description="Whether it must be an editable install (true), or must be none (false)."
     )
-    source: Annotated[tuple[Source, ...], NonEmpty] | Source | None = described(
+    source: Templated[Source] | Annotated[tuple[Templated[Source], ...], NonEmpty] | None = Field(
         None,
-        "Where it must have been installed from, or several: an index, a repository, a path, an archive at a URL.",
+        description="Where it must have been installed from, or several: an index, a repository, a path, an archive at a URL.",
         examples=["index"],
     )
-    verify: bool = described(
-        False, "Its files must still be those that were installed, by the digests in its RECORD."
+    verify: Templated[bool] = Field(
+        False, description="Its files must still be those that were installed, by the digests in its RECORD."
     )
-    consistent: Literal[True] | None = described(
-        None, "Asks that everything that is installed satisfies what everything else requires."
+    consistent: Literal[True] | None = Field(
+        None, description="Asks that everything that is installed satisfies what everything else requires."
     )
 
     @model_validator(mode="after")
-    def _one_form(self) -> Package:
+    def _one_form(self) -> Self:
         given = [name for name in _FORMS if getattr(self, name) is not None]
         if len(given) == 1:
             return self._only_where_it_means_something()
@@ -120,7 +120,7 @@ class Package(Requirement):
             "split it in several" if given else "for example `- fastapi>=0.110`",
         )
 
-    def _only_where_it_means_something(self) -> Package:
+    def _only_where_it_means_something(self) -> Self:
         if not self.installed and self.requirement is None:
             raise problem("ORC113", "`installed: false` needs a `requirement`", "name what must not be there")
         for name in ("editable", "source", "verify"):
@@ -158,7 +158,7 @@ class Package(Requirement):
             return _named(given) if isinstance(given, str) and "requirement" in data else given
         return _named(data) if isinstance(data, str) else None
 
-    def expand(self, context: Context) -> Iterable[Requirement]:
+    def expand(self, context: "Context") -> "Iterable[Requirement]":
         """What the file lists, and itself where the file is wrong or empty."""
         if self.forbidden is not None:
             return [self._one(each, installed=False, forbidden=None) for each in self.forbidden]
@@ -168,11 +168,11 @@ class Package(Requirement):
         made = [self._one(each, extras=None, groups=None) for each in _merged(listed.requirements)]
         return [self, *made] if listed.problems or not made else made
 
-    def _one(self, requirement: str, **changed: Any) -> Package:
+    def _one(self, requirement: str, **changed: Any) -> Self:
         """One of those that this item stands for."""
         return self.model_copy(update={"requirement": requirement, "id": None, **changed})
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         path = _installed.search_path(context)
         if self.consistent:
             return consistent(path)
@@ -193,13 +193,13 @@ class Package(Requirement):
         ]
         return judged(wrong, _summary(found[0]), found=found[0].version, path=found[0].path)
 
-    def _listed(self, context: Context) -> Any:
+    def _listed(self, context: "Context") -> Any:
         from orchestrator.requirements._listed import read
 
         assert self.from_ is not None
         return read(context.path(self.from_), self.from_, self.extras or (), self.groups or ())
 
-    def _file(self, context: Context) -> Outcome:
+    def _file(self, context: "Context") -> "Outcome":
         listed = self._listed(context)
         wrong = [
             failed(code, "missing" if code == "ORC441" else "invalid", said, hint, final=True)
@@ -207,7 +207,7 @@ class Package(Requirement):
         ]
         return judged(wrong, f"{self.from_} lists {len(listed.requirements)} packages")
 
-    def _missing(self, wanted: Parsed, path: Sequence[str]) -> Outcome:
+    def _missing(self, wanted: "Parsed", path: "Sequence[str]") -> "Outcome":
         return failed(
             "ORC412",
             "missing",
@@ -224,7 +224,7 @@ class Package(Requirement):
             return f"{command}; {self.from_} lists it: RUN pip install -r {self.from_}"
         return f"{command}; {self.from_} lists it"
 
-    def _version(self, wanted: Parsed, found: list[_installed.Distribution]) -> Iterator[Outcome]:
+    def _version(self, wanted: "Parsed", found: list[_installed.Distribution]) -> "Iterator[Outcome]":
         for each in found:
             if not each.version:
                 yield failed(
@@ -245,8 +245,8 @@ class Package(Requirement):
                 )
 
     def _extras(
-        self, wanted: Parsed, found: _installed.Distribution, path: Sequence[str]
-    ) -> Iterator[Outcome]:
+        self, wanted: "Parsed", found: _installed.Distribution, path: "Sequence[str]"
+    ) -> "Iterator[Outcome]":
         known = {_installed.normalise(each) for each in found.extras}
         for extra in sorted(wanted.extras):
             if _installed.normalise(extra) not in known:
@@ -271,7 +271,7 @@ class Package(Requirement):
                 )
 
 
-def _forbidden(wanted: Parsed, found: list[_installed.Distribution]) -> Outcome:
+def _forbidden(wanted: "Parsed", found: list[_installed.Distribution]) -> "Outcome":
     """What must not be there; of a version that is not meant, another may be."""
     there = [each for each in found if fits(wanted.specifier, each.version)]
     if not there:
@@ -299,7 +299,7 @@ def _summary(found: _installed.Distribution) -> str:
     return f"{found.name} {found.version}{editable}"
 
 
-def _otherwise(name: str, path: Sequence[str]) -> str:
+def _otherwise(name: str, path: "Sequence[str]") -> str:
     """What is installed and was probably meant: what brings a module of that name, or a name that is near."""
     brings = _installed.provider(name, path)
     if brings:
@@ -308,7 +308,7 @@ def _otherwise(name: str, path: Sequence[str]) -> str:
     return f"{near[:-1]}, which is installed? otherwise " if near else ""
 
 
-def _near(word: str, candidates: Iterable[str]) -> str:
+def _near(word: str, candidates: "Iterable[str]") -> str:
     from orchestrator.diagnostics.suggest import did_you_mean
 
     return did_you_mean(word, candidates)

@@ -1,15 +1,15 @@
 """`python`: the interpreter that runs the service."""
 
-from __future__ import annotations
 
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
+from pydantic import AfterValidator, Field, WithJsonSchema
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements._base import COMMON, Requirement
-from orchestrator.spec.fields import AfterValidator, Field, WithJsonSchema
-from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import NonEmpty, PathText, Specifier
 
 if TYPE_CHECKING:
@@ -45,46 +45,46 @@ class Python(Requirement):
     noun = "Python requirement"
     shorthand = "version"
 
-    version: Specifier | None = described(None, "A version specifier (PEP 440).", examples=[">=3.11"])
-    implementation: Literal["cpython", "pypy", "graalpy"] | None = described(None, "The implementation.")
-    free_threaded: bool | None = described(
-        None, "Whether it must run without the global interpreter lock (true), or with it (false)."
+    version: Templated[Specifier] | None = Field(None, description="A version specifier (PEP 440).", examples=[">=3.11"])
+    implementation: Templated[Literal["cpython", "pypy", "graalpy"]] | None = Field(None, description="The implementation.")
+    free_threaded: Templated[bool] | None = Field(
+        None, description="Whether it must run without the global interpreter lock (true), or with it (false)."
     )
-    arch: Annotated[tuple[str, ...], NonEmpty] | str | None = described(
-        None, "The machine it must run on, or several.", examples=["x86_64", ["amd64", "arm64"]]
+    arch: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
+        None, description="The machine it must run on, or several.", examples=["x86_64", ["amd64", "arm64"]]
     )
-    bits: Annotated[int, AfterValidator(_bits), WithJsonSchema({"enum": [32, 64]})] | None = described(
-        None, "How wide its addresses must be."
+    bits: Templated[Annotated[int, AfterValidator(_bits), WithJsonSchema({"enum": [32, 64]})]] | None = Field(
+        None, description="How wide its addresses must be."
     )
-    venv: bool | None = described(None, "Whether it must be the Python of a virtual environment.")
-    prefix: PathText | None = described(
-        None, "The directory it must be installed in (`sys.prefix`).", examples=["/opt/venv"]
+    venv: Templated[bool] | None = Field(None, description="Whether it must be the Python of a virtual environment.")
+    prefix: Templated[PathText] | None = Field(
+        None, description="The directory it must be installed in (`sys.prefix`).", examples=["/opt/venv"]
     )
-    utf8: bool | None = described(None, "Whether text files and standard streams must be UTF-8 by default.")
-    optimise: Annotated[int, Field(ge=0, le=2)] | None = described(
-        None, "How much it must leave out: 0 nothing, 1 `assert` (PYTHONOPTIMIZE=1), 2 docstrings as well."
+    utf8: Templated[bool] | None = Field(None, description="Whether text files and standard streams must be UTF-8 by default.")
+    optimise: Templated[Annotated[int, Field(ge=0, le=2)]] | None = Field(
+        None, description="How much it must leave out: 0 nothing, 1 `assert` (PYTHONOPTIMIZE=1), 2 docstrings as well."
     )
-    hash_seed: Annotated[int, Field(ge=0, le=4294967295)] | Literal["random"] | None = described(
-        None, "What PYTHONHASHSEED must be: `random`, which is also without it, or a number."
+    hash_seed: Templated[Annotated[int, Field(ge=0, le=4294967295)] | Literal["random"]] | None = Field(
+        None, description="What PYTHONHASHSEED must be: `random`, which is also without it, or a number."
     )
-    unbuffered: bool | None = described(
-        None, "Whether what it prints must be seen at once (PYTHONUNBUFFERED), or must not."
+    unbuffered: Templated[bool] | None = Field(
+        None, description="Whether what it prints must be seen at once (PYTHONUNBUFFERED), or must not."
     )
-    dont_write_bytecode: bool | None = described(
-        None, "Whether it must write no compiled modules (PYTHONDONTWRITEBYTECODE), or must."
+    dont_write_bytecode: Templated[bool] | None = Field(
+        None, description="Whether it must write no compiled modules (PYTHONDONTWRITEBYTECODE), or must."
     )
-    path_contains: Annotated[tuple[PathText, ...], NonEmpty] | None = described(
-        None, "Directories that modules must be looked for in (`sys.path`).", examples=[["src"]]
+    path_contains: Annotated[tuple[Templated[PathText], ...], NonEmpty] | None = Field(
+        None, description="Directories that modules must be looked for in (`sys.path`).", examples=[["src"]]
     )
-    user_site: bool | None = described(
-        None, "Whether packages in a user's home directory must be found too (true), or must not (false)."
+    user_site: Templated[bool] | None = Field(
+        None, description="Whether packages in a user's home directory must be found too (true), or must not (false)."
     )
 
     @property
     def title(self) -> str:
         return ""
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         version = ".".join(map(str, sys.version_info[:3]))
         wrong = [*self._version(version), *self._build()]
         if self.model_fields_set - COMMON - {"version", "implementation"}:
@@ -95,7 +95,7 @@ class Python(Requirement):
             return failed("ORC411", wrong[0].reason, said, hint, final=True, found=version)
         return ok(f"{sys.implementation.name} {version}", found=version)
 
-    def _version(self, found: str) -> Iterator[Wrong]:
+    def _version(self, found: str) -> "Iterator[Wrong]":
         if self.version is None:
             return
         from packaging.specifiers import SpecifierSet
@@ -108,7 +108,7 @@ class Python(Requirement):
                 f"use a base image with Python {self.version}: FROM python:{_nearest(wanted)}-slim",
             )
 
-    def _build(self) -> Iterator[Wrong]:
+    def _build(self) -> "Iterator[Wrong]":
         """What it was made as, and for which machine."""
         found = sys.implementation.name
         if self.implementation not in (None, found):
@@ -123,7 +123,7 @@ class Python(Requirement):
             said = f"needs a Python of {self.bits} bits, this has {bits}"
             yield Wrong("bits", said, f"use a base image of {self.bits} bits: FROM --platform=…")
 
-    def _threads(self, wanted: bool) -> Iterator[Wrong]:
+    def _threads(self, wanted: bool) -> "Iterator[Wrong]":
         made = "t" in sys.abiflags
         locked = getattr(sys, "_is_gil_enabled", lambda: True)()
         if wanted and not made:
@@ -138,7 +138,7 @@ class Python(Requirement):
             said = "needs Python with the global interpreter lock, and it is switched off"
             yield Wrong("free-threaded", said, "set PYTHON_GIL=1, or use another build")
 
-    def _place(self, context: Context) -> Iterator[Wrong]:
+    def _place(self, context: "Context") -> "Iterator[Wrong]":
         inside = sys.prefix != sys.base_prefix
         if self.venv is not None and self.venv != inside:
             said = f"needs {'a' if self.venv else 'no'} virtual environment, sys.prefix is {sys.prefix}"
@@ -155,7 +155,7 @@ class Python(Requirement):
                 yield Wrong("prefix", said, f"put its bin directory first: ENV PATH={wanted}/bin:$PATH")
         yield from self._search(context)
 
-    def _search(self, context: Context) -> Iterator[Wrong]:
+    def _search(self, context: "Context") -> "Iterator[Wrong]":
         from orchestrator.requirements._installed import search_path
 
         found = {os.path.realpath(each) for each in search_path(context)}
@@ -169,14 +169,14 @@ class Python(Requirement):
         if self.user_site is not None:
             yield from _user_site(self.user_site, context)
 
-    def _encoding(self) -> Iterator[Wrong]:
+    def _encoding(self) -> "Iterator[Wrong]":
         utf8 = sys.flags.utf8_mode == 1 or sys.getfilesystemencoding() == "utf-8"
         if self.utf8 is not None and utf8 != self.utf8:
             said = f"the default encoding is {'UTF-8' if utf8 else 'not UTF-8'}"
             hint = "set PYTHONUTF8=0 and another LANG" if utf8 else "set PYTHONUTF8=1, or LANG=C.UTF-8"
             yield Wrong("encoding", said, hint)
 
-    def _environment(self, context: Context) -> Iterator[Wrong]:
+    def _environment(self, context: "Context") -> "Iterator[Wrong]":
         """What the server's Python will be told by its environment."""
         optimise = _level(context, "PYTHONOPTIMIZE", sys.flags.optimize)
         if self.optimise not in (None, optimise):
@@ -196,14 +196,14 @@ class Python(Requirement):
                 yield Wrong(field.replace("_", "-"), said, _set(name, "1" if wanted else ""))
 
 
-def _machine(wanted: tuple[str, ...]) -> Iterator[Wrong]:
+def _machine(wanted: tuple[str, ...]) -> "Iterator[Wrong]":
     found = os.uname().machine
     if found not in [_SAME_ARCH.get(each.lower(), each) for each in wanted]:
         said = f"needs a machine of the kind {' or '.join(wanted)}, this is {found}"
         yield Wrong("arch", said, f"build the image for it: docker build --platform linux/{wanted[0]}")
 
 
-def _user_site(wanted: bool, context: Context) -> Iterator[Wrong]:
+def _user_site(wanted: bool, context: "Context") -> "Iterator[Wrong]":
     import site
 
     found = bool(site.ENABLE_USER_SITE) and not context.environ.get("PYTHONNOUSERSITE")
@@ -218,7 +218,7 @@ def _user_site(wanted: bool, context: Context) -> Iterator[Wrong]:
     yield Wrong("user-site", said, hint)
 
 
-def _level(context: Context, name: str, running: int) -> int:
+def _level(context: "Context", name: str, running: int) -> int:
     """A flag with a level: what the environment says, else how this Python was started."""
     given = context.environ.get(name)
     if given:
@@ -230,7 +230,7 @@ def _set(name: str, value: object) -> str:
     return f"ENV {name}={value} in the Dockerfile" if value != "" else f"take {name} out of the environment"
 
 
-def _nearest(wanted: SpecifierSet) -> str:
+def _nearest(wanted: "SpecifierSet") -> str:
     """Of the versions that fit, the one nearest to this: the least that has to change."""
     here = sys.version_info.minor
     fitting = [

@@ -1,14 +1,15 @@
 """`expect`: what an answer must look like. Matchers and HTTP expectations, as data."""
 
-from __future__ import annotations
 
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, filled_in
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from typing import Annotated, Any
 
 from orchestrator.document.node import words_for
 from orchestrator.document.patterns import pattern
-from orchestrator.spec.fields import AfterValidator, PlainValidator, WithJsonSchema
-from orchestrator.spec.model import Model, described, problem
-from orchestrator.spec.types import Duration, NonEmpty, PathText, Pattern, Scalar, Specifier
+from orchestrator.spec.types import Duration, Keywords, NonEmpty, PathText, Pattern, Scalar, Specifier
 
 _STATUS_RANGE = pattern(r"([1-5][0-9]{2})-([1-5][0-9]{2})\Z")
 
@@ -27,7 +28,7 @@ def _matcher(value: Any) -> Any:
         raise problem(
             "ORC115", "an empty list is no expectation", "list what is expected, or take the line out"
         )
-    return value
+    return filled_in(value)
 
 
 def _matchers(value: Any) -> Any:
@@ -36,14 +37,8 @@ def _matchers(value: Any) -> Any:
     return tuple(_matcher(each) for each in value)
 
 
-AnyMatcher = Annotated[
-    Any,
-    PlainValidator(_matcher),
-    WithJsonSchema({
-        "description": "A value (equality) or a mapping of operators.",
-        "anyOf": [{"$ref": "#/$defs/Matcher"}, {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1}],
-    }),
-]  # fmt: skip
+AnyMatcher = Annotated[Any, PlainValidator(_matcher), WithJsonSchema({"$ref": "#/$defs/AnyMatcher"})]
+_MATCHERS = WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AnyMatcher"}})
 
 
 class Matcher(Model):
@@ -51,25 +46,25 @@ class Matcher(Model):
 
     noun = "matcher"
 
-    in_: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(None, "One of these values.", alias="in")
-    contains: Scalar | None = described(
-        None, "A text that contains this text, or a list that contains this value."
+    in_: Annotated[tuple[Templated[Scalar], ...], NonEmpty] | None = Field(None, description="One of these values.", alias="in")
+    contains: Templated[Scalar] | None = Field(
+        None, description="A text that contains this text, or a list that contains this value."
     )
-    matches: Pattern | None = described(
-        None, "A text in which this regular expression is found; bounded in time."
+    matches: Templated[Pattern] | None = Field(
+        None, description="A text in which this regular expression is found; bounded in time."
     )
-    starts_with: str | None = described(None, "A text that starts with this text.")
-    gt: int | float | None = described(None, "A number greater than this.")
-    ge: int | float | None = described(None, "A number greater than or equal to this.")
-    lt: int | float | None = described(None, "A number less than this.")
-    le: int | float | None = described(None, "A number less than or equal to this.")
-    length: AnyMatcher = described(None, "The length of a text, a list or a mapping.")
-    version: Specifier | None = described(
-        None, 'A version that satisfies this specifier (PEP 440), such as ">=0.3".'
+    starts_with: Templated[str] | None = Field(None, description="A text that starts with this text.")
+    gt: Templated[int | float] | None = Field(None, description="A number greater than this.")
+    ge: Templated[int | float] | None = Field(None, description="A number greater than or equal to this.")
+    lt: Templated[int | float] | None = Field(None, description="A number less than this.")
+    le: Templated[int | float] | None = Field(None, description="A number less than or equal to this.")
+    length: AnyMatcher = Field(None, description="The length of a text, a list or a mapping.")
+    version: Templated[Specifier] | None = Field(
+        None, description='A version that satisfies this specifier (PEP 440), such as ">=0.3".'
     )
-    not_: AnyMatcher = described(None, "Not this.", alias="not")
-    any_: Annotated[Any, PlainValidator(_matchers), WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AnyMatcher"}})] = described(None, "At least one of these matchers holds.", alias="any")  # fmt: skip
-    all_: Annotated[Any, PlainValidator(_matchers), WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AnyMatcher"}})] = described(None, "All of these matchers hold.", alias="all")  # fmt: skip
+    not_: AnyMatcher = Field(None, description="Not this.", alias="not")
+    any_: Annotated[Any, PlainValidator(_matchers), _MATCHERS] = Field(None, description="At least one of these matchers holds.", alias="any")  # fmt: skip
+    all_: Annotated[Any, PlainValidator(_matchers), _MATCHERS] = Field(None, description="All of these matchers hold.", alias="all")  # fmt: skip
 
 
 StatusRange = tuple[int, int]
@@ -127,14 +122,7 @@ def _some(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def decode_matchers(value: Any) -> dict[str, Any]:
-    """Names or paths, each with a matcher: for fields whose models do without this module."""
-    from orchestrator.spec.decoding import decoder
-
-    return decoder(Matchers)(value)  # type: ignore[no-any-return]
-
-
-Matchers = Annotated[dict[str, AnyMatcher], AfterValidator(_some)]
+Matchers = Annotated[dict[str, AnyMatcher], AfterValidator(_some), Keywords(minProperties=1)]
 
 
 class Expect(Model):
@@ -142,16 +130,16 @@ class Expect(Model):
 
     noun = "expectation"
 
-    status: Status | None = described(
-        None, "The status: a number, a list, or a range such as 200-299.", examples=[200, "200-299"]
+    status: Templated[Status] | None = Field(
+        None, description="The status: a number, a list, or a range such as 200-299.", examples=[200, "200-299"]
     )
-    headers: Matchers | None = described(None, "Headers by name (any case), each with a matcher.")
-    content_type: AnyMatcher = described(
-        None, "A matcher for the type of the body without its parameters.", examples=["application/json"]
+    headers: Matchers | None = Field(None, description="Headers by name (any case), each with a matcher.")
+    content_type: AnyMatcher = Field(
+        None, description="A matcher for the type of the body without its parameters.", examples=["application/json"]
     )
-    body: AnyMatcher = described(None, "A matcher for the body as text; 64 KiB of it are read.")
-    json_: Matchers | None = described(None, "Values of the JSON body by dotted path, such as `items.0.name`, each with a matcher.", alias="json")  # fmt: skip
-    max_time: Duration | None = described(None, "The answer must be complete within this time.")
-    schema_: PathText | None = described(
-        None, "A file with a JSON Schema that the JSON body satisfies.", alias="schema"
+    body: AnyMatcher = Field(None, description="A matcher for the body as text; 64 KiB of it are read.")
+    json_: Matchers | None = Field(None, description="Values of the JSON body by dotted path, such as `items.0.name`, each with a matcher.", alias="json")  # fmt: skip
+    max_time: Templated[Duration] | None = Field(None, description="The answer must be complete within this time.")
+    schema_: Templated[PathText] | None = Field(
+        None, description="A file with a JSON Schema that the JSON body satisfies.", alias="schema"
     )

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.diagnostics import Diagnostic, Findings, Place, Related, in_order, suppress
 from orchestrator.document.overlay import Rules, lay_over, leftovers
 from orchestrator.document.plain import Missing, Plain
-from orchestrator.spec.errors import translate
-from orchestrator.spec.mistakes import ValidationError
-from orchestrator.spec.places import Places
+from orchestrator.spec.messages import translate
+from pydantic import ValidationError
+from orchestrator.spec.locations import Locations
 from orchestrator.spec.sources import Layers, environments, overlay_name, overlay_of
-from orchestrator.spec.spec import ITEM_LISTS, Spec, identify, shorthand
+from orchestrator.spec.sections import ITEM_LISTS, identify, shorthand
+from orchestrator.spec.spec import Spec
 from orchestrator.spec.values import StaticValues
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Loaded:
     missing: list[Missing] = field(default_factory=list)
     """After `resolve`: variables without a value, one entry for each place that needs one."""
     role: str = ""
-    places: Places | None = None
+    places: Locations | None = None
     """Where the parts of the spec stand."""
 
     @property
@@ -82,7 +83,7 @@ class Loaded:
         findings = Findings()
         plain = Plain(values, findings, _AS_WRITTEN)
         data = plain.document(self.tree)
-        places = Places(self.tree, plain.moved)
+        places = Locations(self.tree, plain.moved)
         spec = _decode(data, places, findings)
         if spec is not None:
             from orchestrator.spec.semantics import with_options
@@ -109,7 +110,7 @@ class Loaded:
         tree = with_role(self.tree, body, RULES, Findings())
         findings = Findings()
         static, plain = _statically(tree, findings)
-        places = Places(tree, plain.moved)
+        places = Locations(tree, plain.moved)
         return replace(self, spec=_decode(static, places, findings), tree=tree, role=role, places=places)
 
 
@@ -213,12 +214,12 @@ def _inside(inner: Place, outer: Place) -> bool:
 
 def _validated(
     tree: Node, findings: Findings, overlays: Callable[[], list[str]]
-) -> tuple[Spec | None, Places]:
+) -> tuple[Spec | None, Locations]:
     """Decodes the top level and every role over it, and checks what refers to what in each."""
     from orchestrator.spec.references import Known, check, unused
 
     static, plain = _statically(tree, findings)
-    places = Places(tree, plain.moved)
+    places = Locations(tree, plain.moved)
     before = {id(each) for each in findings.found}  # decoding takes some of them back, and says them better
     spec = _decode(static, places, findings)
     whole, broken = spec, frozenset[str]()
@@ -244,7 +245,7 @@ def _validate_role(role: str, tree: Node, findings: Findings, known: Known) -> N
 
     mine = Findings()
     static, plain = _statically(tree, mine)
-    places = Places(tree, plain.moved)
+    places = Locations(tree, plain.moved)
     spec, broken = _decode(static, places, mine), frozenset[str]()
     if spec is None:
         spec, broken = _without(static, places, mine.found)
@@ -305,7 +306,7 @@ def _contracts(tree: Node) -> dict[str, Any]:
     return contracts
 
 
-def _without(data: Any, places: Places, found: Sequence[Diagnostic]) -> tuple[Spec | None, frozenset[str]]:
+def _without(data: Any, places: Locations, found: Sequence[Diagnostic]) -> tuple[Spec | None, frozenset[str]]:
     """The spec without the parts that cannot be decoded, and their names: so that the rest is checked as well."""
     from orchestrator.document.node import steps_of
 
@@ -347,14 +348,14 @@ def _whatever_is_left(rest: dict[str, Any], broken: set[str]) -> tuple[Spec | No
         try:
             return Spec.model_validate(rest), frozenset(broken)
         except ValidationError as error:
-            for line in error.errors():
+            for line in error.errors(include_url=False):
                 if line["loc"]:
                     broken.add(str(line["loc"][0]))
                     rest.pop(str(line["loc"][0]), None)
     return None, frozenset(broken)
 
 
-def _cut(section: str, indexes: Collection[int], rest: dict[str, Any], places: Places) -> None:
+def _cut(section: str, indexes: Collection[int], rest: dict[str, Any], places: Locations) -> None:
     """Takes items out of a list, and remembers where the others stand."""
     values = rest[section]
     origins = places.moved.get((section,), list(range(len(values))))
@@ -363,7 +364,7 @@ def _cut(section: str, indexes: Collection[int], rest: dict[str, Any], places: P
     places.cut[(section,)] = [origins[at] for at in kept]
 
 
-def _decode(data: Any, places: Places, findings: Findings) -> Spec | None:
+def _decode(data: Any, places: Locations, findings: Findings) -> Spec | None:
     try:
         return Spec.model_validate(data)
     except ValidationError as error:

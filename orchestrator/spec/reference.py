@@ -345,7 +345,7 @@ def _value(schema: Schema) -> Any:
 
 
 def _holds(model: type[Model], data: Any) -> bool:
-    from orchestrator.spec.mistakes import ValidationError
+    from orchestrator.spec.errors import ValidationError
 
     try:
         model.model_validate(frozen(data))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import Related
 from orchestrator.diagnostics.suggest import closest, slip
-from orchestrator.document.plain import Interpolated
 from orchestrator.spec.item import Action, Named
 from orchestrator.spec.spec import Spec, identity
 from orchestrator.spec.values import default_references, find_contract
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.diagnostics import Findings, Place
     from orchestrator.document.node import Node
     from orchestrator.document.plain import Plain
-    from orchestrator.spec.places import Places
+    from orchestrator.spec.locations import Locations
 
     Path = tuple[str | int, ...]
 
@@ -90,7 +89,7 @@ class Index:
 
 def check(
     spec: Spec,
-    places: Places,
+    places: Locations,
     plain: Plain,
     findings: Findings,
     known: Known,
@@ -126,7 +125,7 @@ def check(
         spelling.check(spec, plain.respelled, places, findings)
 
 
-def _unique(spec: Spec, index: Index, places: Places, findings: Findings) -> None:
+def _unique(spec: Spec, index: Index, places: Locations, findings: Findings) -> None:
     health = spec.health
     for name in ("live", "ready") if health is not None else ():
         if getattr(health, name) is not None and name in (health.endpoints or {}):
@@ -140,7 +139,7 @@ def _unique(spec: Spec, index: Index, places: Places, findings: Findings) -> Non
                    also=[Related("first used here", first)])  # fmt: skip
 
 
-def _needs(index: Index, places: Places, findings: Findings) -> dict[str, list[tuple[str, Path]]]:
+def _needs(index: Index, places: Locations, findings: Findings) -> dict[str, list[tuple[str, Path]]]:
     """For each item the ids it needs, with the places of the references."""
     result: dict[str, list[tuple[str, Path]]] = {}
     for name, (path, item) in index.items.items():
@@ -156,7 +155,7 @@ def _needs(index: Index, places: Places, findings: Findings) -> dict[str, list[t
 def resolve(
     reference: str,
     index: Index,
-    places: Places,
+    places: Locations,
     path: Path,
     item: str,
     findings: Findings,
@@ -232,7 +231,7 @@ def _there(names: Sequence[str]) -> str:
     return f"there are: {', '.join(f'`{each}`' for each in names[:12])}{more}" if names else ""
 
 
-def _cycles(needs: Mapping[str, list[tuple[str, Path]]], places: Places, findings: Findings) -> None:
+def _cycles(needs: Mapping[str, list[tuple[str, Path]]], places: Locations, findings: Findings) -> None:
     """Each cycle once, printed in full. The launch comes after every item, so none can need it."""
     for name, targets in needs.items():
         for target, path in targets:
@@ -273,29 +272,24 @@ def cycles(edges: Mapping[str, Sequence[tuple[str, Path]]]) -> Iterator[tuple[li
 def action_lists(spec: Spec) -> Iterator[tuple[Path, str, tuple[Action, ...]]]:
     """Every `on_failure` of the spec: its path, the kind it stands on, and the actions."""
     for path, item in spec.located_items():
-        if item.on_failure is not None and not isinstance(item.on_failure, Interpolated):
+        if item.on_failure is not None:
             yield (*path, "on_failure"), item.kind, item.on_failure
     for name in ("launch", "health"):
         section = getattr(spec, name)
-        if (
-            section is not None
-            and section.on_failure is not None
-            and not isinstance(section.on_failure, Interpolated)
-        ):
+        if section is not None and section.on_failure is not None:
             yield (name, "on_failure"), name, section.on_failure
-    if spec.on_failure is not None and not isinstance(spec.on_failure, Interpolated):
+    if spec.on_failure is not None:
         yield ("on_failure",), "", spec.on_failure
     for name, actions in (spec.fallbacks or {}).items():
-        if not isinstance(actions, Interpolated):
-            yield ("fallbacks", name), "", actions
+        yield ("fallbacks", name), "", actions
 
 
-def action_path(path: Path, at: int, places: Places) -> Path:
+def action_path(path: Path, at: int, places: Locations) -> Path:
     """Where an action of a list stands; a single one stands without a list."""
     return (*path, at) if isinstance(places.node(path).value, list) else path
 
 
-def _fallbacks(spec: Spec, places: Places, findings: Findings, known: Known, broken: frozenset[str]) -> None:
+def _fallbacks(spec: Spec, places: Locations, findings: Findings, known: Known, broken: frozenset[str]) -> None:
     named = spec.fallbacks or {}
     for path, kind, actions in action_lists(spec):
         for at, action in enumerate(actions):
@@ -311,13 +305,13 @@ def _fallbacks(spec: Spec, places: Places, findings: Findings, known: Known, bro
                            action_path(path, at + 1, places), hint=_behind(action))  # fmt: skip
                 break
     edges = {name: [(each.name, ("fallbacks", name)) for each in actions if isinstance(each, Named) and each.name in named]
-             for name, actions in named.items() if not isinstance(actions, Interpolated)}  # fmt: skip
+             for name, actions in named.items()}  # fmt: skip
     for cycle, path in cycles(edges):
         places.add(findings, "ORC220", f"fallbacks name one another in a circle: {' → '.join(cycle)}", path, key=True,
                    hint="end one of them with an action of its own")  # fmt: skip
 
 
-def unused(spec: Spec, places: Places, findings: Findings, known: Known) -> None:
+def unused(spec: Spec, places: Locations, findings: Findings, known: Known) -> None:
     """Warns of named fallbacks that neither the top level nor a role uses."""
     from orchestrator.spec.kinds import FALLBACKS
 
@@ -331,7 +325,7 @@ def unused(spec: Spec, places: Places, findings: Findings, known: Known) -> None
 
 
 def _not_here(
-    action: Action, kind: str, places: Places, place: Path, findings: Findings, via: Sequence[str]
+    action: Action, kind: str, places: Locations, place: Path, findings: Findings, via: Sequence[str]
 ) -> None:
     listed = ", ".join(f"`{each}`" for each in sorted(action.allowed or ()))
     through = f" (in the fallback `{via[0]}`)" if via else ""
@@ -365,7 +359,7 @@ def ends(action: Action, named: Mapping[str, tuple[Action, ...]], seen: frozense
     return action.ends or (not action.remedy and not getattr(action, "leads_on", False))
 
 
-def _named_action(action: Named, named: Mapping[str, Any], kind: str, places: Places, path: Path, findings: Findings,
+def _named_action(action: Named, named: Mapping[str, Any], kind: str, places: Locations, path: Path, findings: Findings,
                   used: set[str]) -> None:  # fmt: skip
     if action.name not in named:
         from orchestrator.spec.kinds import FALLBACKS
@@ -383,12 +377,12 @@ def _named_action(action: Named, named: Mapping[str, Any], kind: str, places: Pl
             _not_here(each, kind, places, path, findings, (action.name,))
 
 
-def _locks(spec: Spec, index: Index, places: Places, findings: Findings) -> None:
+def _locks(spec: Spec, index: Index, places: Locations, findings: Findings) -> None:
     """A lock without a `/` is the name of a postgres wait."""
     postgres = [wait.name for wait in spec.wait_for if _is_postgres(wait)]
     for at, step in enumerate(spec.steps):
         lock = step.lock
-        if not isinstance(lock, str) or isinstance(lock, Interpolated) or "/" in lock:
+        if lock is None or "/" in lock:
             continue
         name = lock.removeprefix("wait:")
         if name in postgres or name in index.broken:
@@ -407,7 +401,7 @@ def _is_postgres(wait: Any) -> bool:
     return getattr(wait, "postgres", None) is not None
 
 
-def _roles(spec: Spec, places: Places, findings: Findings, known: Known, broken: frozenset[str]) -> None:
+def _roles(spec: Spec, places: Locations, findings: Findings, known: Known, broken: frozenset[str]) -> None:
     if "roles" in broken or known.role:
         return
     misnamed = [name for name in known.roles if name in broken]
@@ -420,7 +414,7 @@ def _roles(spec: Spec, places: Places, findings: Findings, known: Known, broken:
                        hint=_near(role, [*known.roles, *words]) or "the spec declares no `roles`")  # fmt: skip
 
 
-def _rehearsal(spec: Spec, index: Index, places: Places, findings: Findings) -> None:
+def _rehearsal(spec: Spec, index: Index, places: Locations, findings: Findings) -> None:
     for reference in spec.rehearsal or {}:
         resolve(reference, index, places, ("rehearsal", reference), "", findings, key=True)
 
@@ -466,7 +460,7 @@ def _declare(name: str, there: Sequence[str]) -> str:
     return f"declare it: `variables: {{{name}: {{required: true}}}}`, or give a default: `${{{name}:-…}}`"
 
 
-def _default_cycles(spec: Spec, places: Places, findings: Findings) -> None:
+def _default_cycles(spec: Spec, places: Locations, findings: Findings) -> None:
     """Defaults that are made from one another; a variable whose default names itself is the shortest cycle."""
     edges: dict[str, list[tuple[str, Path]]] = {}
     for name, contract in spec.variables.items():

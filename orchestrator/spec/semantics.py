@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document.patterns import pattern
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Template
 from orchestrator.spec import secrets
-from orchestrator.spec.model import NOTHING, Model
+from orchestrator.spec.wording import NOTHING
+from orchestrator.spec.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from orchestrator.diagnostics import Findings
     from orchestrator.document.node import Node
-    from orchestrator.spec.places import Places
+    from orchestrator.spec.locations import Locations
     from orchestrator.spec.spec import Spec
 
     Path = tuple[str | int, ...]
@@ -26,7 +27,7 @@ DEFAULT_TIMEOUT = 2.0
 _LOWER_BOUND = pattern(r">=?\s*(.+)")
 
 
-def check(spec: Spec, places: Places, findings: Findings, broken: frozenset[str] = frozenset()) -> None:
+def check(spec: Spec, places: Locations, findings: Findings, broken: frozenset[str] = frozenset()) -> None:
     del broken
     for each in (_options, _workers, _items, _health, _live_and_ready, _no_effect):
         each(spec, places, findings)
@@ -39,7 +40,7 @@ def check(spec: Spec, places: Places, findings: Findings, broken: frozenset[str]
 
 def known(value: Any) -> bool:
     """Whether a value is given, and not left to variables that only a start knows."""
-    return value is not None and not isinstance(value, Interpolated)
+    return value is not None and not isinstance(value, Template)
 
 
 def spelled(seconds: float) -> str:
@@ -47,11 +48,11 @@ def spelled(seconds: float) -> str:
     return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
 
 
-def _options(spec: Spec, places: Places, findings: Findings) -> None:
+def _options(spec: Spec, places: Locations, findings: Findings) -> None:
     launch = spec.launch
     if launch is None or not isinstance(launch.options, dict) or not launch.options or launch.app is None:
         return
-    if isinstance(launch.server, Interpolated):
+    if isinstance(launch.server, Template):
         return
     from orchestrator.spec import options
 
@@ -74,7 +75,7 @@ def _options(spec: Spec, places: Places, findings: Findings) -> None:
             _option(spec, name, there[name], places, findings)
 
 
-def with_options(spec: Spec, places: Places, findings: Findings) -> Spec:
+def with_options(spec: Spec, places: Locations, findings: Findings) -> Spec:
     """At a start: the spec with the options whose values come from variables as the server takes them."""
     launch = spec.launch
     named = launch.options if launch is not None and isinstance(launch.options, dict) else {}
@@ -91,7 +92,7 @@ def with_options(spec: Spec, places: Places, findings: Findings) -> Spec:
     return spec
 
 
-def _option(spec: Spec, name: str, default: object, places: Places, findings: Findings) -> None:
+def _option(spec: Spec, name: str, default: object, places: Locations, findings: Findings) -> None:
     from orchestrator.spec import options
 
     value = spec.launch.options[name]
@@ -147,7 +148,7 @@ def _default(value: object) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value != "" else "an empty text"
 
 
-def _workers(spec: Spec, places: Places, findings: Findings) -> None:
+def _workers(spec: Spec, places: Locations, findings: Findings) -> None:
     """The most workers there may be, each with its memory, against the least memory the host must have."""
     workers: Any = spec.launch.workers if spec.launch is not None else None
     if not all(known(getattr(workers, name, None)) for name in ("max", "memory_each")):
@@ -164,7 +165,7 @@ def _workers(spec: Spec, places: Places, findings: Findings) -> None:
 
 
 def _least_memory(spec: Spec) -> int | None:
-    from orchestrator.spec.mistakes import Problem
+    from orchestrator.spec.errors import Problem
     from orchestrator.spec.types import parse_size
 
     value: Any = (
@@ -189,7 +190,7 @@ def size(count: int) -> str:
     return f"{count}B"
 
 
-def _items(spec: Spec, places: Places, findings: Findings) -> None:
+def _items(spec: Spec, places: Locations, findings: Findings) -> None:
     for path, item in spec.located_items():
         if not item.model_fields_set & _TIMES:
             continue
@@ -210,7 +211,7 @@ def _items(spec: Spec, places: Places, findings: Findings) -> None:
 _TIMES = frozenset({"deadline", "timeout", "retry"})
 
 
-def _actions(spec: Spec, places: Places) -> Iterator[tuple[Path, Any]]:
+def _actions(spec: Spec, places: Locations) -> Iterator[tuple[Path, Any]]:
     from orchestrator.spec.references import action_lists, action_path
 
     for path, _, actions in action_lists(spec):
@@ -218,7 +219,7 @@ def _actions(spec: Spec, places: Places) -> Iterator[tuple[Path, Any]]:
             yield action_path(path, at, places), action
 
 
-def _retry(retry: Any, path: Path, places: Places, findings: Findings) -> None:
+def _retry(retry: Any, path: Path, places: Locations, findings: Findings) -> None:
     if (
         retry is not None
         and known(retry)
@@ -230,7 +231,7 @@ def _retry(retry: Any, path: Path, places: Places, findings: Findings) -> None:
                    (*path, "initial"), hint="swap them")  # fmt: skip
 
 
-def _health(spec: Spec, places: Places, findings: Findings) -> None:
+def _health(spec: Spec, places: Locations, findings: Findings) -> None:
     health = spec.health
     if health is None:
         return
@@ -255,7 +256,7 @@ def _of_endpoint(name: str) -> Path:
     return ("health", name) if name in ("live", "ready") else ("health", "endpoints", name)
 
 
-def _no_time(path: Path, timeout: Any, places: Places, findings: Findings) -> None:
+def _no_time(path: Path, timeout: Any, places: Locations, findings: Findings) -> None:
     if timeout == 0:
         places.add(findings, "ORC128", "no attempt can end within 0s", path, hint="write how long an answer may take, for example `2s`")  # fmt: skip
 
@@ -267,7 +268,7 @@ def _attempt(endpoint: Any) -> float | None:
     return endpoint.timeout if known(endpoint.timeout) else None
 
 
-def _live_and_ready(spec: Spec, places: Places, findings: Findings) -> None:
+def _live_and_ready(spec: Spec, places: Locations, findings: Findings) -> None:
     """Liveness that asks what readiness asks restarts a service for what a dependency did."""
     health = spec.health
     if health is None or health.live is None or health.ready is None or not known(health.live.path):
@@ -277,12 +278,12 @@ def _live_and_ready(spec: Spec, places: Places, findings: Findings) -> None:
                    hint="a liveness endpoint asks nothing but the process itself")  # fmt: skip
 
 
-def _no_effect(spec: Spec, places: Places, findings: Findings) -> None:
+def _no_effect(spec: Spec, places: Locations, findings: Findings) -> None:
     for path, message, hint in _without_effect(spec):
         places.add(findings, "ORC125", message, path, key=True, hint=hint)
 
 
-def empty(spec: Spec, paths: Iterable[Path], places: Places, findings: Findings) -> None:
+def empty(spec: Spec, paths: Iterable[Path], places: Locations, findings: Findings) -> None:
     """Warns of keys with nothing behind them, for what was to stand there may have slipped.
 
     One that resets a lower layer's value has its effect.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from orchestrator.diagnostics import Findings
     from orchestrator.document.node import Node
-    from orchestrator.spec.places import Places
+    from orchestrator.spec.locations import Locations
     from orchestrator.spec.spec import Spec
 
     Path = tuple[str | int, ...]
@@ -20,7 +20,7 @@ _NOT_TEXTS = frozenset({"integer", "number", "port", "boolean"})
 """Types of variables to which the spelling does not matter."""
 
 
-def check(spec: Spec, paths: Iterable[Path], places: Places, findings: Findings) -> None:
+def check(spec: Spec, paths: Iterable[Path], places: Locations, findings: Findings) -> None:
     """Warns where the text is not the one that stands in the spec."""
     for path in paths:
         node, taken = places.tree.at(path)
@@ -28,7 +28,7 @@ def check(spec: Spec, paths: Iterable[Path], places: Places, findings: Findings)
             _tell(path, node, places, findings)
 
 
-def _tell(path: Path, node: Node, places: Places, findings: Findings) -> None:
+def _tell(path: Path, node: Node, places: Locations, findings: Findings) -> None:
     """One value: what YAML made of it, and what to write."""
     from orchestrator.requirements.variables import as_text
 
@@ -37,7 +37,7 @@ def _tell(path: Path, node: Node, places: Places, findings: Findings) -> None:
                path, hint=f'write "{node.raw}", or {text} if that is meant', written=True)  # fmt: skip
 
 
-def _is_taken_as_text(spec: Spec, path: Path, places: Places) -> bool:
+def _is_taken_as_text(spec: Spec, path: Path, places: Locations) -> bool:
     """In the contract of a variable that is no number, and where a condition compares one."""
     if path[0] == "variables" and len(path) > 2 and path[2] in ("default", "allowed"):
         contract = spec.variables.get(path[1])

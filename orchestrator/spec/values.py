@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document import interpolate
-from orchestrator.document.plain import Interpolated, Unknown
+from orchestrator.document.plain import Template, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ class StaticValues:
         if len(values) != 1:
             return None
         value = values[0]
-        if not isinstance(value, Interpolated):
+        if not isinstance(value, Template):
             return as_text(value, contract.separator)
         self._depth += 1
         try:
@@ -115,7 +115,7 @@ def default_references(contract: Any) -> Iterator[str]:
     """The variables that the defaults of a contract are made from."""
     for value in contract.default_values():
         for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, Interpolated):
+            if isinstance(text, Template):
                 try:
                     yield from (each.name for each in interpolate.references(interpolate.parse(text.written)))
                 except interpolate.BadInterpolation:

@@ -1,12 +1,14 @@
 """What a database must be like beyond letting somebody in: `expect` of `postgres` and `mysql`. Speaks no protocol."""
 
-from __future__ import annotations
 
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Lazy, Model
+from orchestrator.spec.templated import Templated
+from pydantic import AfterValidator, Field, model_validator
+from typing import Annotated, Any
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import AfterValidator, Field, model_validator
-from orchestrator.spec.model import Model, described, lazy_model, problem
 from orchestrator.spec.types import NonEmpty
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._versions import Least, older
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Context
     from orchestrator.waits._migrations import Migration
 else:
-    Migration = lazy_model("orchestrator.waits._migrations:Migration")
+    Migration = Annotated[Any, Lazy("orchestrator.waits._migrations:Migration")]
 
 Names = Annotated[tuple[str, ...], NonEmpty] | str
 Privilege = Literal["select", "insert", "update", "delete", "references", "trigger"]
@@ -36,7 +38,7 @@ class Database(Protocol):
     def version(self) -> str: ...
     def has_table(self, name: str) -> bool: ...
     def has_schema(self, name: str) -> bool: ...
-    def privileges(self, table: str) -> Collection[str]: ...
+    def privileges(self, table: str) -> "Collection[str]": ...
     def connections(self) -> tuple[int, int]:
         """How many there may be, and how many there are without this one."""
 
@@ -50,37 +52,37 @@ class Expectation(Model):
     noun = "expectation"
     shorthand = "query"
 
-    query: str | None = described(
-        None, "One query, which only reads.", examples=["select count(*) from alembic_version"]
+    query: Templated[str] | None = Field(
+        None, description="One query, which only reads.", examples=["select count(*) from alembic_version"]
     )
-    value: AnyMatcher = described(None, "A matcher for the first value of the first row of the query.")
-    rows: AnyMatcher = described(
-        None, "A matcher for the query's number of rows; without `value` and `rows` there must be one."
+    value: AnyMatcher = Field(None, description="A matcher for the first value of the first row of the query.")
+    rows: AnyMatcher = Field(
+        None, description="A matcher for the query's number of rows; without `value` and `rows` there must be one."
     )
-    min_version: Least | None = described(None, "The least version of the server.", examples=["15"])
-    table: Names | None = described(
-        None, "A table that must be there, or several.", examples=["orders", ["orders", "lines"]]
+    min_version: Templated[Least] | None = Field(None, description="The least version of the server.", examples=["15"])
+    table: Names | None = Field(
+        None, description="A table that must be there, or several.", examples=["orders", ["orders", "lines"]]
     )
-    in_schema: Names | None = described(
-        None, "A schema that must be there, or several.", alias="schema", examples=["app"]
+    in_schema: Names | None = Field(
+        None, description="A schema that must be there, or several.", alias="schema", examples=["app"]
     )
     privileges: (
-        Annotated[dict[str, Annotated[tuple[Privilege, ...], NonEmpty]], AfterValidator(_some)] | None
-    ) = described(
-        None, "What the user must be allowed to do with which table.", examples=[{"orders": ["select"]}]
+        Annotated[dict[str, Annotated[tuple[Templated[Privilege], ...], NonEmpty]], AfterValidator(_some)] | None
+    ) = Field(
+        None, description="What the user must be allowed to do with which table.", examples=[{"orders": ["select"]}]
     )
-    headroom: Annotated[int, Field(ge=1)] | None = described(
-        None, "How many more connections the server must take now.", examples=[10]
+    headroom: Templated[Annotated[int, Field(ge=1)]] | None = Field(
+        None, description="How many more connections the server must take now.", examples=[10]
     )
-    pool_size: Annotated[int, Field(ge=1)] | None = described(
+    pool_size: Templated[Annotated[int, Field(ge=1)]] | None = Field(
         None,
-        "How many connections all replicas together may open: the server must allow so many.",
+        description="How many connections all replicas together may open: the server must allow so many.",
         examples=[40],
     )
-    charset: str | None = described(None, "The character set of the database.", examples=["UTF8", "utf8mb4"])
-    timezone: str | None = described(None, "The time zone of a session.", examples=["UTC"])
-    migration: Migration | None = described(
-        None, "The migrations that must have been applied, and no others."
+    charset: Templated[str] | None = Field(None, description="The character set of the database.", examples=["UTF8", "utf8mb4"])
+    timezone: Templated[str] | None = Field(None, description="The time zone of a session.", examples=["UTC"])
+    migration: Migration | None = Field(
+        None, description="The migrations that must have been applied, and no others."
     )
 
     @model_validator(mode="after")
@@ -98,8 +100,8 @@ class Expectation(Model):
 class OfPostgres(Expectation):
     """What the database must be like, and a query with what it must give. All is asked in a transaction that only reads."""
 
-    extension: Names | None = described(
-        None, "An extension that must have been created, or several.", examples=["pg_trgm"]
+    extension: Names | None = Field(
+        None, description="An extension that must have been created, or several.", examples=["pg_trgm"]
     )
 
 
@@ -107,7 +109,7 @@ class OfMysql(Expectation):
     """What the database must be like, and a query with what it must give. A schema is a database."""
 
 
-def judge(target: str, expect: Expectation, database: Database, context: Context) -> None:
+def judge(target: str, expect: Expectation, database: Database, context: "Context") -> None:
     """Raises Failure for the first that is not as expected."""
     for wrong in _wrong(expect, database):
         raise Failure("unexpected", f"{target}: {wrong[0]}", wrong[1])
@@ -123,7 +125,7 @@ def listed(names: tuple[str, ...] | str | None) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else names or ()
 
 
-def _wrong(expect: Expectation, database: Database) -> Iterator[tuple[str, str]]:
+def _wrong(expect: Expectation, database: Database) -> "Iterator[tuple[str, str]]":
     if expect.min_version is not None:
         yield from older(database.version(), expect.min_version)
     yield from _lacking(
@@ -151,14 +153,14 @@ def _plain(name: str) -> str:
 
 
 def _lacking(
-    noun: str, names: tuple[str, ...] | str | None, there: Callable[[str], bool], hint: str
-) -> Iterator[tuple[str, str]]:
+    noun: str, names: tuple[str, ...] | str | None, there: "Callable[[str], bool]", hint: str
+) -> "Iterator[tuple[str, str]]":
     missing = [each for each in listed(names) if not there(each)]
     if missing:
         yield f"it has no {noun} `{'`, `'.join(missing)}`", hint.format(missing[0])
 
 
-def _room(expect: Expectation, database: Database) -> Iterator[tuple[str, str]]:
+def _room(expect: Expectation, database: Database) -> "Iterator[tuple[str, str]]":
     if expect.headroom is None and expect.pool_size is None:
         return
     limit, used = database.connections()

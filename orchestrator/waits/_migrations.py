@@ -1,12 +1,12 @@
 """Whether a database is where the migrations of this image lead. Reads their files, and runs none of them."""
 
-from __future__ import annotations
 
+from orchestrator.spec.model import Model, exactly_one
+from orchestrator.spec.templated import Templated
+from pydantic import Field, model_validator
 import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import Model, described, exactly_one
 from orchestrator.spec.types import NonEmpty, PathText
 from orchestrator.waits._failure import Failure
 
@@ -35,16 +35,16 @@ class Migration(Model):
 
     noun = "migration"
 
-    tool: Literal["alembic", "django", "yoyo"] = described(..., "What keeps count of them.")
-    directory: Annotated[tuple[PathText, ...], NonEmpty] | PathText | None = described(
+    tool: Templated[Literal["alembic", "django", "yoyo"]] = Field(description="What keeps count of them.")
+    directory: Templated[PathText] | Annotated[tuple[Templated[PathText], ...], NonEmpty] | None = Field(
         None,
-        "Where the migrations of this image are, or several places: all of them must have been applied. "
+        description="Where the migrations of this image are, or several places: all of them must have been applied. "
         "Of Django it is the `migrations` of an app, which is called like the directory above.",
         examples=["migrations/versions", ["counting/migrations"]],
     )
-    head: Annotated[tuple[str, ...], NonEmpty] | str | None = described(
+    head: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None,
-        "The last one that must have been applied, or several: a revision; of Django `app.0001_initial`.",
+        description="The last one that must have been applied, or several: a revision; of Django `app.0001_initial`.",
         examples=["3f2a9c01d4be"],
     )
 
@@ -54,7 +54,7 @@ class Migration(Model):
         return self
 
 
-def judge(target: str, asked: Migration, database: Database, context: Context) -> None:
+def judge(target: str, asked: Migration, database: "Database", context: "Context") -> None:
     """Raises Failure where migrations are missing, or are of a newer image."""
     applied = _applied(asked, database)
     remedy = _REMEDIES[asked.tool]
@@ -76,7 +76,7 @@ def judge(target: str, asked: Migration, database: Database, context: Context) -
         raise Failure("unexpected", said, remedy)
 
 
-def _not_newer(target: str, applied: Collection[str], known: Collection[str]) -> None:
+def _not_newer(target: str, applied: "Collection[str]", known: "Collection[str]") -> None:
     strangers = sorted(each for each in applied if each not in known)
     if strangers:
         said = f"{target}: it is at {', '.join(strangers)}, which this image does not know"
@@ -85,14 +85,14 @@ def _not_newer(target: str, applied: Collection[str], known: Collection[str]) ->
         )
 
 
-def _applied(asked: Migration, database: Database) -> set[str] | None:
+def _applied(asked: Migration, database: "Database") -> set[str] | None:
     """What was applied; None where no table says so."""
     if not database.has_table(_TABLES[asked.tool]):
         return None
     return {".".join(map(str, row)) for row in database.rows(_QUERIES[asked.tool])}
 
 
-def _of_image(asked: Migration, context: Context) -> tuple[tuple[str, ...], Collection[str]]:
+def _of_image(asked: Migration, context: "Context") -> "tuple[tuple[str, ...], Collection[str]]":
     """What must have been applied, and all there is."""
     found: list[str] = []
     known: set[str] = set()
@@ -147,7 +147,7 @@ def _yoyo(path: str) -> tuple[list[str], set[str]]:
 _READERS = {"alembic": _alembic, "django": _django, "yoyo": _yoyo}
 
 
-def _assigned(path: str, wanted: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _assigned(path: str, wanted: "Collection[str]") -> "Iterator[tuple[str, dict[str, Any]]]":
     """The Python files of a directory, each with the plain values that it gives to some names, also within a class."""
     import ast
 
@@ -162,7 +162,7 @@ def _assigned(path: str, wanted: Collection[str]) -> Iterator[tuple[str, dict[st
         yield each[:-3], dict(_values(tree, wanted))
 
 
-def _values(tree: Any, wanted: Collection[str]) -> Iterator[tuple[str, Any]]:
+def _values(tree: Any, wanted: "Collection[str]") -> "Iterator[tuple[str, Any]]":
     import ast
 
     for node in ast.walk(tree):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from orchestrator.spec.mistakes import Problem
+from orchestrator.spec.errors import Problem
 from orchestrator.waits import _http
 from orchestrator.waits._address import parse_url
 from orchestrator.waits._failure import Failure

@@ -1,12 +1,11 @@
 """`http`: an HTTP or HTTPS address that answers as expected."""
 
-from __future__ import annotations
 
+from pydantic import Field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import Expect
-from orchestrator.spec.model import described
 from orchestrator.waits import _http
 from orchestrator.waits._base import Asking
 from orchestrator.waits._request import Request
@@ -30,12 +29,12 @@ class Http(Asking):
         "expect": {"status": 200, "json": {"version": {"matches": "^0\\."}}},
     }
 
-    http: Request = described(
-        ..., "The URL, or a mapping with more.", examples=["http://ollama:11434/api/version"]
+    http: Request = Field(
+        description="The URL, or a mapping with more.", examples=["http://ollama:11434/api/version"]
     )
-    expect: Expect | None = described(None, "What the answer must look like.")
+    expect: Expect | None = Field(None, description="What the answer must look like.")
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         schema = load_schema(self.expect, context)
         request, hops = self.http.ready(context), self.http.follow_redirects
         if hops:
@@ -47,7 +46,7 @@ class Http(Asking):
         return judge(self.target(), self.expect, answer, schema)
 
 
-def load_schema(expect: Expect | None, context: Context) -> Any:
+def load_schema(expect: Expect | None, context: "Context") -> Any:
     """What the file holds that `expect.schema` names; raises Failure."""
     if expect is None or expect.schema_ is None:
         return None
@@ -65,7 +64,7 @@ def load_schema(expect: Expect | None, context: Context) -> Any:
     raise Failure("unexpected", f"cannot read the schema {expect.schema_}: {why}", final=True)
 
 
-def judge(target: str, expect: Expect | None, answer: Answer, schema: Any = None) -> Outcome:
+def judge(target: str, expect: Expect | None, answer: "Answer", schema: Any = None) -> "Outcome":
     """What an answer comes to; raises Failure."""
     from orchestrator.engine.matching import unexpected
 
@@ -75,7 +74,7 @@ def judge(target: str, expect: Expect | None, answer: Answer, schema: Any = None
     raise _failure(target, answer, wrong)
 
 
-def _failure(target: str, answer: Answer, wrong: str) -> Failure:
+def _failure(target: str, answer: "Answer", wrong: str) -> "Failure":
     from orchestrator.waits._failure import Failure
 
     details = _http.start_of(answer.body)

@@ -1,15 +1,14 @@
 """`redis`: a Redis (Valkey, KeyDB ...) that serves commands. Speaks its protocol itself; needs no driver."""
 
-from __future__ import annotations
 
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
+from pydantic import AfterValidator, Field, model_validator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.decoding import decoder
 from orchestrator.spec.expect import Matchers
-from orchestrator.spec.fields import Field, PlainValidator, WithJsonSchema, model_validator
-from orchestrator.spec.model import described, problem
 from orchestrator.spec.types import Duration, PathText
 from orchestrator.waits._address import Server, Tls, Url
 from orchestrator.waits._base import Asking
@@ -32,20 +31,10 @@ _MORE = {"key", "max_latency", "round_trip", "cluster"}
 """What is asked in a module of its own: few ask for it."""
 
 
-def _key(value: Any) -> Any:
-    if isinstance(value, str):
-        if value:
-            return value
+def _some_key(value: str) -> str:
+    if not value:
         raise problem("ORC115", "expected a key, got an empty text", "for example config:loaded")
-    return decoder(Matchers)(value)
-
-
-_KEY = WithJsonSchema({"anyOf": [
-    {"type": "string", "minLength": 1},
-    {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [
-        {"$ref": "#/$defs/matcher"}, {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1},
-    ]}},
-]})  # fmt: skip
+    return value
 
 
 class Address(Url, Tls):
@@ -55,26 +44,26 @@ class Address(Url, Tls):
     default_port = 6379
     parts = ("host", "port", "user", "password", "database", "unix")
 
-    database: Annotated[int, Field(ge=0)] | None = described(None, "The number of the database.")
-    tls: bool = described(False, "Whether TLS is spoken, where no URL says so (rediss://).")
-    unix: PathText | None = described(None, "The path of a unix socket, instead of host and port.")
-    writable: bool = described(False, "Whether it must take writes: a replica does not.")
-    min_version: Least | None = described(None, "The least version of the server.", examples=["7.0"])
-    key: Annotated[Any, PlainValidator(_key), _KEY] = described(
+    database: Templated[Annotated[int, Field(ge=0)]] | None = Field(None, description="The number of the database.")
+    tls: Templated[bool] = Field(False, description="Whether TLS is spoken, where no URL says so (rediss://).")
+    unix: Templated[PathText] | None = Field(None, description="The path of a unix socket, instead of host and port.")
+    writable: Templated[bool] = Field(False, description="Whether it must take writes: a replica does not.")
+    min_version: Templated[Least] | None = Field(None, description="The least version of the server.", examples=["7.0"])
+    key: Templated[Annotated[str, AfterValidator(_some_key), Field(min_length=1)]] | Matchers | None = Field(
         None,
-        "A key that must be there, or keys, each with a matcher for its text.",
+        description="A key that must be there, or keys, each with a matcher for its text.",
         examples=["config:loaded", {"schema": "3"}],
     )
-    max_latency: Duration | None = described(
-        None, "How long PING may take; the best of three counts.", examples=["20ms"]
+    max_latency: Templated[Duration] | None = Field(
+        None, description="How long PING may take; the best of three counts.", examples=["20ms"]
     )
-    round_trip: bool = described(
-        False, "Whether a text must be written, read again and removed: a replica answers PING, too."
+    round_trip: Templated[bool] = Field(
+        False, description="Whether a text must be written, read again and removed: a replica answers PING, too."
     )
-    cluster: bool = described(False, "Whether it must be a node of a cluster that serves all its slots.")
-    sentinel: str | None = described(
+    cluster: Templated[bool] = Field(False, description="Whether it must be a node of a cluster that serves all its slots.")
+    sentinel: Templated[str] | None = Field(
         None,
-        "The name of a master: the address is that of a sentinel, which says where the master is.",
+        description="The name of a master: the address is that of a sentinel, which says where the master is.",
         examples=["mymaster"],
     )
 
@@ -109,7 +98,7 @@ class Address(Url, Tls):
     def shown(self) -> str:
         return str(self.unix or self.socket()) if not self.pending and self.socket() else super().shown()
 
-    def security(self, context: Context) -> Trust | None:
+    def security(self, context: "Context") -> "Trust | None":
         """How TLS is verified; None without TLS. The words of redis-py in the URL are understood."""
         server = self.server() if self.url is not None else None
         if not (server.scheme in _TLS if server else self.tls):
@@ -126,14 +115,14 @@ class Redis(Asking):
 
     example: ClassVar = {"name": "cache", "redis": "redis://cache:6379/0", "expect": {"role": "master"}}
 
-    redis: Address = described(..., "The URL, or its parts.", examples=["redis://:password@cache:6379/0"])
-    expect: Matchers | None = described(
+    redis: Address = Field(description="The URL, or its parts.", examples=["redis://:password@cache:6379/0"])
+    expect: Matchers | None = Field(
         None,
-        "Matchers for what INFO says, by name; whole numbers are numbers.",
+        description="Matchers for what INFO says, by name; whole numbers are numbers.",
         examples=[{"redis_version": {"version": ">=7"}}],
     )
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         from orchestrator.waits._redis import Talk
 
         with self._connected(context, deadline) as stream:
@@ -149,7 +138,7 @@ class Redis(Asking):
                 judge(self.target(), asked, talk)
         return ok(f"{stream.where} answers")
 
-    def _connected(self, context: Context, deadline: Deadline) -> Stream:
+    def _connected(self, context: "Context", deadline: "Deadline") -> Stream:
         path = self.redis.socket()
         if path:
             return connect_unix(context.path(path), deadline)
@@ -163,12 +152,12 @@ class Redis(Asking):
                 host, port = master(self.redis.sentinel, Talk(stream))
         return self._secured(host, port, context, deadline)
 
-    def _secured(self, host: str, port: int, context: Context, deadline: Deadline) -> Stream:
+    def _secured(self, host: str, port: int, context: "Context", deadline: "Deadline") -> Stream:
         trust = self.redis.security(context)
         stream = connect(host, port, deadline, context.environ)
         return secure(stream, host, trust) if trust else stream
 
-    def _enter(self, talk: Talk) -> None:
+    def _enter(self, talk: "Talk") -> None:
         server = _credentials(self.redis)
         if server.password:
             talk.well("AUTH", *([server.user] if server.user else []), server.password)

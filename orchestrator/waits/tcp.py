@@ -1,14 +1,15 @@
 """`tcp`: a port that accepts connections, and what is said on one."""
 
-from __future__ import annotations
 
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
+from pydantic import AfterValidator, Field, model_validator
+from typing import Self
 import re
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from orchestrator.engine.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import AfterValidator, Field, model_validator
-from orchestrator.spec.model import described, problem
 from orchestrator.waits._address import HostPort, Tls, parse_url, pending, references
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
@@ -38,7 +39,7 @@ def _url(value: str) -> str:
     return value
 
 
-def _server(url: str) -> Server:
+def _server(url: str) -> "Server":
     found = _SCHEME.match(url)
     if found is None:
         raise problem("ORC117", "expected a URL", "for example postgresql://db:5432/app")
@@ -53,18 +54,18 @@ def _server(url: str) -> Server:
 class Address(HostPort):
     """Where to connect to, and how."""
 
-    url: Annotated[str, AfterValidator(_url)] | None = described(
+    url: Templated[Annotated[str, AfterValidator(_url)]] | None = Field(
         None,
-        "A URL of which host and port are taken: that of the driver will do. What else it says is never shown.",
+        description="A URL of which host and port are taken: that of the driver will do. What else it says is never shown.",
         repr=False,
         examples=["${DATABASE_URL}"],
     )
-    family: Literal["ipv4", "ipv6"] | None = described(None, "The kind of address that is connected to.")
-    local_address: str | None = described(
-        None, "The address of this machine that the connection comes from.", examples=["10.0.0.7"]
+    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(None, description="The kind of address that is connected to.")
+    local_address: Templated[str] | None = Field(
+        None, description="The address of this machine that the connection comes from.", examples=["10.0.0.7"]
     )
-    tls: Tls | bool = described(
-        False, "Whether TLS is spoken; a mapping says how the other side is verified."
+    tls: Templated[bool] | Tls = Field(
+        False, description="Whether TLS is spoken; a mapping says how the other side is verified."
     )
 
     @model_validator(mode="after")
@@ -77,7 +78,7 @@ class Address(HostPort):
             )
         return self
 
-    def server(self) -> Server:
+    def server(self) -> "Server":
         return _server(self.url) if self.url is not None else super().server()
 
     def shown(self) -> str:
@@ -85,7 +86,7 @@ class Address(HostPort):
             return super().shown()
         return references(self.url) if pending(self.url) else self.server().where
 
-    def open(self, context: Context, deadline: Deadline) -> Stream:
+    def open(self, context: "Context", deadline: "Deadline") -> "Stream":
         """A connection to it, with TLS where that is spoken."""
         server = self.server()
         stream = connect(
@@ -105,31 +106,31 @@ class Tcp(Asking):
 
     example: ClassVar = {"name": "mail", "tcp": "mail:25", "expect": {"starts_with": "220 "}}
 
-    tcp: Address = described(
-        ..., "The host and the port.", examples=["db:5432", {"host": "db", "port": 5432}]
+    tcp: Address = Field(
+        description="The host and the port.", examples=["db:5432", {"host": "db", "port": 5432}]
     )
-    send: str | None = described(
+    send: Templated[str] | None = Field(
         None,
-        "A text that is sent first; in double quotes `\\r\\n` ends a line.",
+        description="A text that is sent first; in double quotes `\\r\\n` ends a line.",
         examples=["PING\r\n"],
         repr=False,
     )
-    send_hex: Bytes | None = described(
-        None, "Bytes that are sent first.", examples=["00 00 00 08 04 d2 16 2f"]
+    send_hex: Templated[Bytes] | None = Field(
+        None, description="Bytes that are sent first.", examples=["00 00 00 08 04 d2 16 2f"]
     )
-    expect: AnyMatcher = described(None, "A matcher for the first line that the other side says.")
-    expect_hex: Bytes | None = described(
-        None, "The bytes that it must answer with, as far as they are written here.", examples=["53"]
+    expect: AnyMatcher = Field(None, description="A matcher for the first line that the other side says.")
+    expect_hex: Templated[Bytes] | None = Field(
+        None, description="The bytes that it must answer with, as far as they are written here.", examples=["53"]
     )
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> Tcp:
+    def _one_of_each(self) -> Self:
         for text, raw in (("send", "send_hex"), ("expect", "expect_hex")):
             if text in self.model_fields_set and getattr(self, raw) is not None:
                 raise problem("ORC113", f"`{text}` and `{raw}` exclude each other", "keep one of them", raw)
         return self
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         with self.tcp.open(context, deadline) as stream:
             given = bytes.fromhex(self.send_hex) if self.send_hex else (self.send or "").encode()
             if given:
@@ -140,14 +141,14 @@ class Tcp(Asking):
                 return self._line(stream.line().decode("utf-8", "replace"))
             return ok(f"{stream.where} accepts connections")
 
-    def _answer(self, stream: Stream, wanted: bytes) -> Outcome:
+    def _answer(self, stream: "Stream", wanted: bytes) -> "Outcome":
         found = stream.exactly(len(wanted))
         if found != wanted:
             said = f"{self.target()} answers with {found[:16].hex(' ')}, expected {wanted[:16].hex(' ')}"
             raise Failure("unexpected", said)
         return ok(f"{self.target()} answers as expected")
 
-    def _line(self, line: str) -> Outcome:
+    def _line(self, line: str) -> "Outcome":
         from orchestrator.engine.matching import mismatch
 
         word = "answers" if self.send or self.send_hex else "greets"

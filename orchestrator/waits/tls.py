@@ -1,14 +1,13 @@
 """`tls`: a certificate that is right, and stays so for a while."""
 
-from __future__ import annotations
 
+from orchestrator.spec.templated import Templated
+from pydantic import Field
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from orchestrator.engine.outcome import ok
-from orchestrator.spec.fields import Field
-from orchestrator.spec.model import described
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort
 from orchestrator.waits._base import Asking
@@ -26,17 +25,17 @@ class Certificate(HostPort):
 
     noun = "address"
 
-    days_left: Annotated[int, Field(ge=0, le=3650)] | None = described(
-        None, "For how many days more it must be valid.", examples=[14]
+    days_left: Templated[Annotated[int, Field(ge=0, le=3650)]] | None = Field(
+        None, description="For how many days more it must be valid.", examples=[14]
     )
-    server_name: str | None = described(None, "Whom it must be for, if not the host that is asked.")
-    chain: bool = described(True, "Whether it must be signed by an authority that is trusted.")
-    ca: PathText | None = described(
-        None, "A file with the authorities that are trusted instead of the system's."
+    server_name: Templated[str] | None = Field(None, description="Whom it must be for, if not the host that is asked.")
+    chain: Templated[bool] = Field(True, description="Whether it must be signed by an authority that is trusted.")
+    ca: Templated[PathText] | None = Field(
+        None, description="A file with the authorities that are trusted instead of the system's."
     )
-    min_version: Literal["1.2", "1.3"] = described("1.2", "The lowest version of TLS.")
+    min_version: Templated[Literal["1.2", "1.3"]] = Field("1.2", description="The lowest version of TLS.")
 
-    def trust(self, context: Context) -> Trust:
+    def trust(self, context: "Context") -> Trust:
         return Trust(self.server_name or "", ca=context.path(self.ca) if self.ca else "")
 
 
@@ -45,20 +44,20 @@ class Tls(Asking):
 
     example: ClassVar = {"name": "mail", "tls": {"host": "mail.example.org", "port": 993, "days_left": 14}}
 
-    tls: Certificate = described(..., "The host and the port, or a mapping with more.")
+    tls: Certificate = Field(description="The host and the port, or a mapping with more.")
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         trust = self.tls.trust(context)
         if not self.tls.chain:
             trust = replace(trust, ca="", anchor=self._anchor(context, deadline))
         with self._secured(context, deadline, trust) as stream:
             return self._judged(stream.connection)
 
-    def _secured(self, context: Context, deadline: Deadline, trust: Trust) -> Stream:
+    def _secured(self, context: "Context", deadline: "Deadline", trust: Trust) -> Stream:
         server = self.tls.server()
         return secure(connect(server.host, server.port, deadline, context.environ), server.host, trust)
 
-    def _anchor(self, context: Context, deadline: Deadline) -> str:
+    def _anchor(self, context: "Context", deadline: "Deadline") -> str:
         """The certificate itself, so that all but who signed it is verified."""
         import ssl
 
@@ -66,7 +65,7 @@ class Tls(Asking):
             assert isinstance(stream.connection, ssl.SSLSocket)
             return ssl.DER_cert_to_PEM_cert(stream.connection.getpeercert(binary_form=True) or b"")
 
-    def _judged(self, connection: Any) -> Outcome:
+    def _judged(self, connection: Any) -> "Outcome":
         import ssl
 
         where = self.target()

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from orchestrator.requirements.checks import decode_check
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 from orchestrator.testing import closed_port, silent_port
 
 

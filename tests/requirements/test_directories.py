@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.engine.context import User
 from orchestrator.requirements.directories import KIND as Directory
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 
 
 def check(project, spec, **context):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from orchestrator.requirements.files import KIND as File
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 
 
 def check(project, spec, **context):

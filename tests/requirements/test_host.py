@@ -11,7 +11,7 @@ from orchestrator.engine.context import User
 from orchestrator.requirements import _host
 from orchestrator.requirements.host import KIND as Host
 from orchestrator.requirements.host import more_cpus, more_memory
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 
 
 def item(spec):

@@ -11,7 +11,7 @@ from orchestrator.launch.importer import start
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.requirements.modules import KIND as Module
 from orchestrator.requirements.modules import judge
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

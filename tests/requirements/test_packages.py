@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from orchestrator.requirements import _installed
 from orchestrator.requirements.packages import KIND as Package
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 
 
 @pytest.fixture

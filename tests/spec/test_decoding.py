@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Template
 from orchestrator.spec import fields, schema
 from orchestrator.spec.decoding import decoder, of_field
 from orchestrator.spec.fields import AfterValidator, Field, described, model_validator
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 from orchestrator.spec.model import Model, problem
 from orchestrator.spec.twins import of_type, twin
 
@@ -147,7 +147,7 @@ def test_a_thousand_mistakes_in_one_list_are_enough():
 
 
 def test_a_text_made_from_variables_becomes_a_plain_one():
-    made = Interpolated("abc", known=True, secret=False, written="${X}")
+    made = Template("abc", known=True, secret=False, written="${X}")
     assert type(decoder(str)(made)) is str
     assert type(decoder(Literal["abc"])(made)) is str
     assert [type(each) for each in decoder(tuple[str, ...])((made,))] == [str]

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Template
 from orchestrator.engine.context import Context
 from orchestrator.spec.kinds import WAITS
 from orchestrator.spec.model import Model
@@ -132,7 +132,7 @@ def test_its_example_decodes_and_shows_a_target(word):
 
 def test_its_target_can_be_shown_before_variables_are_known(word):
     written = f"x://me:{SECRET}@${{ADDRESS}}" if word in URLS else "${ADDRESS}"
-    unknown = Interpolated(written, known=False, secret=True, written=written)
+    unknown = Template(written, known=False, secret=True, written=written)
     wait = WAITS.load(word).model_validate({"name": "it", word: unknown})
     assert wait.target() == "${ADDRESS}"
 

@@ -3,7 +3,7 @@
 import pytest
 from servers import BIN, PrivatePostgres
 
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 
 real = pytest.mark.skipif(not BIN, reason="PostgreSQL is not installed")
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 from orchestrator.testing import answering_port, closed_port, served
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from servers import BIN, PrivatePostgres
 
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 from orchestrator.testing import served
 
 PASSWORD = "pa ss'/%@ü²"

@@ -9,7 +9,7 @@ import time
 import pytest
 from ports import free_port
 
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 from orchestrator.testing import answering_port
 
 PASSWORD = "pa ss/%@ü"

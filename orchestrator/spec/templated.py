@@ -1,0 +1,70 @@
+"""`Templated[X]`: a field of the type X that may be written with `${…}`."""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from orchestrator.document.plain import Template
+from orchestrator.document.scalars import resolve
+
+T = TypeVar("T")
+
+
+def validate_template(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """What a template stands for, as the type of its field: the text, else what YAML makes of it (`8000` is a port).
+
+    One whose value only a start knows stays as it is.
+    """
+    if value.__class__ is not Template:
+        return handler(value)
+    if not value.known:
+        return value
+    try:
+        return handler(value.text)
+    except ValidationError:
+        scalar = resolve(value.text)[0]
+        if isinstance(scalar, str):
+            raise
+        return handler(scalar)
+
+
+class _TemplateToo:
+    """Stands behind the type of a field that may be written with `${…}`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(validate_template, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The generator of the schema adds the texts with `${…}`."""
+        return {"x-templated": handler(schema)}
+
+
+Templated = Annotated[T, _TemplateToo()]
+"""Constraints belong inside: `Templated[Annotated[int, Field(ge=1)]]`, since a template has no size."""
+
+
+def filled_in(value: Any) -> Any:
+    """A value of any form, with the text of each template in it whose value is known."""
+    if value.__class__ is Template:
+        return value.text if value.known else value
+    if isinstance(value, dict):
+        return {key: filled_in(each) for key, each in value.items()}
+    return tuple(map(filled_in, value)) if isinstance(value, tuple) else value
+
+
+AnyTemplated = Annotated[Any, AfterValidator(filled_in)]
+"""A value of any form, with templates at any depth."""
+
+
+def pending(value: object) -> bool:
+    """Whether a value is a template whose value only a start knows."""
+    return value.__class__ is Template
