@@ -18,6 +18,7 @@ from orchestrator.engine.stepping import RETRIES
 from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT, Work
 from orchestrator.spec import conditions
 from orchestrator.spec.references import Index
+from orchestrator.spec.templated import pending
 from orchestrator.spec.types import parse_duration
 from orchestrator.spec.values import StaticValues
 
@@ -65,7 +66,7 @@ def _holds(condition: Any, loaded: Loaded) -> bool | None:
 
 def _is_one_of(words: Any, word: str) -> bool | None:
     given = words if isinstance(words, tuple) else (words,)
-    return None if any("${" in each for each in given) else word in given
+    return None if any(map(pending, given)) else word in given
 
 
 def works_of(spec: Spec) -> list[Work]:

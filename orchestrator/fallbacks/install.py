@@ -1,10 +1,10 @@
 """`install`: a missing package from a folder of wheels."""
 
+from pydantic import Field
 
+from orchestrator.spec.item import Action
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
-from pydantic import Field
-from orchestrator.spec.item import Action
 from orchestrator.spec.types import PathText
 
 
@@ -15,7 +15,8 @@ class Installing(Model):
     shorthand = "from"
 
     from_: Templated[PathText] = Field(
-        description="A folder of wheels that nobody but root and the engine's own user can write.", alias="from"
+        description="A folder of wheels that nobody but root and the engine's own user can write.",
+        alias="from",
     )
     hashes: Templated[PathText] | None = Field(
         None, description="A requirements file with the hashes that the wheels must have."

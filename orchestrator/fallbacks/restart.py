@@ -1,12 +1,12 @@
 """`restart`: start the server again."""
 
-
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import Annotated
 
+from pydantic import Field
+
 from orchestrator.spec.item import Action
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 
 
 class Restarting(Model):
@@ -14,7 +14,9 @@ class Restarting(Model):
 
     noun = "restart"
 
-    times: Templated[Annotated[int, Field(ge=1, le=1000)]] = Field(1, description="At most so many times, with a growing delay.")
+    times: Templated[Annotated[int, Field(ge=1, le=1000)]] = Field(
+        1, description="At most so many times, with a growing delay."
+    )
 
 
 class Restart(Action):

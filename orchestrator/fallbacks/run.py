@@ -1,9 +1,9 @@
 """`run`: a command that mends what failed."""
 
-
-from orchestrator.spec.templated import Templated
 from pydantic import Field
+
 from orchestrator.spec.item import Action
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Argv, Duration
 
 

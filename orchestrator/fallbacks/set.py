@@ -1,11 +1,11 @@
 """`set`: other values of variables for the next attempt and what follows."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import Annotated
 
+from pydantic import Field
+
 from orchestrator.spec.item import Action
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import VariableName
 
 

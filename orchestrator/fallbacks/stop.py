@@ -1,12 +1,12 @@
 """`stop`: end the start. It follows every list of actions."""
 
-
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import Annotated
 
+from pydantic import Field
+
 from orchestrator.spec.item import Action
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 
 
 class Stopping(Model):

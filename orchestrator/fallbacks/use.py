@@ -1,12 +1,13 @@
 """`use`: another value for the item, handed to the server in a variable."""
 
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.spec.errors import problem
+from orchestrator.spec.item import Action
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
-from typing import Self
-from orchestrator.spec.item import Action
 from orchestrator.spec.types import AppReference, PathText, Port, VariableName
 
 
@@ -16,10 +17,14 @@ class Using(Model):
     noun = "use"
 
     path: Templated[PathText] | None = Field(None, description="Another path, for a directory or a file.")
-    url: Templated[str] | None = Field(None, description="Another address, for a wait; it is asked as the old one was.")
+    url: Templated[str] | None = Field(
+        None, description="Another address, for a wait; it is asked as the old one was."
+    )
     app: Templated[AppReference] | None = Field(None, description="Another application, for the launch.")
     port: Templated[Port] | None = Field(None, description="Another port.")
-    export: Templated[VariableName] | None = Field(None, description="The variable in which the server gets the value.")
+    export: Templated[VariableName] | None = Field(
+        None, description="The variable in which the server gets the value."
+    )
 
     @model_validator(mode="after")
     def _one_value(self) -> Self:

@@ -1,9 +1,9 @@
 """`warn`: go on, and say so in the report."""
 
-
-from orchestrator.spec.templated import Templated
 from pydantic import Field
+
 from orchestrator.spec.item import Action
+from orchestrator.spec.templated import Templated
 
 
 class Warn(Action):

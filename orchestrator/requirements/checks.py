@@ -1,18 +1,17 @@
 """`checks`: checks of your own. A command, a Python function in a child, or a condition."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, model_validator
-from typing import Self
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.commanding import Commanding, CommandLine
+from orchestrator.spec.errors import problem
 from orchestrator.spec.item import AnyCondition
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import FunctionReference, Port
 
 if TYPE_CHECKING:
@@ -117,7 +116,8 @@ class PortCheck(Check):
     protocol: Templated[Literal["tcp", "udp"]] = Field("tcp", description="The protocol.")
     state: Templated[Literal["free", "listening"]] = Field("free", description="What it must be.")
     reuse_address: Templated[bool] = Field(
-        True, description="Whether a port counts as free on which connections of an earlier process only linger."
+        True,
+        description="Whether a port counts as free on which connections of an earlier process only linger.",
     )
     by_process: Templated[str] | None = Field(
         None, description="The name of the process that must listen, as `ps` shows it.", examples=["nginx"]

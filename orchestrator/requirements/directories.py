@@ -1,14 +1,10 @@
 """`directories`: made, given to the user, and tried. What differs is mended; what cannot be is said."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Lazy
-from orchestrator.spec.templated import Templated
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
-from typing import Self
 import errno
 import os
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _users
@@ -16,6 +12,9 @@ from orchestrator.requirements._base import COMMON, Requirement, judged
 from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
 from orchestrator.requirements._remedies import for_user, install_line, refusal, run_line, volume
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Lazy
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Mode, NonEmpty, PathText, Size
 
 if TYPE_CHECKING:
@@ -44,12 +43,16 @@ class Directory(Requirement):
     )
     exists: Templated[bool] = Field(True, description="False: nothing may be there.")
     create: Templated[bool] = Field(True, description="Make it, and what is above it, when it is not there.")
-    mode: Templated[Mode] | None = Field(None, description="The mode it must have, in octal and in quotes.", examples=["0750"])
+    mode: Templated[Mode] | None = Field(
+        None, description="The mode it must have, in octal and in quotes.", examples=["0750"]
+    )
     owner: Templated[str | int] | None = Field(
         None,
         description="The user it must belong to: a name or a number. As root, what is made belongs to the service's user.",
     )
-    group: Templated[str | int] | None = Field(None, description="The group it must belong to: a name or a number.")
+    group: Templated[str | int] | None = Field(
+        None, description="The group it must belong to: a name or a number."
+    )
     fix: Templated[Literal["none", "self", "tree"]] = Field(
         "self",
         description="What is mended where owner, group or mode differ: nothing, the directory itself, or the owner of all below too.",
@@ -57,28 +60,39 @@ class Directory(Requirement):
     writable: Templated[bool] = Field(
         True, description="The user that will run must be able to write to it; this is tried with a file."
     )
-    readable: Templated[bool] = Field(False, description="The user that will run must be able to list what is in it.")
+    readable: Templated[bool] = Field(
+        False, description="The user that will run must be able to list what is in it."
+    )
     executable: Templated[bool] = Field(False, description="The user that will run must be able to enter it.")
-    not_world_writable: Templated[bool] = Field(False, description="Not everybody may be able to write to it.")
-    empty: Templated[bool] | None = Field(None, description="Whether it must be empty (true) or must not be (false).")
+    not_world_writable: Templated[bool] = Field(
+        False, description="Not everybody may be able to write to it."
+    )
+    empty: Templated[bool] | None = Field(
+        None, description="Whether it must be empty (true) or must not be (false)."
+    )
     min_free: Templated[Size] | None = Field(
         None, description="Space that must be free on its file system.", examples=["200MB", "1GiB"]
     )
-    min_free_inodes: Templated[int] | None = Field(
-        None, description="Files that it must still be possible to make.", ge=1, examples=[10000]
+    min_free_inodes: Templated[Annotated[int, Field(ge=1)]] | None = Field(
+        None, description="Files that it must still be possible to make.", examples=[10000]
     )
     mount: Templated[bool] | None = Field(
-        None, description="It must be a mount point (true), so that its files outlive the container, or none (false)."
+        None,
+        description="It must be a mount point (true), so that its files outlive the container, or none (false).",
     )
 
     filesystem: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
-        None, description="The kind of file system it must be on, or several.", examples=["tmpfs", ["ext4", "xfs"]]
+        None,
+        description="The kind of file system it must be on, or several.",
+        examples=["tmpfs", ["ext4", "xfs"]],
     )
     noexec: Templated[bool] | None = Field(
         None,
         description="Whether it must be mounted so that no program in it can be started (true), or must not (false).",
     )
-    ro: Templated[bool] | None = Field(None, description="Whether it must be mounted read-only (true), or must not (false).")
+    ro: Templated[bool] | None = Field(
+        None, description="Whether it must be mounted read-only (true), or must not (false)."
+    )
     glob_count: Annotated[Any, Lazy("orchestrator.spec.expect:Matchers")] = Field(
         None,
         description="How many there must be of what a pattern finds in it: patterns, each with a matcher.",

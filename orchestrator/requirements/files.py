@@ -1,14 +1,11 @@
 """`files`: files that must be there and be right; copied or rendered from a pristine source where asked."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, model_validator
-from typing import Self
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.engine.outcome import failed
 from orchestrator.requirements import _contents, _users
@@ -17,6 +14,8 @@ from orchestrator.requirements._contents import no_source
 from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
 from orchestrator.requirements._remedies import readable_by, refusal, run_line
 from orchestrator.requirements.directories import in_words, not_there
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
     Duration,
     Mode,
@@ -65,22 +64,41 @@ class File(Requirement):
     use = "path"
 
     path: Templated[PathText] = Field(
-        description="The path; a relative one is from the working directory.", examples=["config/settings.toml"]
+        description="The path; a relative one is from the working directory.",
+        examples=["config/settings.toml"],
     )
-    type: Templated[Literal["file", "symlink", "socket", "fifo", "device"]] = Field("file", description="What it must be.")
-    exists: Templated[bool] = Field(True, description="False: nothing may be there, such as a lock that was left behind.")
-    mode: Templated[Mode] | None = Field(None, description="The mode it must have, in octal and in quotes.", examples=["0640"])
-    owner: Templated[str | int] | None = Field(None, description="The user it must belong to: a name or a number.")
-    group: Templated[str | int] | None = Field(None, description="The group it must belong to: a name or a number.")
+    type: Templated[Literal["file", "symlink", "socket", "fifo", "device"]] = Field(
+        "file", description="What it must be."
+    )
+    exists: Templated[bool] = Field(
+        True, description="False: nothing may be there, such as a lock that was left behind."
+    )
+    mode: Templated[Mode] | None = Field(
+        None, description="The mode it must have, in octal and in quotes.", examples=["0640"]
+    )
+    owner: Templated[str | int] | None = Field(
+        None, description="The user it must belong to: a name or a number."
+    )
+    group: Templated[str | int] | None = Field(
+        None, description="The group it must belong to: a name or a number."
+    )
     fix: Templated[Literal["none", "self"]] = Field(
         "self", description="Whether owner, group and mode are mended where they differ."
     )
     readable: Templated[bool] = Field(True, description="The user that will run must be able to read it.")
-    writable: Templated[bool] = Field(False, description="The user that will run must be able to write to it.")
-    executable: Templated[bool] = Field(False, description="The user that will run must be able to execute it.")
+    writable: Templated[bool] = Field(
+        False, description="The user that will run must be able to write to it."
+    )
+    executable: Templated[bool] = Field(
+        False, description="The user that will run must be able to execute it."
+    )
     non_empty: Templated[bool] = Field(False, description="It must hold something.")
-    min_size: Templated[Size] | None = Field(None, description="The least size it must have.", examples=["1B"])
-    max_size: Templated[Size] | None = Field(None, description="The greatest size it may have.", examples=["10MB"])
+    min_size: Templated[Size] | None = Field(
+        None, description="The least size it must have.", examples=["1B"]
+    )
+    max_size: Templated[Size] | None = Field(
+        None, description="The greatest size it may have.", examples=["10MB"]
+    )
     format: Templated[Literal["json", "yaml", "toml", "ini", "env", "pem"]] | None = Field(
         None, description="The format it must be readable in; a mistake is shown with line and column."
     )
@@ -117,7 +135,9 @@ class File(Requirement):
         description="Where the symlink must lead, as `readlink` prints it; with `type: symlink`.",
         examples=["releases/current"],
     )
-    max_age: Templated[Duration] | None = Field(None, description="How long ago it may have been changed.", examples=["1d"])
+    max_age: Templated[Duration] | None = Field(
+        None, description="How long ago it may have been changed.", examples=["1d"]
+    )
     newer_than: Templated[PathText] | None = Field(
         None,
         description="Another file, which must not have been changed after this one: what it was made from.",
@@ -288,7 +308,9 @@ class File(Requirement):
         if self.newer_than is not None:
             yield from self._older(path, status, self.newer_than, context)
 
-    def _older(self, path: str, status: os.stat_result, other: str, context: "Context") -> "Iterator[Outcome]":
+    def _older(
+        self, path: str, status: os.stat_result, other: str, context: "Context"
+    ) -> "Iterator[Outcome]":
         try:
             source = os.stat(context.path(other))
         except OSError as error:

@@ -1,17 +1,17 @@
 """`host`: properties of the machine or container. Each key of the map is an item: `host:memory`."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.node import words_for
 from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _host, _users
 from orchestrator.requirements._base import Requirement
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, filled_in, pending
 from orchestrator.spec.types import parse_size
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class User(HostItem):
 
     key = "user"
 
-    is_: Annotated[Any, PlainValidator(_user), _ANY_USER] = Field(
+    is_: Templated[Annotated[Any, PlainValidator(_user), _ANY_USER]] = Field(
         description="`not-root`, a name, a number, or a range of numbers.", alias="is", examples=["not-root"]
     )
 
@@ -251,7 +251,7 @@ def _capabilities(value: Any) -> Any:
         return value
     if not isinstance(value, tuple) or not value:
         raise problem("ORC102", "expected `none` or a list of capabilities", "for example [NET_BIND_SERVICE]")
-    return tuple(_capability(each) for each in value)
+    return tuple(each if pending(each) else _capability(each) for each in filled_in(value))
 
 
 def _capability(value: Any) -> str:
@@ -279,7 +279,7 @@ class Capabilities(HostItem):
 
     key = "capabilities"
 
-    is_: Annotated[Any, PlainValidator(_capabilities), _ANY_CAPABILITIES] = Field(
+    is_: Templated[Annotated[Any, PlainValidator(_capabilities), _ANY_CAPABILITIES]] = Field(
         description="`none`: all are dropped; or those it must have.",
         alias="is",
         examples=["none", ["NET_BIND_SERVICE"]],
@@ -334,7 +334,9 @@ class Bytecode(HostItem):
 
     key = "bytecode"
 
-    is_: Templated[Annotated[bool, AfterValidator(_only_true)]] = Field(description="True: they must be.", alias="is")
+    is_: Templated[Annotated[bool, AfterValidator(_only_true)]] = Field(
+        description="True: they must be.", alias="is"
+    )
 
     def attempt(self, context: "Context") -> "Outcome":
         del context
@@ -357,8 +359,12 @@ class Host(Model):
     user: User | None = Field(None, description="Who the service runs as.", examples=["not-root"])
     timezone: Timezone | None = Field(None, description="The time zone.", examples=["UTC"])
     capabilities: Capabilities | None = Field(None, description="The Linux capabilities.", examples=["none"])
-    read_only_root: ReadOnlyRoot | None = Field(None, description="Whether the root file system is read-only.")
-    bytecode: Bytecode | None = Field(None, description="Whether installed packages are compiled.", examples=[True])
+    read_only_root: ReadOnlyRoot | None = Field(
+        None, description="Whether the root file system is read-only."
+    )
+    bytecode: Bytecode | None = Field(
+        None, description="Whether installed packages are compiled.", examples=[True]
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -4,20 +4,19 @@ Finding one runs none of its code. Importing happens in the process that will se
 process tells into outcomes.
 """
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
-from typing import Self
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration, ImportName, PathText, version_text
 
 if TYPE_CHECKING:
@@ -52,12 +51,17 @@ class Module(Requirement):
         description="`importable` imports it in the process that will serve; `resolvable` finds it and runs no code.",
     )
     attribute: Templated[Annotated[str, Field(pattern=_DOTTED)]] | None = Field(
-        None, description="Something that the module must have once it is imported, such as `app` or `Settings.load`."
+        None,
+        description="Something that the module must have once it is imported, such as `app` or `Settings.load`.",
     )
     max_import_time: Templated[Duration] | None = Field(
-        None, description="How long its import may take; a longer one is ended and has failed.", examples=["5s"]
+        None,
+        description="How long its import may take; a longer one is ended and has failed.",
+        examples=["5s"],
     )
-    callable: Templated[bool] = Field(False, description="The attribute must be something that can be called.")
+    callable: Templated[bool] = Field(
+        False, description="The attribute must be something that can be called."
+    )
     min_version: Templated[Annotated[str, version_text("1.26")]] | None = Field(
         None, description="The least version that the module's `__version__` may say.", examples=["1.26"]
     )

@@ -1,18 +1,17 @@
 """`packages`: distributions that must be installed, by their metadata. Imports none of them."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, model_validator
-from typing import Self
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.document.patterns import pattern
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements import _installed, _provenance
 from orchestrator.requirements._agreement import applies, bare, consistent, fits, lacking
 from orchestrator.requirements._base import Requirement, judged
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty, PathText
 
 if TYPE_CHECKING:
@@ -88,10 +87,12 @@ class Package(Requirement):
         True,
         description="False: nothing that the requirement names may be installed, such as a debugger in production.",
     )
-    forbidden: Annotated[tuple[Templated[Annotated[str, AfterValidator(_pep_508)]], ...], NonEmpty] | None = Field(
-        None,
-        description="Requirements none of which may be installed: `installed: false` of each.",
-        examples=[["debugpy", "pytest"]],
+    forbidden: Annotated[tuple[Templated[Annotated[str, AfterValidator(_pep_508)]], ...], NonEmpty] | None = (
+        Field(
+            None,
+            description="Requirements none of which may be installed: `installed: false` of each.",
+            examples=[["debugpy", "pytest"]],
+        )
     )
     editable: Templated[bool] | None = Field(
         None, description="Whether it must be an editable install (true), or must be none (false)."

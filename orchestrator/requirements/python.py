@@ -1,15 +1,15 @@
 """`python`: the interpreter that runs the service."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, WithJsonSchema
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
+from pydantic import AfterValidator, Field, WithJsonSchema
+
 from orchestrator.engine.outcome import failed, ok
 from orchestrator.requirements._base import COMMON, Requirement
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty, PathText, Specifier
 
 if TYPE_CHECKING:
@@ -45,10 +45,15 @@ class Python(Requirement):
     noun = "Python requirement"
     shorthand = "version"
 
-    version: Templated[Specifier] | None = Field(None, description="A version specifier (PEP 440).", examples=[">=3.11"])
-    implementation: Templated[Literal["cpython", "pypy", "graalpy"]] | None = Field(None, description="The implementation.")
+    version: Templated[Specifier] | None = Field(
+        None, description="A version specifier (PEP 440).", examples=[">=3.11"]
+    )
+    implementation: Templated[Literal["cpython", "pypy", "graalpy"]] | None = Field(
+        None, description="The implementation."
+    )
     free_threaded: Templated[bool] | None = Field(
-        None, description="Whether it must run without the global interpreter lock (true), or with it (false)."
+        None,
+        description="Whether it must run without the global interpreter lock (true), or with it (false).",
     )
     arch: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None, description="The machine it must run on, or several.", examples=["x86_64", ["amd64", "arm64"]]
@@ -56,13 +61,18 @@ class Python(Requirement):
     bits: Templated[Annotated[int, AfterValidator(_bits), WithJsonSchema({"enum": [32, 64]})]] | None = Field(
         None, description="How wide its addresses must be."
     )
-    venv: Templated[bool] | None = Field(None, description="Whether it must be the Python of a virtual environment.")
+    venv: Templated[bool] | None = Field(
+        None, description="Whether it must be the Python of a virtual environment."
+    )
     prefix: Templated[PathText] | None = Field(
         None, description="The directory it must be installed in (`sys.prefix`).", examples=["/opt/venv"]
     )
-    utf8: Templated[bool] | None = Field(None, description="Whether text files and standard streams must be UTF-8 by default.")
+    utf8: Templated[bool] | None = Field(
+        None, description="Whether text files and standard streams must be UTF-8 by default."
+    )
     optimise: Templated[Annotated[int, Field(ge=0, le=2)]] | None = Field(
-        None, description="How much it must leave out: 0 nothing, 1 `assert` (PYTHONOPTIMIZE=1), 2 docstrings as well."
+        None,
+        description="How much it must leave out: 0 nothing, 1 `assert` (PYTHONOPTIMIZE=1), 2 docstrings as well.",
     )
     hash_seed: Templated[Annotated[int, Field(ge=0, le=4294967295)] | Literal["random"]] | None = Field(
         None, description="What PYTHONHASHSEED must be: `random`, which is also without it, or a number."
@@ -77,7 +87,8 @@ class Python(Requirement):
         None, description="Directories that modules must be looked for in (`sys.path`).", examples=[["src"]]
     )
     user_site: Templated[bool] | None = Field(
-        None, description="Whether packages in a user's home directory must be found too (true), or must not (false)."
+        None,
+        description="Whether packages in a user's home directory must be found too (true), or must not (false).",
     )
 
     @property

@@ -1,15 +1,15 @@
 """What commands have in common that are asked something: the wait `command` and the check `run`."""
 
-
-from orchestrator.spec.errors import problem, validate_each
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from typing import Annotated, Any
 
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+
 from orchestrator.document.plain import Template
+from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.item import Item
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty, PathText, Size, VariableName, argv_given, shell_text
 
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*\*?$"
@@ -79,7 +79,9 @@ class Commanding(Item):
         description="A matcher for what it writes to standard output, or {stdout, stderr} with a matcher each.",
         examples=["ok", {"stderr": ""}],
     )
-    stdin: Templated[str] | None = Field(None, description="A text that it reads from standard input. Never shown.", repr=False)
+    stdin: Templated[str] | None = Field(
+        None, description="A text that it reads from standard input. Never shown.", repr=False
+    )
     cwd: Templated[PathText] | None = Field(None, description="The directory it runs in.")
     environment: dict[VariableName, Templated[str] | None] | None = Field(
         None, description="Variables for this command alone; null unsets one.", repr=False
@@ -89,7 +91,9 @@ class Commanding(Item):
         description="The variables of the service that it gets, and no others; a name may end in `*`. All without it.",
         examples=[["PATH", "PG*"]],
     )
-    user: Templated[str] | None = Field(None, description="Who runs it when started as root; the spec's `user` by default.")
+    user: Templated[str] | None = Field(
+        None, description="Who runs it when started as root; the spec's `user` by default."
+    )
     max_output: Templated[Size] | None = Field(
         None, description="How much it may write; more ends it, and it has failed.", examples=["1MB"]
     )

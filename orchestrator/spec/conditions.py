@@ -1,14 +1,13 @@
 """`when`, `unless`, `required_when`, `holds`: conditions are data, not an expression language."""
 
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.spec.choice import validate_chosen
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
-from typing import Self
-from typing import Annotated, Any, ClassVar, Literal, cast
-
 from orchestrator.spec.types import Argv, Duration, NonEmpty, PathText, Pattern, Scalar, VariableName
 
 
@@ -33,8 +32,14 @@ def _conditions(value: Any) -> Any:
     return tuple(validate_condition(each) for each in value)
 
 
-AnyCondition = Annotated[Any, PlainValidator(validate_condition), WithJsonSchema({"$ref": "#/$defs/condition"})]
-Conditions = Annotated[Any, PlainValidator(_conditions), WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}})]
+AnyCondition = Annotated[
+    Any, PlainValidator(validate_condition), WithJsonSchema({"$ref": "#/$defs/condition"})
+]
+Conditions = Annotated[
+    Any,
+    PlainValidator(_conditions),
+    WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}}),
+]
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
 
 
@@ -66,7 +71,9 @@ class Variable(Condition):
     in_: Annotated[tuple[Templated[Scalar], ...], NonEmpty] | None = Field(
         None, description="The texts of which it must be one.", alias="in"
     )
-    matches: Templated[Pattern] | None = Field(None, description="The regular expression that must be found in it.")
+    matches: Templated[Pattern] | None = Field(
+        None, description="The regular expression that must be found in it."
+    )
 
     @model_validator(mode="after")
     def _one_test(self) -> Self:
@@ -81,7 +88,9 @@ class Variable(Condition):
 class Exists(Condition):
     """A path that exists."""
 
-    exists: Templated[PathText] = Field(description="The path of a file or directory.", examples=["state/migrated"])
+    exists: Templated[PathText] = Field(
+        description="The path of a file or directory.", examples=["state/migrated"]
+    )
 
 
 class Succeeds(Condition):
@@ -100,16 +109,16 @@ class Succeeds(Condition):
 class Role(Condition):
     """The role of this start."""
 
-    role: Templated[Annotated[str, Field(min_length=1)]] | Annotated[tuple[Templated[str], ...], NonEmpty] = Field(
-        description="A role, or a list of which it must be one.", examples=["worker"]
+    role: Templated[Annotated[str, Field(min_length=1)]] | Annotated[tuple[Templated[str], ...], NonEmpty] = (
+        Field(description="A role, or a list of which it must be one.", examples=["worker"])
     )
 
 
 class Environment(Condition):
     """The environment of this start, as `--env` names it."""
 
-    environment: Templated[EnvironmentName] | Annotated[tuple[Templated[EnvironmentName], ...], NonEmpty] = Field(
-        description="An environment, or a list of which it must be one.", examples=["production"]
+    environment: Templated[EnvironmentName] | Annotated[tuple[Templated[EnvironmentName], ...], NonEmpty] = (
+        Field(description="An environment, or a list of which it must be one.", examples=["production"])
     )
 
 
@@ -130,7 +139,6 @@ class Package(Condition):
 class Step(Condition):
     """The state of a step before this one."""
 
-
     step: str = Field(description="The step's name.", examples=["migrate"])
     is_: Templated[Literal["ok", "healed", "degraded", "warned", "failed", "blocked", "skipped"]] = Field(
         "ok", description="Its state.", alias="is"
@@ -141,7 +149,9 @@ class All(Condition):
     """Every condition of a list holds."""
 
     all_: Conditions = Field(
-        description="Conditions that must all hold.", alias="all", examples=[[{"root": True}, {"exists": "/data"}]]
+        description="Conditions that must all hold.",
+        alias="all",
+        examples=[[{"root": True}, {"exists": "/data"}]],
     )
 
 
@@ -149,7 +159,9 @@ class AnyOf(Condition):
     """At least one condition of a list holds."""
 
     any_: Conditions = Field(
-        description="Conditions of which one must hold.", alias="any", examples=[[{"role": "web"}, {"role": "api"}]]
+        description="Conditions of which one must hold.",
+        alias="any",
+        examples=[[{"role": "web"}, {"role": "api"}]],
     )
 
 

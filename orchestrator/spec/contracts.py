@@ -26,7 +26,9 @@ def check(spec: Spec, places: Locations, findings: Findings) -> None:
         _choices(name, contract, places, findings)
 
 
-def _renamed(name: str, contract: Any, spec: Spec, near: Lookup, places: Locations, findings: Findings) -> None:
+def _renamed(
+    name: str, contract: Any, spec: Spec, near: Lookup, places: Locations, findings: Findings
+) -> None:
     new = contract.renamed_to
     if new is None:
         return

@@ -1,14 +1,14 @@
 """`expect`: what an answer must look like. Matchers and HTTP expectations, as data."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated, filled_in
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from orchestrator.document.node import words_for
 from orchestrator.document.patterns import pattern
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, filled_in
 from orchestrator.spec.types import Duration, Keywords, NonEmpty, PathText, Pattern, Scalar, Specifier
 
 _STATUS_RANGE = pattern(r"([1-5][0-9]{2})-([1-5][0-9]{2})\Z")
@@ -46,7 +46,9 @@ class Matcher(Model):
 
     noun = "matcher"
 
-    in_: Annotated[tuple[Templated[Scalar], ...], NonEmpty] | None = Field(None, description="One of these values.", alias="in")
+    in_: Annotated[tuple[Templated[Scalar], ...], NonEmpty] | None = Field(
+        None, description="One of these values.", alias="in"
+    )
     contains: Templated[Scalar] | None = Field(
         None, description="A text that contains this text, or a list that contains this value."
     )
@@ -90,28 +92,28 @@ def _one_status(value: Any) -> StatusRange:
     return low, high
 
 
-def _status(value: Any) -> tuple[StatusRange, ...]:
-    """Ranges of accepted HTTP statuses, both ends included."""
-    if isinstance(value, tuple):
-        if not value:
-            raise problem("ORC115", "an empty list of statuses would never match", "for example 200")
-        return tuple(_one_status(each) for each in value)
-    return (_one_status(value),)
+def _listed(value: Any) -> Any:
+    """One status is a list of one."""
+    if value == ():
+        raise problem("ORC115", "an empty list of statuses would never match", "for example 200")
+    return value if isinstance(value, tuple) else (value,)
 
 
-_STATUS_SCHEMA = {
+_ONE_STATUS = {
     "anyOf": [
         {"type": "integer", "minimum": 100, "maximum": 599},
         {"type": "string", "pattern": "^[1-5][0-9]{2}-[1-5][0-9]{2}$"},
     ]
 }
+OneStatus = Annotated[StatusRange, PlainValidator(_one_status), WithJsonSchema(_ONE_STATUS)]
 Status = Annotated[
-    tuple[StatusRange, ...],
-    PlainValidator(_status),
-    WithJsonSchema(
-        {"anyOf": [*_STATUS_SCHEMA["anyOf"], {"type": "array", "minItems": 1, "items": _STATUS_SCHEMA}]}
+    tuple[Templated[OneStatus], ...],
+    BeforeValidator(
+        _listed,
+        json_schema_input_type=Templated[OneStatus] | Annotated[tuple[Templated[OneStatus], ...], NonEmpty],
     ),
 ]
+"""Ranges of accepted HTTP statuses, both ends included."""
 
 
 def _some(value: dict[str, Any]) -> dict[str, Any]:
@@ -130,16 +132,22 @@ class Expect(Model):
 
     noun = "expectation"
 
-    status: Templated[Status] | None = Field(
-        None, description="The status: a number, a list, or a range such as 200-299.", examples=[200, "200-299"]
+    status: Status | None = Field(
+        None,
+        description="The status: a number, a list, or a range such as 200-299.",
+        examples=[200, "200-299"],
     )
     headers: Matchers | None = Field(None, description="Headers by name (any case), each with a matcher.")
     content_type: AnyMatcher = Field(
-        None, description="A matcher for the type of the body without its parameters.", examples=["application/json"]
+        None,
+        description="A matcher for the type of the body without its parameters.",
+        examples=["application/json"],
     )
     body: AnyMatcher = Field(None, description="A matcher for the body as text; 64 KiB of it are read.")
     json_: Matchers | None = Field(None, description="Values of the JSON body by dotted path, such as `items.0.name`, each with a matcher.", alias="json")  # fmt: skip
-    max_time: Templated[Duration] | None = Field(None, description="The answer must be complete within this time.")
+    max_time: Templated[Duration] | None = Field(
+        None, description="The answer must be complete within this time."
+    )
     schema_: Templated[PathText] | None = Field(
         None, description="A file with a JSON Schema that the JSON body satisfies.", alias="schema"
     )

@@ -1,15 +1,14 @@
 """`health`: the endpoints that tell whether the launched server is well."""
 
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.spec.errors import problem
+from orchestrator.spec.item import Actions
 from orchestrator.spec.model import Lazy, Model
 from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
-from typing import Annotated, Any, Self
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
-
-from orchestrator.spec.item import Actions
 from orchestrator.spec.types import Argv, Duration, PathText, Port
 
 if TYPE_CHECKING:
@@ -55,11 +54,15 @@ class Endpoint(Model):
     )
     method: Templated[Literal["GET", "HEAD", "POST", "OPTIONS"]] = Field("GET", description="The method.")
     headers: dict[str, Templated[str]] | None = Field(None, description="More headers.")
-    timeout: Templated[Duration] | None = Field(None, description="How long an answer may take; 2s by default.")
+    timeout: Templated[Duration] | None = Field(
+        None, description="How long an answer may take; 2s by default."
+    )
     expect: Expect | None = Field(
         None, description="What the answer must look like; without it a status of 200 to 299."
     )
-    command: Argv | None = Field(None, description="A command that must end with 0, for services that serve no HTTP.")
+    command: Argv | None = Field(
+        None, description="A command that must end with 0, for services that serve no HTTP."
+    )
     heartbeat: Heartbeat | None = Field(
         None, description="A file that must be young, for services that serve no HTTP."
     )
@@ -91,7 +94,9 @@ class Watch(Model):
     """Asking again while the service runs. Only `live` may restart it; `ready` only changes the state."""
 
     interval: Templated[Duration] = Field(10.0, description="How often.", examples=["10s"])
-    failures: Templated[Annotated[int, Field(ge=1, le=100)]] = Field(3, description="So many failures in a row make it unwell.")
+    failures: Templated[Annotated[int, Field(ge=1, le=100)]] = Field(
+        3, description="So many failures in a row make it unwell."
+    )
     successes: Templated[Annotated[int, Field(ge=1, le=100)]] = Field(
         1, description="So many successes in a row make it well again."
     )
@@ -103,6 +108,9 @@ def _watch(value: Any) -> Any:
     if value is False or value is None:
         return None
     return Watch.model_validate(value)
+
+
+AnyWatch = Annotated[Any, PlainValidator(_watch, json_schema_input_type=bool | Watch | None)]
 
 
 class Health(Model):
@@ -127,9 +135,7 @@ class Health(Model):
     deadline: Templated[Duration] | None = Field(
         None, description="From the launch to the first ready; 60s by default.", examples=["60s"]
     )
-    watch: Annotated[Any, PlainValidator(_watch, json_schema_input_type=bool | Watch | None)] = Field(
-        None, description="Asking again while it runs; off by default."
-    )
+    watch: Templated[AnyWatch] = Field(None, description="Asking again while it runs; off by default.")
     on_failure: Actions | None = Field(
         None, description="What is done when it never becomes ready, or the watch fails."
     )

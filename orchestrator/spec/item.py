@@ -1,17 +1,16 @@
 """What every requirement, wait and step has in common, and the `on_failure` behind it."""
 
-
-from orchestrator.spec.choice import validate_chosen
-from orchestrator.spec.errors import problem, validate_each
-from orchestrator.spec.model import Lazy, Model
-from orchestrator.spec.templated import Templated
 from collections.abc import Collection
-from pydantic import Field, PlainValidator, WithJsonSchema
-from typing import Annotated, Any
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
+from pydantic import Field, PlainValidator, WithJsonSchema
+
 from orchestrator.document.plain import Template
+from orchestrator.spec.choice import validate_chosen
+from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.kinds import FALLBACKS
+from orchestrator.spec.model import Lazy, Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration
 
 if TYPE_CHECKING:
@@ -102,10 +101,16 @@ class Item(Model):
         (), description="Ids of items that must be well before this one is tried.", examples=[["wait:db"]]
     )
     when: AnyCondition | None = Field(
-        None, description="The item is skipped unless this condition holds.", examples=[{"environment": "production"}]
+        None,
+        description="The item is skipped unless this condition holds.",
+        examples=[{"environment": "production"}],
     )
-    timeout: Templated[Duration] | None = Field(None, description="How long one attempt may take.", examples=["2s"])
-    deadline: Templated[Duration] | None = Field(None, description="How long all attempts together may take.", examples=["60s"])
+    timeout: Templated[Duration] | None = Field(
+        None, description="How long one attempt may take.", examples=["2s"]
+    )
+    deadline: Templated[Duration] | None = Field(
+        None, description="How long all attempts together may take.", examples=["60s"]
+    )
     retry: Retry | None = Field(None, description="How attempts follow one another.")
     on_failure: Actions | None = Field(
         None,

@@ -1,18 +1,17 @@
 """`launch`: the server that is started when every requirement holds."""
 
+from collections.abc import Collection
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from orchestrator.spec.errors import combined, details, problem
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 from pydantic_core import InitErrorDetails
-from typing import Self
-from collections.abc import Collection
-from typing import Annotated, Any, ClassVar, Literal
 
 from orchestrator.document.plain import Template
 from orchestrator.document.scalars import resolve
+from orchestrator.spec.errors import combined, details, problem
 from orchestrator.spec.item import Actions
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
     AnyPort,
     AppReference,
@@ -39,7 +38,9 @@ class Computed(Model):
     min: Templated[Count] = Field(1, description="At least so many.")
     max: Templated[Count] | None = Field(None, description="At most so many.")
     memory_each: Templated[Size] | None = Field(
-        None, description="The memory one worker needs: never more workers than fit in the limit.", examples=["150MB"]
+        None,
+        description="The memory one worker needs: never more workers than fit in the limit.",
+        examples=["150MB"],
     )
 
     @model_validator(mode="after")
@@ -98,7 +99,9 @@ class Shutdown(Model):
     drain: Templated[Duration] = Field(
         0.0, description="How long readiness is off before the server is told to stop.", examples=["5s"]
     )
-    grace: Templated[Duration] = Field(8.0, description="How long it may take to end; then it is killed.", examples=["20s"])
+    grace: Templated[Duration] = Field(
+        8.0, description="How long it may take to end; then it is killed.", examples=["20s"]
+    )
 
 
 class RestartPolicy(Model):
@@ -106,9 +109,13 @@ class RestartPolicy(Model):
 
     shorthand = "policy"
 
-    policy: Templated[Literal["never", "on-failure", "always"]] = Field("never", description="When it is started again.")
+    policy: Templated[Literal["never", "on-failure", "always"]] = Field(
+        "never", description="When it is started again."
+    )
     attempts: Templated[Count] = Field(3, description="At most so many times within `within`.")
-    within: Templated[Duration] = Field(300.0, description="The time in which the attempts count.", examples=["5m"])
+    within: Templated[Duration] = Field(
+        300.0, description="The time in which the attempts count.", examples=["5m"]
+    )
 
 
 _OF_APPS = ("factory", "routes_present", "max_import_time", "options", "workers", "preload")
@@ -129,7 +136,9 @@ class Launch(Model):
     app: Templated[AppReference] | None = Field(
         None, description="The application, `module:attribute`.", examples=["app.main:app"]
     )
-    factory: Templated[bool] = Field(False, description="The attribute is a function that makes the application.")
+    factory: Templated[bool] = Field(
+        False, description="The attribute is a function that makes the application."
+    )
     interface: Templated[Literal["auto", "asgi", "wsgi"]] = Field(
         "auto", description="What the app must speak; `auto` takes either, as far as the server does."
     )
@@ -139,7 +148,9 @@ class Launch(Model):
         examples=[["/orders/{number}"]],
     )
     max_import_time: Templated[Duration] | None = Field(
-        None, description="How long the app's import may take; a longer one is ended and has failed.", examples=["20s"]
+        None,
+        description="How long the app's import may take; a longer one is ended and has failed.",
+        examples=["20s"],
     )
     server: Literal["uvicorn", "gunicorn", "granian", "hypercorn"] = Field(
         "uvicorn", description="The server that serves it."
@@ -150,14 +161,18 @@ class Launch(Model):
     )
     host: Templated[str] = Field("0.0.0.0", description="The address to listen on.")
     port: Templated[AnyPort] | None = Field(
-        None, description="The port to listen on; 0 takes a free one. 8000 where an app is launched and nothing is said."
+        None,
+        description="The port to listen on; 0 takes a free one. 8000 where an app is launched and nothing is said.",
     )
     unix: Templated[PathText] | None = Field(None, description="A socket path to listen on instead.")
     workers: Templated[AnyWorkers] = Field(
         None, description="How many processes serve: a number, `auto`, or {per_cpu, min, max, memory_each}."
     )
     options: (
-        Annotated[dict[str, Templated[Scalar] | Annotated[tuple[Templated[Scalar], ...], NonEmpty] | None], BeforeValidator(_of_variables)]
+        Annotated[
+            dict[str, Templated[Scalar] | Annotated[tuple[Templated[Scalar], ...], NonEmpty] | None],
+            BeforeValidator(_of_variables),
+        ]
         | None
     ) = Field(
         None,
@@ -165,7 +180,8 @@ class Launch(Model):
         examples=[{"log_level": "info", "proxy_headers": True}],
     )
     mode: Literal["supervise", "exec"] = Field(
-        "supervise", description="`supervise`: a small supervisor stays; `exec`: the server takes the engine's place."
+        "supervise",
+        description="`supervise`: a small supervisor stays; `exec`: the server takes the engine's place.",
     )
     importer: Literal["fork", "exec"] = Field(
         "fork", description="How the importing process is started; `exec` for agents that must be first."
@@ -173,10 +189,16 @@ class Launch(Model):
     preload: Templated[bool] | None = Field(
         None, description="Import before the workers are forked; the default asks whether that is safe."
     )
-    user: Templated[str] | None = Field(None, description="Who runs it when started as root; the spec's `user` by default.")
+    user: Templated[str] | None = Field(
+        None, description="Who runs it when started as root; the spec's `user` by default."
+    )
     umask: Templated[Mode] | None = Field(None, description="Its file mode creation mask.", examples=["0027"])
-    cwd: Templated[PathText] | None = Field(None, description="Its working directory, first on the app's sys.path.")
-    restart: RestartPolicy | None = Field(None, description="Whether it is started again when it ends by itself.")
+    cwd: Templated[PathText] | None = Field(
+        None, description="Its working directory, first on the app's sys.path."
+    )
+    restart: RestartPolicy | None = Field(
+        None, description="Whether it is started again when it ends by itself."
+    )
     shutdown: Shutdown | None = Field(None, description="How it is ended.")
     stop_signal: Templated[Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"]] = Field("SIGTERM", description="The signal that asks it to end.")  # fmt: skip
     on_failure: Actions | None = Field(None, description="What is done when it does not boot.")

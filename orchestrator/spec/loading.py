@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from orchestrator.diagnostics import Diagnostic, Findings, Place, Related, in_order, suppress
 from orchestrator.document.overlay import Rules, lay_over, leftovers
 from orchestrator.document.plain import Missing, Plain
-from orchestrator.spec.messages import translate
-from pydantic import ValidationError
 from orchestrator.spec.locations import Locations
-from orchestrator.spec.sources import Layers, environments, overlay_name, overlay_of
+from orchestrator.spec.messages import translate
 from orchestrator.spec.sections import ITEM_LISTS, identify, shorthand
+from orchestrator.spec.sources import Layers, environments, overlay_name, overlay_of
 from orchestrator.spec.spec import Spec
 from orchestrator.spec.values import StaticValues
 

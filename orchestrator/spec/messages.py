@@ -50,8 +50,8 @@ def translate(error: ValidationError, places: Locations, data: Any, findings: Fi
 def _by_place(error: ValidationError, places: Locations, data: Any) -> dict[tuple[Path, bool], list[Line]]:
     """The errors that say something, by their path and whether they are about its key."""
     found: dict[tuple[Path, bool], list[Line]] = {}
-    for line in error.errors(include_url=False):
-        line = _without_secrets(_of_layers(line, places), data)
+    for each in error.errors(include_url=False):
+        line = _without_secrets(_of_layers(each, places), data)
         path, of_key = _real_path(line["loc"], places, line.get("ctx", {}).get("key", ""))
         if not _follows(path):
             found.setdefault((path, of_key), []).append(line)
@@ -96,7 +96,12 @@ def _without_secrets(line: Line, data: Any) -> Line:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
     message = str(line.get("ctx", {}).get("message", ""))
     for each in parts:
-        if isinstance(each, Template) and each.secret and each.known and (each is value or each.text in message):
+        if (
+            isinstance(each, Template)
+            and each.secret
+            and each.known
+            and (each is value or each.text in message)
+        ):
             return {**line, "type": "ORC218", "ctx": _concealed(each, message)}
     return line
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     Needs = Mapping[str, Sequence[tuple[str, Path]]]
 
 
-def check(spec: Spec, index: Index, needs: Needs, places: Locations, findings: Findings, known: Known) -> None:
+def check(
+    spec: Spec, index: Index, needs: Needs, places: Locations, findings: Findings, known: Known
+) -> None:
     order = {step.identity: at for at, step in enumerate(spec.steps)}
     variables = _variables(spec)
     slips = Lookup(sorted(variables))
@@ -259,8 +261,4 @@ def _texts(value: Any) -> set[str] | None:
     from orchestrator.requirements.variables import as_text
 
     values = value if isinstance(value, tuple) else (value,)
-    return (
-        None
-        if any(isinstance(each, Template) for each in values)
-        else {as_text(each) for each in values}
-    )
+    return None if any(isinstance(each, Template) for each in values) else {as_text(each) for each in values}

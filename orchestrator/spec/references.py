@@ -289,7 +289,9 @@ def action_path(path: Path, at: int, places: Locations) -> Path:
     return (*path, at) if isinstance(places.node(path).value, list) else path
 
 
-def _fallbacks(spec: Spec, places: Locations, findings: Findings, known: Known, broken: frozenset[str]) -> None:
+def _fallbacks(
+    spec: Spec, places: Locations, findings: Findings, known: Known, broken: frozenset[str]
+) -> None:
     named = spec.fallbacks or {}
     for path, kind, actions in action_lists(spec):
         for at, action in enumerate(actions):

@@ -1,11 +1,11 @@
 """`retry`: how attempts follow one another."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
-from pydantic import Field
-from typing import Annotated, Literal
-
 from orchestrator.spec.types import Duration
 
 Positive = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -16,7 +16,9 @@ class Retry(Model):
 
     noun = "retry"
 
-    initial: Templated[Duration] | None = Field(None, description="The delay after the first attempt.", examples=["50ms"])
+    initial: Templated[Duration] | None = Field(
+        None, description="The delay after the first attempt.", examples=["50ms"]
+    )
     factor: Templated[Annotated[float, Field(ge=1, le=100)]] | None = Field(
         None, description="What each delay is multiplied with."
     )

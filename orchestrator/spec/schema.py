@@ -18,6 +18,7 @@ from orchestrator.spec.building import adapter
 from orchestrator.spec.model import Model
 from orchestrator.spec.roles import TOP_ONLY
 from orchestrator.spec.schema_parts import (
+    NOTES,
     Schema,
     explained,
     removable,
@@ -30,8 +31,6 @@ from orchestrator.spec.spec import Spec
 from orchestrator.spec.types import spelled_duration, spelled_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pydantic.fields import FieldInfo
     from pydantic_core import core_schema
 
@@ -109,7 +108,11 @@ class _Fields(GenerateJsonSchema):
             module, _, name = schema["x-lazy"].partition(":")
             target = getattr(import_module(module), name)
             is_model = isinstance(target, type) and issubclass(target, Model)
-            found = self.reference(target) if is_model else self.filled(self.generate_inner(adapter(target).core_schema))
+            found = (
+                self.reference(target)
+                if is_model
+                else self.filled(self.generate_inner(adapter(target).core_schema))
+            )
             made = {**found, **made}
         return made
 
@@ -134,7 +137,7 @@ class Builder:
         self.fields = _Fields()
         families = (each for section in ("wait_for", "checks") for each in self.of_section(section).values())
         own = (sections.model_of(each) for each in sections.ITEM_LISTS if each not in ("wait_for", "checks"))
-        self.items = {*families, *own}
+        self.items = dict.fromkeys([*own, *families])
 
     def document(self, title: str, description: str) -> Schema:
         definitions = {name_of(each): self.definition(each) for each in self.classes}
@@ -165,7 +168,7 @@ class Builder:
     def raw(self) -> dict[type[Model], dict[str, Schema]]:
         """Every model that can be reached from the spec, with the schemas of its fields by their keys."""
         made: dict[type[Model], dict[str, Schema]] = {}
-        families = [self.of_family("condition").values(), self.of_family("action").values(), self.items]
+        families = (self.items, self.of_family("action").values(), self.of_family("condition").values())
         left: list[type[Model]] = [Spec, expect.Matcher, *(model for family in families for model in family)]
         while left:
             model = left.pop(0)
@@ -231,7 +234,12 @@ class Builder:
     def bare(self, reference: Schema) -> Schema:
         """A mapping, or the value of the field that its short form stands for."""
         (model,) = (each for each in self.raw if {"$ref": f"#/$defs/{name_of(each)}"} in _branches(reference))
-        return union(simplified(self.raw[model][model.shorthand]), *_branches(reference))
+        short = {
+            key: each
+            for key, each in simplified(self.raw[model][model.shorthand]).items()
+            if key not in NOTES
+        }
+        return union(short, {"$ref": f"#/$defs/{name_of(model)}"})
 
     def required(self, model: type[Model]) -> list[str]:
         keys = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
@@ -309,7 +317,10 @@ class Builder:
         }  # fmt: skip
 
     def family(self, description: str, members: dict[str, type[Model]]) -> Schema:
-        return {**_described(description), "anyOf": [self.fields.reference(each) for each in members.values()]}
+        return {
+            **_described(description),
+            "anyOf": [self.fields.reference(each) for each in members.values()],
+        }
 
     def action(self) -> Schema:
         """A word alone is an action that needs no more, or the name of an entry of `fallbacks`."""

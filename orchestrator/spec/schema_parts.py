@@ -88,7 +88,7 @@ def templated(schema: Schema) -> Schema:
 
 
 def _any_text(schema: Schema) -> bool:
-    return "string" in types(schema) and not set(schema) & {"pattern", "enum", "not", "minLength"}
+    return "string" in types(schema) and not set(schema) & {"pattern", "enum", "const", "not", "minLength"}
 
 
 def _scalar(schema: Schema) -> bool:
@@ -122,7 +122,7 @@ def simplified(schema: Any) -> Any:
             made[key] = value if key in ("default", "examples", "enum", "const") else simplified(value)
     if "anyOf" in made:
         made = {**union(*made.pop("anyOf")), **made}
-    if types(made) == ["string"] and "enum" in made:
+    if types(made) == ["string"] and ("enum" in made or "const" in made):
         del made["type"]
     return made
 

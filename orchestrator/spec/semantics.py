@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Template
 from orchestrator.spec import secrets
-from orchestrator.spec.wording import NOTHING
 from orchestrator.spec.model import Model
+from orchestrator.spec.wording import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

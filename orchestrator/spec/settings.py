@@ -1,14 +1,13 @@
 """The smaller sections: `defaults`, `user`, `telemetry`, `lint`."""
 
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+
+from orchestrator.document.patterns import pattern
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Lazy, Model
 from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
-from typing import Annotated, Any
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from orchestrator.document.patterns import pattern
 from orchestrator.spec.types import Duration, PathText
 
 if TYPE_CHECKING:
@@ -60,7 +59,9 @@ def _validate_user(value: Any) -> Any:
 AnyUser = Annotated[
     Any,
     PlainValidator(
-        _validate_user, json_schema_input_type=Annotated[str, WithJsonSchema({"type": "string", "pattern": r"\S"})] | NamedUser
+        _validate_user,
+        json_schema_input_type=Annotated[str, WithJsonSchema({"type": "string", "pattern": r"\S"})]
+        | NamedUser,
     ),
 ]
 
@@ -96,8 +97,19 @@ class Telemetry(Model):
 
     log: Log | None = Field(None, description="The engine's own log.", examples=[{"format": "json"}])
     listen: (
-        Templated[Annotated[ str, AfterValidator(_listen), WithJsonSchema({"type": "string", "pattern": r"^\S+:[0-9]{1,5}$"}) ]] | None
-    ) = Field(None, description="host:port of the operations listener; none by default.", examples=["127.0.0.1:9090"])
+        Templated[
+            Annotated[
+                str,
+                AfterValidator(_listen),
+                WithJsonSchema({"type": "string", "pattern": r"^\S+:[0-9]{1,5}$"}),
+            ]
+        ]
+        | None
+    ) = Field(
+        None,
+        description="host:port of the operations listener; none by default.",
+        examples=["127.0.0.1:9090"],
+    )
     metrics: Templated[bool] | None = Field(
         None, description="Whether the operations listener has /metrics; it has unless this is false."
     )
@@ -110,10 +122,13 @@ class Lint(Model):
     ignore: (
         dict[Annotated[str, Field(pattern=r"^ORC[0-9]{3}$")], Annotated[str, Field(min_length=1)]] | None
     ) = Field(
-        None, description="Findings that are accepted in the whole spec: code → the reason. No errors of the spec itself."
+        None,
+        description="Findings that are accepted in the whole spec: code → the reason. No errors of the spec itself.",
     )
     compose_services: tuple[Templated[str], ...] | None = Field(
         None, description="The Compose services that run the orchestrator.", examples=[["web", "worker"]]
     )
     passthrough: tuple[Templated[str], ...] | None = Field(None, description="Services that may bypass it.")
-    baseline: Templated[PathText] | None = Field(None, description="A file with findings that are known and not yet mended.")
+    baseline: Templated[PathText] | None = Field(
+        None, description="A file with findings that are known and not yet mended."
+    )

@@ -25,7 +25,9 @@ def _items(section: str) -> Any:
     lazy = {"x-lazy": f"{module_of(section)}:KIND"}
     item = {"$ref": f"#/$defs/{section}"} if section in ("wait_for", "checks") else lazy
     return Annotated[
-        Any, PlainValidator(partial(validate_items, section)), WithJsonSchema({"type": "array", "items": item})
+        Any,
+        PlainValidator(partial(validate_items, section)),
+        WithJsonSchema({"type": "array", "items": item}),
     ]
 
 
@@ -47,11 +49,13 @@ def _variables(value: Any) -> dict[str, Any]:
 
 VARIABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]*\*?"
 """A name, or the beginning of names, with `*`."""
-_VARIABLES = WithJsonSchema({
-    "type": "object",
-    "propertyNames": {"type": "string", "pattern": f"^{VARIABLE_NAME}$"},
-    "additionalProperties": {"anyOf": [{"x-lazy": f"{module_of('variables')}:KIND"}, {"type": "null"}]},
-})
+_VARIABLES = WithJsonSchema(
+    {
+        "type": "object",
+        "propertyNames": {"type": "string", "pattern": f"^{VARIABLE_NAME}$"},
+        "additionalProperties": {"anyOf": [{"x-lazy": f"{module_of('variables')}:KIND"}, {"type": "null"}]},
+    }
+)
 
 
 def _validate_named(named: tuple[str, Any]) -> Any:
@@ -61,7 +65,9 @@ def _validate_named(named: tuple[str, Any]) -> Any:
     if not re.fullmatch(VARIABLE_NAME, name):
         pattern = f"^{VARIABLE_NAME}$"
         found.append(
-            InitErrorDetails(type="string_pattern_mismatch", loc=("[key]",), input=name, ctx={"pattern": pattern})
+            InitErrorDetails(
+                type="string_pattern_mismatch", loc=("[key]",), input=name, ctx={"pattern": pattern}
+            )
         )
     try:
         contract = REQUIREMENTS.load("variables").model_validate({} if value is None else value)
@@ -119,7 +125,8 @@ class Spec(Model):
     roles: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], dict[str, Any]] | None = Field(None, description="Parts of a spec, laid over the top level when the role is chosen.")  # fmt: skip
     default_role: str | None = Field(None, description="The role when none is said.")
     unknown_role: str | None = Field(
-        None, description="What an unknown word does: `stop` (default), `exec`, or a role that takes the words."
+        None,
+        description="What an unknown word does: `stop` (default), `exec`, or a role that takes the words.",
     )
     health: _part("orchestrator.spec.health:KIND") = Field(  # type: ignore[valid-type]
         None, description="Endpoints that tell whether the server is well."
@@ -130,7 +137,9 @@ class Spec(Model):
     on_failure: Actions | None = Field(
         None, description="What is done for all items that say nothing; `stop` when absent."
     )
-    defaults: _part("orchestrator.spec.settings:Defaults") = Field(None, description="Times that hold for all items that say nothing.")  # type: ignore[valid-type]
+    defaults: _part("orchestrator.spec.settings:Defaults") = Field(
+        None, description="Times that hold for all items that say nothing."
+    )  # type: ignore[valid-type]
     user: Templated[Annotated[Any, Lazy("orchestrator.spec.settings:AnyUser")]] | None = Field(
         None, description="Who runs steps and server when started as root."
     )
@@ -140,7 +149,9 @@ class Spec(Model):
     lint: _part("orchestrator.spec.settings:Lint") = Field(  # type: ignore[valid-type]
         None, description="Findings that are accepted, and settings of `orchestrator lint`."
     )
-    telemetry: _part("orchestrator.spec.settings:Telemetry") = Field(None, description="Log, metrics and traces of the engine itself.")  # type: ignore[valid-type]
+    telemetry: _part("orchestrator.spec.settings:Telemetry") = Field(
+        None, description="Log, metrics and traces of the engine itself."
+    )  # type: ignore[valid-type]
 
     def located_items(self) -> "Iterator[tuple[tuple[str | int, ...], Any]]":
         """Every item with its path in the document, in the order of the phases."""

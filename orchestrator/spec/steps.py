@@ -1,15 +1,14 @@
 """`steps`: what is done, in order, before the launch."""
 
-
-from orchestrator.spec.errors import problem, validate_each
-from orchestrator.spec.templated import Templated
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
-from typing import Self
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.node import words_for
+from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.item import AnyCondition, Item
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
     Argv,
     Duration,
@@ -90,7 +89,9 @@ class Step(Item):
         description="The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"]
     )
     run: Annotated[Argv, BeforeValidator(_no_line)] | None = Field(
-        None, description="The command and its arguments; no shell.", examples=[["alembic", "upgrade", "head"]]
+        None,
+        description="The command and its arguments; no shell.",
+        examples=[["alembic", "upgrade", "head"]],
     )
     shell: (
         Annotated[str, PlainValidator(_shell), WithJsonSchema({"type": "string", "pattern": r"\S"})] | None
@@ -102,17 +103,20 @@ class Step(Item):
         None, description="The step is skipped when this condition holds: it is done already."
     )
     creates: Templated[PathText] | None = Field(
-        None, description="The step is skipped when this path exists, and fails when it does not exist afterwards."
+        None,
+        description="The step is skipped when this path exists, and fails when it does not exist afterwards.",
     )
     grace: Templated[Duration] | None = Field(
         None, description="How long it may take to end after TERM at its deadline; then KILL. 8s by default."
     )
-    user: Templated[str] | None = Field(None, description="Who runs it when started as root; the spec's `user` by default.")
+    user: Templated[str] | None = Field(
+        None, description="Who runs it when started as root; the spec's `user` by default."
+    )
     cwd: Templated[PathText] | None = Field(None, description="The directory it runs in.")
     environment: dict[VariableName, Templated[str] | None] | None = Field(
         None, description="Variables for this step alone; null unsets one."
     )
-    outputs: Annotated[Any, PlainValidator(_outputs), WithJsonSchema({ "anyOf": [ {"type": "array", "items": {"type": "string", "pattern": _NAME}, "minItems": 1}, {"type": "object", "propertyNames": {"pattern": _NAME}, "additionalProperties": {"const": "stdout"}, "minProperties": 1}, ] })] = Field(None, description="Variables it sets for what follows, by NAME=value lines in the file $ORCHESTRATOR_OUTPUT; or {NAME: stdout}.")  # fmt: skip
+    outputs: Annotated[Any, PlainValidator(_outputs), WithJsonSchema({ "anyOf": [ {"type": "array", "items": {"type": "string", "pattern": _NAME}, "minItems": 1}, {"type": "object", "propertyNames": {"pattern": _NAME}, "additionalProperties": {"const": "stdout"}, "minProperties": 1} ] })] = Field(None, description="Variables it sets for what follows, by NAME=value lines in the file $ORCHESTRATOR_OUTPUT; or {NAME: stdout}.")  # fmt: skip
     lock: str | None = Field(
         None,
         description="Only one replica at a time: a path, or the name of a postgres wait. Needs `unless` or `creates`.",

@@ -1,5 +1,6 @@
 """`Templated[X]`: a field of the type X that may be written with `${…}`."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -35,11 +36,19 @@ def validate_template(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return handler(scalar)
 
 
+def keep_template(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """A template as it is, also where its value is known: who takes it reads it anew."""
+    return value if value.__class__ is Template else handler(value)
+
+
 class _TemplateToo:
     """Stands behind the type of a field that may be written with `${…}`."""
 
+    def __init__(self, validate: Callable[[Any, ValidatorFunctionWrapHandler], Any]) -> None:
+        self.validate = validate
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_wrap_validator_function(validate_template, handler(source))
+        return core_schema.no_info_wrap_validator_function(self.validate, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -48,8 +57,10 @@ class _TemplateToo:
         return {"x-templated": handler(schema)}
 
 
-Templated = Annotated[T, _TemplateToo()]
+Templated = Annotated[T, _TemplateToo(validate_template)]
 """Constraints belong inside: `Templated[Annotated[int, Field(ge=1)]]`, since a template has no size."""
+KeptTemplate = Annotated[T, _TemplateToo(keep_template)]
+"""For values that perhaps nobody takes, such as one of several defaults."""
 
 
 def filled_in(value: Any) -> Any:

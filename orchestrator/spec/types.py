@@ -1,17 +1,25 @@
 """The scalar types of the spec: how each is written, what it becomes, and its JSON Schema."""
 
-from orchestrator.spec.errors import Problem, problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
-from pydantic_core import CoreSchema, core_schema
-
 import math
 import re
 from typing import Annotated, Any
 
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
+
 from orchestrator.document.node import words_for
 from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Template
+from orchestrator.spec.errors import Problem, problem
+from orchestrator.spec.templated import Templated
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION_PART = pattern(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
@@ -290,7 +298,9 @@ class Keywords:
     def __init__(self, **keywords: Any) -> None:
         self.keywords = keywords
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return {**handler(schema), **self.keywords}
 
 
@@ -300,7 +310,9 @@ class _NonEmpty:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(_no_empty, handler(source))
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return {**handler(schema), "minItems": 1}
 
 
@@ -328,7 +340,9 @@ AnyPort = Annotated[
 ]
 """A port, or 0 for whichever is free."""
 ImportName = Annotated[str, AfterValidator(_import_name), Keywords(pattern=rf"^{_ASCII_IMPORT_NAME}$")]
-AppReference = Annotated[str, AfterValidator(_app), Keywords(pattern=rf"^{_ASCII_IMPORT_NAME}:{_ASCII_IMPORT_NAME}$")]
+AppReference = Annotated[
+    str, AfterValidator(_app), Keywords(pattern=rf"^{_ASCII_IMPORT_NAME}:{_ASCII_IMPORT_NAME}$")
+]
 FunctionReference = Annotated[str, AfterValidator(_function)]
 VariableName = Annotated[str, AfterValidator(variable_name), Keywords(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Pattern = Annotated[str, AfterValidator(_pattern), Keywords(format="regex")]

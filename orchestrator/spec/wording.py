@@ -52,9 +52,12 @@ def worded(model: ModelType, data: Any, error: ValidationError) -> ValidationErr
 
 def noun_of(model: ModelType) -> str:
     """`RestartPolicy` is a restart policy."""
-    return model.noun or "".join(
-        f" {each.lower()}" if each.isupper() else each for each in model.__name__.lstrip("_")
-    ).strip()
+    return (
+        model.noun
+        or "".join(
+            f" {each.lower()}" if each.isupper() else each for each in model.__name__.lstrip("_")
+        ).strip()
+    )
 
 
 def _unknown_key(model: ModelType, key: str) -> tuple[Problem, str]:
@@ -132,4 +135,3 @@ def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
     for mark in field.metadata:
         annotation = Annotated[annotation, mark]
     return adapter(annotation)
-

@@ -3,20 +3,20 @@ import socket
 import time
 
 import pytest
-
-from orchestrator.requirements.checks import decode_check
 from pydantic import ValidationError
+
+from orchestrator.spec.sections import validate_check
 from orchestrator.testing import closed_port, silent_port
 
 
 def check(project, spec, timeout=10.0, **context):
-    return decode_check({"name": "mine", **spec}).attempt(project.context(timeout=timeout, **context))
+    return validate_check({"name": "mine", **spec}).attempt(project.context(timeout=timeout, **context))
 
 
 def test_the_name_is_needed_and_makes_the_id():
-    assert decode_check({"name": "ledger", "run": ("true",)}).identity == "check:ledger"
+    assert validate_check({"name": "ledger", "run": ("true",)}).identity == "check:ledger"
     with pytest.raises(ValidationError, match="name"):
-        decode_check({"run": ("true",)})
+        validate_check({"run": ("true",)})
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_the_name_is_needed_and_makes_the_id():
 )
 def test_a_check_has_exactly_one_kind(spec, code):
     with pytest.raises(ValidationError) as caught:
-        decode_check(spec)
+        validate_check(spec)
     assert [each["type"] for each in caught.value.errors()] == [code]
 
 
 @pytest.mark.parametrize("argv", [(), ("",), "true"])
 def test_a_command_is_a_list_that_is_not_empty(argv):
     with pytest.raises(ValidationError):
-        decode_check({"name": "a", "run": argv})
+        validate_check({"name": "a", "run": argv})
 
 
 def test_a_command_that_ends_with_0_holds(project):
@@ -288,5 +288,5 @@ def test_a_port_is_bound_as_the_user_that_will_run(project, as_root, somebody):
 def test_who_listens_is_asked_of_tcp_alone():
     for more in ({}, {"state": "listening", "protocol": "udp"}):
         with pytest.raises(ValidationError) as caught:
-            decode_check({"name": "a", "port": 1, "by_process": "x", **more})
+            validate_check({"name": "a", "port": 1, "by_process": "x", **more})
         assert caught.value.errors()[0]["type"] == "ORC113"

@@ -6,12 +6,12 @@ import sys
 import tempfile
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.launch.importer import start
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.requirements.modules import KIND as Module
 from orchestrator.requirements.modules import judge
-from pydantic import ValidationError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

@@ -8,14 +8,14 @@ import pydantic
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from orchestrator.spec.decoding import decoder, of_field
+from orchestrator.spec.fields import AfterValidator, Field, described, model_validator
+from orchestrator.spec.twins import of_type, twin
+from pydantic import ValidationError
 
 from orchestrator.document.plain import Template
 from orchestrator.spec import fields, schema
-from orchestrator.spec.decoding import decoder, of_field
-from orchestrator.spec.fields import AfterValidator, Field, described, model_validator
-from pydantic import ValidationError
 from orchestrator.spec.model import Model, problem
-from orchestrator.spec.twins import of_type, twin
 
 STRICT = pydantic.ConfigDict(strict=True)
 TYPES = [
