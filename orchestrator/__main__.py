@@ -9,9 +9,9 @@ def main() -> int:
 
         probe.leave(sys.argv[2:])
     from orchestrator import cli
-    from orchestrator.launch import streams
+    from orchestrator.system import stdio
 
-    streams.complete()
+    stdio.complete()
     return cli.main(sys.argv[1:])
 
 

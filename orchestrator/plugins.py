@@ -5,8 +5,8 @@ A kind is a pydantic model: its fields are declared with pydantic's own `Field` 
 
 from __future__ import annotations
 
-from orchestrator.engine.context import Context
-from orchestrator.engine.outcome import Outcome, failed, ok
+from orchestrator.core.context import Context
+from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.requirements.checks import Check
 from orchestrator.spec.errors import problem
 from orchestrator.spec.item import Action

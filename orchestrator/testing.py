@@ -12,7 +12,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.context import Context
+from orchestrator.core.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,9 +21,9 @@ UNWANTED = {
     "orchestrator": PROBE | {"orchestrator.startup"},
     "orchestrator.health.probe": PROBE,
     "orchestrator.health.command": PROBE,
-    "orchestrator.health.judging": PROBE,
-    "orchestrator.health.asking": PROBE,
-    "orchestrator.status.files": PROBE | {"_socket"},
+    "orchestrator.health.probe_verdict": PROBE,
+    "orchestrator.health.http_probe": PROBE,
+    "orchestrator.system.files": PROBE | {"_socket"},
     "orchestrator.status.maintenance": HEAVY | {"argparse", "logging", "dataclasses", "subprocess", "urllib"},
     "orchestrator.startup": HEAVY | {"re", "dataclasses", "json", "argparse", "logging", "socket"},
     "orchestrator.status.state": HEAVY | {"json", "logging", "argparse", "socket"},
@@ -64,7 +64,7 @@ def test_a_whole_probe_stays_light(tmp_path):
         "from orchestrator.health import probe; code = probe.main([]); assert code == 1"
     )
     loaded = imported_by(statement)
-    assert "orchestrator.health.asking" in loaded
+    assert "orchestrator.health.http_probe" in loaded
     assert loaded & PROBE == set()
     assert "os" not in loaded
 

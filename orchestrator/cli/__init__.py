@@ -142,7 +142,7 @@ def _said_last(text: str, code: int, command: str) -> int:
     """On stderr, and where the platform looks for it if a service was to be started."""
     print(f"orchestrator: {text}", file=sys.stderr)
     if command == "run":
-        from orchestrator.status import files
+        from orchestrator.system import files
 
         files.write_last_words(f"the service did not start (exit {code}): {text}")
     return code

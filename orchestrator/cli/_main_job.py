@@ -6,21 +6,23 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli import BUG, _spec, console, ending
+from orchestrator.cli import BUG, _spec, console, summary
 from orchestrator.cli._start import Invocation, usage
-from orchestrator.engine import events, memory, rechecking
+from orchestrator.engine import events, recovery, snapshot
 from orchestrator.engine.exceptions import InternalError, Invalid
 from orchestrator.engine.run import Start
 from orchestrator.engine.service import Service
-from orchestrator.launch import beside, spawn
-from orchestrator.status import files, state
+from orchestrator.launch import spawn
+from orchestrator.status import state
+from orchestrator.supervisor import child_engine
+from orchestrator.system import files
 
 if TYPE_CHECKING:
     import argparse
 
-    from orchestrator.launch.again import Orders
-    from orchestrator.launch.preload import Preloaded
-    from orchestrator.launch.signals import Notes
+    from orchestrator.launch.preimport import Preloaded
+    from orchestrator.launch.reexec import Orders
+    from orchestrator.system.signals import Notes
 
 
 UNDECLARED = "ORC214"
@@ -37,7 +39,7 @@ def run(
         return usage(error, options)
     if invocation.loaded.failed:
         return invocation.invalid(invocation.loaded.diagnostics)
-    if orders is not None and orders["kind"] != beside.BACK:
+    if orders is not None and orders["kind"] != child_engine.BACK:
         return _leave(_beside(invocation, orders))
     if orders is None:
         invocation.show(each for each in invocation.loaded.diagnostics if each.code != UNDECLARED)
@@ -47,13 +49,13 @@ def run(
 def _beside(invocation: Invocation, orders: Orders) -> int:
     """An engine beside the server: for one item, or just to see whether there can be one. Its answer is for the supervisor."""
     answer: dict[str, Any] = {"word": "well"}
-    if orders["kind"] == beside.ALONE:
+    if orders["kind"] == child_engine.ALONE:
         known = orders["memory"]["plan"]["state_dir"]
         start = _new_start(invocation, orders)
         start.state_directory = known
         kept = state.StateDirectory(known) if known else None
         try:
-            answer = rechecking.alone(start, invocation.report, kept, orders)
+            answer = recovery.alone(start, invocation.report, kept, orders)
         finally:
             start.close()
     spawn.put(orders["answer"], answer)
@@ -62,7 +64,7 @@ def _beside(invocation: Invocation, orders: Orders) -> int:
 
 def _new_start(invocation: Invocation, orders: Orders | None) -> Start:
     choice = invocation.choice
-    remembered = memory.up_to_date(orders) if orders is not None else None
+    remembered = snapshot.up_to_date(orders) if orders is not None else None
     return Start(
         invocation.loaded, invocation.stream, invocation.notes, environ=os.environ, role=choice.role,
         words=choice.words, instead=choice.instead, steps=not choice.instead, remembered=remembered,
@@ -95,7 +97,7 @@ def _start(invocation: Invocation, preloaded: Preloaded | None, orders: Orders |
         print(f"{error}\norchestrator: {BUG}", file=sys.stderr)
         files.write_last_words(f"{start.spec.service} did not start (exit 1): {BUG}")
         return 1
-    verdict = ending.NOT_STARTED if orders is None else ending.NOT_BACK
+    verdict = summary.NOT_STARTED if orders is None else summary.NOT_BACK
     return invocation.failed(code, verdict) if code else 0
 
 
@@ -108,7 +110,7 @@ def _say_when_well(invocation: Invocation, event: events.Event) -> None:
     if event.name == events.FINISHED and event.data["exit_code"] is None:
         console.say(console.well(invocation.report))
     elif event.name == events.SERVICE and event.data["status"] == "maintenance":
-        console.say(ending.maintenance(invocation.report, ending.columns()))
+        console.say(summary.maintenance(invocation.report, summary.columns()))
 
 
 def _leave(code: int) -> int:

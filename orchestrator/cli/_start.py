@@ -7,20 +7,20 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.cli import _spec, console, ending
-from orchestrator.cli._role import Choice, choose
+from orchestrator.cli import _spec, console, summary
 from orchestrator.diagnostics import terminal
 from orchestrator.engine import events
 from orchestrator.engine.report import Report
-from orchestrator.status import files
+from orchestrator.spec.role_selection import Choice, choose
+from orchestrator.system import files
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
     from orchestrator.diagnostics import Diagnostic
-    from orchestrator.launch.signals import Notes
     from orchestrator.spec.loading import Loaded
+    from orchestrator.system.signals import Notes
 
 
 class Invocation:
@@ -51,7 +51,7 @@ class Invocation:
             console.say(
                 f"orchestrator: {service} cannot start (exit {_spec.INVALID}): mend what stands above; nothing was touched"
             )
-        self.last_words(_spec.INVALID, *ending.invalid(diagnostics))
+        self.last_words(_spec.INVALID, *summary.invalid(diagnostics))
         return _spec.INVALID
 
     def show(self, diagnostics: Iterable[Diagnostic]) -> None:
@@ -64,31 +64,31 @@ class Invocation:
             level = "info" if each.severity == "note" else each.severity
             self.stream.emit("diagnostic", each.message, level=level, item=each.item or "", **told)
 
-    def last_words(self, code: int, cause: str, hint: str, verdict: str = ending.NOT_STARTED) -> None:
+    def last_words(self, code: int, cause: str, hint: str, verdict: str = summary.NOT_STARTED) -> None:
         """The verdict, its cause and a hint, where the platform looks for them."""
         service = self.report.service or "the service"
         text = self.stream.secrets.masked(
             f"{service} {verdict} (exit {code}): {cause}" + (f"; hint: {hint}" if hint else "")
         )
         if self.log_format == "json":
-            more = ending.record(self.report, code)
+            more = summary.record(self.report, code)
             self.stream.emit(
                 "last_words", text, level="error", exit_code=code, cause=cause, hint=hint, **more
             )
-        files.write_last_words(ending.words(text, self.report))
+        files.write_last_words(summary.words(text, self.report))
 
-    def failed(self, code: int, verdict: str = ending.NOT_STARTED) -> int:
+    def failed(self, code: int, verdict: str = summary.NOT_STARTED) -> int:
         """The last screen of a start that came to nothing."""
         if self.log_format == "text":
-            console.say(ending.screen(self.report, code, verdict, ending.columns()))
-        self.last_words(code, *ending.cause(self.report), verdict)
+            console.say(summary.screen(self.report, code, verdict, summary.columns()))
+        self.last_words(code, *summary.cause(self.report), verdict)
         return code
 
 
 def usage(error: _spec.Usage, options: argparse.Namespace) -> int:
     """A command line that cannot be meant, told as the log would be; the platform hears of it, too."""
     text = f"the service did not start (exit {_spec.USAGE}): {error}"
-    files.write_last_words(ending.fitting(text))
+    files.write_last_words(summary.fitting(text))
     if options.log_format != "json":
         return _spec.usage(error)
     event = events.Event(

@@ -9,15 +9,15 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from orchestrator.cli import _spec, console, ending
+from orchestrator.cli import _spec, console, summary
 from orchestrator.cli._main_job import _leave
 from orchestrator.cli._start import Invocation
+from orchestrator.core.outcome import Status, ok
 from orchestrator.engine import events
 from orchestrator.engine.exceptions import Interrupted, Invalid
-from orchestrator.engine.outcome import Status, ok
 from orchestrator.engine.report import exit_code
 from orchestrator.engine.run import Start
-from orchestrator.launch.signals import Notes
+from orchestrator.system.signals import Notes
 
 if TYPE_CHECKING:
     import argparse
@@ -132,7 +132,7 @@ def _write(invocation: Invocation, form: str, code: int) -> None:
         print(junit(report.record()))
     elif invocation.log_format == "text":
         if code and report.failed:
-            console.say(ending.screen(report, code, "may not start", ending.columns()))
+            console.say(summary.screen(report, code, "may not start", summary.columns()))
         else:
             counts = console.counts(report)
             console.say(f"orchestrator: {report.service} may start: {counts}")

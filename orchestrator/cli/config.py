@@ -10,8 +10,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
-from orchestrator.cli._role import choose
 from orchestrator.diagnostics import summary
+from orchestrator.spec.role_selection import choose
 
 if TYPE_CHECKING:
     import argparse

@@ -14,7 +14,7 @@ from orchestrator.cli import cells
 from orchestrator.diagnostics.printable import printable, printable_lines
 from orchestrator.diagnostics.terminal import paint, tolerate
 from orchestrator.engine import events
-from orchestrator.launch import saying
+from orchestrator.system import log_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,9 +47,9 @@ def laid(item: str, message: str, width: int) -> list[str]:
     if not width or _SECOND + cells.width(head + message) < width:
         return [head + message]
     if width >= WIDE and len(item) <= ITEM_WIDTH:
-        first, *rest = saying.folded(head, message, width - _SECOND, cells.width)
+        first, *rest = log_output.folded(head, message, width - _SECOND, cells.width)
         return [first, *(" " * _SECOND + each for each in rest)]
-    return [item, *saying.folded(" " * _SECOND, message, width, cells.width)]
+    return [item, *log_output.folded(" " * _SECOND, message, width, cells.width)]
 
 
 class JsonLines:
@@ -126,15 +126,15 @@ class Lines:
     def _line(self, status: str, item: str, message: str) -> None:
         shown = paint(self.color, STYLES.get(status, "warning"), status.ljust(STATUS_WIDTH))
         lines = printable_lines(message) or [""]
-        first, *rest = laid(item, lines[0], saying.columns(2))
+        first, *rest = laid(item, lines[0], log_output.columns(2))
         say("\n".join([f"  {shown} {first}".rstrip(), *rest]))
         for each in lines[1:]:
             self._below(each)
 
     def _below(self, text: str) -> None:
-        width = saying.columns(2)
+        width = log_output.columns(2)
         indent = " " * (_SECOND if 0 < width < WIDE else _THIRD)
-        say("\n".join(saying.folded(indent, printable(text), width, cells.width)))
+        say("\n".join(log_output.folded(indent, printable(text), width, cells.width)))
 
 
 class Live(Lines):
@@ -215,7 +215,7 @@ def say(text: str) -> None:
         if _region is not None:
             _region.say(text)
         else:
-            saying.send(descriptor, text.encode(sys.stderr.encoding or "utf-8", "backslashreplace"))
+            log_output.send(descriptor, text.encode(sys.stderr.encoding or "utf-8", "backslashreplace"))
 
 
 def _write_to_object(text: str) -> None:
@@ -232,7 +232,7 @@ def well(report: Report) -> str:
     found = counts(report)
     more = f", degraded: {', '.join(report.degraded)}" if report.degraded else ""
     said = f"{report.service} is {report.status} after {report.duration_ms / 1000:.1f} s: {found}{more}"
-    return "\n".join(saying.folded("orchestrator: ", said, saying.columns(2), cells.width))
+    return "\n".join(log_output.folded("orchestrator: ", said, log_output.columns(2), cells.width))
 
 
 def counts(report: Report) -> str:

@@ -12,7 +12,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from orchestrator.launch import saying
+from orchestrator.system import log_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,7 +77,9 @@ class Region:
         with self.lock:
             before = ERASE if self._below and self._in_front() else ""
             rest, self._rest = self._rest, b""
-            saying.send(self._descriptor, rest + self._encoded(before + text.replace("\n", f"\n{before}")))
+            log_output.send(
+                self._descriptor, rest + self._encoded(before + text.replace("\n", f"\n{before}"))
+            )
             self._frame = ""
             self._draw()
 

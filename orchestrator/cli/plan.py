@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
-from orchestrator.cli._role import choose
 from orchestrator.diagnostics.printable import printable
+from orchestrator.engine.estimate import planned
 from orchestrator.engine.plan import PHASE_NAMES
-from orchestrator.engine.planning import planned
+from orchestrator.spec.role_selection import choose
 
 if TYPE_CHECKING:
     import argparse

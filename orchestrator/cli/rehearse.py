@@ -11,11 +11,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
-from orchestrator.cli._role import choose
 from orchestrator.diagnostics import in_order, terminal
 from orchestrator.rehearsal import formats
-from orchestrator.rehearsal.pins import judged
+from orchestrator.rehearsal.expected import judged
 from orchestrator.rehearsal.simulate import items, simulated
+from orchestrator.spec.role_selection import choose
 
 if TYPE_CHECKING:
     import argparse

@@ -16,15 +16,16 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Light on purpose: the framework is imported by another process while this one imports the engine."""
-    from orchestrator.launch import again, preload, signals
-    from orchestrator.launch.signals import Notes
+    from orchestrator.launch import preimport, reexec
+    from orchestrator.system import signals
+    from orchestrator.system.signals import Notes
 
     # First of all: a PID 1 without handlers ignores TERM, and a request to stop may come at any time.
     notes = Notes()
     notes.install()
-    orders = again.taken()
+    orders = reexec.taken()
     if orders is None:
-        preloaded = preload.begin(options.file or ["startup.yaml"])
+        preloaded = preimport.begin(options.file or ["startup.yaml"])
     else:
         # What was held back while the supervisor became this process arrives now.
         signals.release()

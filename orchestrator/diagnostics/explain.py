@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from orchestrator.diagnostics.suggest import closest
+from orchestrator.core.suggest import closest
 
 _PAGES = os.path.join(os.path.dirname(__file__), "pages")
 SPEC = "startup.yaml"

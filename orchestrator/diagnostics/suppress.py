@@ -13,11 +13,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.core.suggest import did_you_mean
 from orchestrator.diagnostics import Diagnostic, Findings, Place
 from orchestrator.diagnostics.catalogue import CODES
 from orchestrator.diagnostics.excerpt import split
-from orchestrator.diagnostics.suggest import did_you_mean
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -10,8 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import Node, pointer
-from orchestrator.document.patterns import pattern
 from orchestrator.document.scalars import resolve
 
 if TYPE_CHECKING:

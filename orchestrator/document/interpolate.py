@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ parser hands us the text, so that we can say what a reader of YAML 1.1 would hav
 
 from __future__ import annotations
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 
 _INTEGER = pattern(r"[-+]?(?:0|[1-9][0-9_]*)\Z")
 _OCTAL = pattern(r"[-+]?0[0-7_]+\Z")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
     from orchestrator.spec.conditions import Condition
 
     Answer = tuple[bool, str]
@@ -81,7 +81,7 @@ def _exists(condition: Any, context: Context) -> Answer:
 
 
 def _succeeds(condition: Any, context: Context) -> Answer:
-    from orchestrator.engine.processes import capture
+    from orchestrator.system.processes import capture
 
     shown = " ".join(condition.succeeds)
     result = capture(condition.succeeds, context, condition.timeout or max(context.timeout, 10.0))

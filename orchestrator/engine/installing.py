@@ -18,15 +18,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from orchestrator.engine.context import current_user
+from orchestrator.core.context import current_user
 from orchestrator.requirements import _installed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engine import processes
+    from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
-    from orchestrator.engine.work import Work
+    from orchestrator.system import processes
 
 DEADLINE = 300.0
 NO_ROOM = "there is no directory that can be written: mount a tmpfs on /tmp, or set ORCHESTRATOR_STATE_DIR"

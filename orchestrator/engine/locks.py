@@ -12,10 +12,10 @@ import socket
 import stat
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.engine.outcome import Outcome, failed
+from orchestrator.core.outcome import Outcome, failed
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
     from orchestrator.waits._postgres import Session
     from orchestrator.waits.postgres import Postgres
 

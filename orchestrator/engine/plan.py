@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
+from orchestrator.engine.item import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

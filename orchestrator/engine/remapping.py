@@ -19,7 +19,7 @@ from orchestrator.requirements._writing import write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.engine.context import User
+    from orchestrator.core.context import User
 
 ETC = "/etc"
 PATIENCE = 5.0

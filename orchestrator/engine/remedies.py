@@ -7,16 +7,17 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import events, processes
-from orchestrator.engine.backoff import Policy, delay
-from orchestrator.engine.outcome import Status
+from orchestrator.core.backoff import Policy, delay
+from orchestrator.core.outcome import Status
+from orchestrator.engine import events
+from orchestrator.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
+    from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
-    from orchestrator.engine.work import Work
 
 RUN_DEADLINE = 60.0
 INSTALL_DEADLINE = 2 * 300.0

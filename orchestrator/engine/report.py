@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.outcome import LATE, Status
+from orchestrator.core.outcome import LATE, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,44 +12,37 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.engine import (
-    backoff,
-    concluding,
-    events,
-    launching,
-    memory,
-    switching,
-    workers,
-)
-from orchestrator.engine.asking import Asking
-from orchestrator.engine.context import Context, SystemClock, User, current_user
+from orchestrator.core import backoff
+from orchestrator.core.context import Context, SystemClock, User, current_user
+from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.engine import events, identity, launch_plan, snapshot, verdict, workers
+from orchestrator.engine.attempts import Lanes
+from orchestrator.engine.build_items import list_works
 from orchestrator.engine.exceptions import InternalError, Interrupted
-from orchestrator.engine.importing import Importing
-from orchestrator.engine.lanes import Lanes
-from orchestrator.engine.listing import list_works
-from orchestrator.engine.operating import Operating
-from orchestrator.engine.outcome import Outcome, Status, failed
-from orchestrator.engine.rechecking import Rechecking
-from orchestrator.engine.stepping import Stepping
-from orchestrator.engine.variables import Variables
-from orchestrator.engine.work import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
-from orchestrator.launch.endings import Asked
-from orchestrator.launch.reaper import Reaper
-from orchestrator.launch.signals import CHILD, STOPS
+from orchestrator.engine.gate import Asking
+from orchestrator.engine.imports import Importing
+from orchestrator.engine.item import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
+from orchestrator.engine.operations import Operating
+from orchestrator.engine.recovery import Rechecking
+from orchestrator.engine.steps import Stepping
+from orchestrator.engine.values import Variables
 from orchestrator.spec.values import find_contract
+from orchestrator.system.exit_status import Asked
+from orchestrator.system.reaper import Reaper
+from orchestrator.system.signals import CHILD, STOPS
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping, Sequence
 
-    from orchestrator.engine.context import Clock
+    from orchestrator.core.context import Clock
     from orchestrator.engine.plan import Order
-    from orchestrator.engine.users import Identity
-    from orchestrator.launch.importer import Importer
-    from orchestrator.launch.signals import Notes
+    from orchestrator.launch.app_handle import Importer
     from orchestrator.spec.item import Action
     from orchestrator.spec.loading import Loaded
     from orchestrator.spec.spec import Spec
+    from orchestrator.system.signals import Notes
+    from orchestrator.system.users import Identity
 
 TIMEOUT = 2.0
 WAIT_DEADLINE = 60.0
@@ -133,7 +126,7 @@ class Start:
         """The server, once it was told to go."""
         self.launched_at = 0.0
         """When (`time.time`) the server was told to go."""
-        self.server_grace = launching.GRACE
+        self.server_grace = launch_plan.GRACE
         self.state_directory = ""
         self.installed_in = ""
         """A directory of its own into which `install` has installed, where it did."""
@@ -151,15 +144,15 @@ class Start:
             role=self.role, pid=os.getpid(), files=list(self.loaded.files),
         )  # fmt: skip
         self.stream.emit(events.PHASE, phase="variables", level="debug")
-        early = not switching.needs_variables(self)
-        if early and not switching.identify(self):
+        early = not identity.needs_variables(self)
+        if early and not identity.identify(self):
             return
         applied = self.variables.apply()
         self.variables.resolve()
         self.variables.tell(applied)
         if not early and not self._late_user():
             return
-        if not switching.identify_launch(self):
+        if not identity.identify_launch(self):
             return
         list_works(self)
         self.variables.require()
@@ -170,13 +163,13 @@ class Start:
         missing = [each.path for each in self.resolved.missing]
         if any(path[0] == "user" for path in missing):
             self.variables.require([path for path in missing if path[0] != "user"])
-        well = switching.identify(self)
+        well = identity.identify(self)
         self.variables.apply()
         self.variables.resolve()
         return well
 
     def add(self, work: Work) -> None:
-        memory.restore(self, work)
+        snapshot.restore(self, work)
         self.works.append(work)
         self.by_id[work.id] = work
 
@@ -399,19 +392,19 @@ class Start:
 
     def conclude(self, work: Work, outcome: Outcome) -> None:
         """An attempt's outcome: a state, or the next fallback action."""
-        concluding.conclude(self, work, outcome)
+        verdict.conclude(self, work, outcome)
 
     def take_back(self, work: Work, outcome: Outcome) -> None:
         """It was let go and cannot be: it has failed."""
-        concluding.take_back(self, work, outcome)
+        verdict.take_back(self, work, outcome)
 
     def actions(self, work: Work) -> list[Action]:
         """What is to be done for an item when it fails."""
-        return concluding.actions(self, work)
+        return verdict.actions(self, work)
 
     def settle_as(self, work: Work, status: Status, message: str = "") -> None:
         """The item's state is told, and noted."""
-        concluding.settle_as(self, work, status, message)
+        verdict.settle_as(self, work, status, message)
 
     def bug(self, details: str) -> None:
         """Something broke that is nobody's fault but ours."""
@@ -470,9 +463,9 @@ class Start:
         self._ending = server
         number = self.spec.launch.stop_signal if self.spec.launch is not None else "SIGTERM"
         until = time.monotonic() + self.server_grace
-        gently = launching.end_gently(server, getattr(signal, number), until, self.take_notes)
+        gently = launch_plan.end_gently(server, getattr(signal, number), until, self.take_notes)
         if self.listener is not None and not self.maintenance_pid:
-            launching.refuse(self.listener)
+            launch_plan.refuse(self.listener)
         return gently
 
     def kill_server(self) -> None:

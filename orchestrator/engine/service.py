@@ -9,22 +9,23 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import comeback, events, launching, measuring, whereabouts
-from orchestrator.engine.backoff import Policy
+from orchestrator.core.backoff import Policy
+from orchestrator.core.outcome import Outcome, Status, failed, ok
+from orchestrator.engine import events, health_checks, launch_plan, resume
 from orchestrator.engine.exceptions import InternalError, Interrupted
-from orchestrator.engine.maintaining import Maintaining
-from orchestrator.engine.outcome import Outcome, Status, failed, ok
+from orchestrator.engine.maintenance import Maintaining
 from orchestrator.engine.report import FORCED, Report, exit_code
 from orchestrator.engine.run import Start, no_value
-from orchestrator.launch.endings import ending
-from orchestrator.launch.signals import named
 from orchestrator.status.state import Probe, StateDirectory
+from orchestrator.system import container
+from orchestrator.system.exit_status import ending
+from orchestrator.system.signals import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.engine.work import Work
-    from orchestrator.launch.importer import Importer
+    from orchestrator.engine.item import Work
+    from orchestrator.launch.app_handle import Importer
     from orchestrator.launch.plan import LaunchPlan
 
 ASKING = Policy(initial=0.02, factor=1.5, max=1.0)
@@ -65,7 +66,7 @@ class Service:
         """Returns the exit code, unless the supervisor or the server takes this process's place."""
         try:
             if self.orders:
-                comeback.take_up(self, self.orders)
+                resume.take_up(self, self.orders)
             else:
                 self.start.prepare()
                 self._warn_of_loopback()
@@ -108,7 +109,7 @@ class Service:
 
     def _warn_of_loopback(self) -> None:
         launch = self.start.spec.launch
-        if launching.loopback(launch) and whereabouts.place(self.start.variables.environ):
+        if launch_plan.loopback(launch) and container.place(self.start.variables.environ):
             assert launch is not None
             self.stream.emit(
                 events.NOTE, f"the server listens on {launch.host} alone: nobody outside this container can reach it", level="warning",
@@ -204,16 +205,16 @@ class Service:
             self._exec(importer)
         self.stream.emit(events.PHASE, phase="launch", level="debug")
         assert self.plan is not None
-        self._endpoints = measuring.probe_endpoints(start, self.plan)
+        self._endpoints = health_checks.probe_endpoints(start, self.plan)
         work = start.by_id["launch"]
         work.started, work.status = self.stream.now(), Status.WAITING
         work.attempts += 1
         start.server, start.server_grace = importer, self.plan.grace
-        alone = launching.binds_itself(start.spec.launch)
+        alone = launch_plan.binds_itself(start.spec.launch)
         if alone:
             self.maintaining.give_way()
         start.launched_at = time.time()
-        self.stream.begun(work.id, "starting", measuring.health_deadline(start))
+        self.stream.begun(work.id, "starting", health_checks.health_deadline(start))
         importer.go({"ORCHESTRATOR_DEGRADED": ",".join(start.degraded)})
         outcome = self._until_serving(importer)
         if outcome.ok or alone:
@@ -231,12 +232,12 @@ class Service:
             start.settle()
         if importing.importer is None or start.failures:
             return None
-        self.plan = launching.plan_of(start, importing.imported_modules())
+        self.plan = launch_plan.plan_of(start, importing.imported_modules())
         return importing.release()
 
     def _until_serving(self, importer: Importer) -> Outcome:
         """Waits for the server's word that it serves; a command's word is that it was executed."""
-        limit = measuring.health_deadline(self.start)
+        limit = health_checks.health_deadline(self.start)
         due = time.monotonic() + limit
         said: dict[str, Any] = {}
         while not importer.serving:
@@ -254,7 +255,7 @@ class Service:
         assert launch is not None
         if launch.command:
             return ok(f"`{launch.command[0]}` runs")
-        if launching.binds_itself(launch):
+        if launch_plan.binds_itself(launch):
             return ok(f"{launch.server} runs")
         return ok(f"{launch.server} serves {self._where()} after {took:.1f} s")
 
@@ -286,7 +287,7 @@ class Service:
         """Every declared endpoint, while the server lives."""
         start = self.start
         assert self.plan is not None
-        works = measuring.health_works(start, self.plan)
+        works = health_checks.health_works(start, self.plan)
         if works:
             self.stream.emit(events.PHASE, phase="health", level="debug")
         for work in works:
@@ -339,7 +340,7 @@ class Service:
                     return (
                         attempt.outcome
                         if attempt.outcome.ok
-                        else measuring.never_ready(work.item, attempt.outcome)
+                        else health_checks.never_ready(work.item, attempt.outcome)
                     )
                 self.stream.emit(
                     events.WAITING, attempt.outcome.summary, level="debug", item=work.id, attempt=work.attempts,
@@ -364,7 +365,7 @@ class Service:
 
     def _hand_over(self) -> None:
         """The verdict is told and written, and the small supervisor takes this process."""
-        from orchestrator.launch import supervisor
+        from orchestrator.supervisor import supervisor
 
         start, server, plan = self.start, self.start.server, self.plan
         assert server is not None
@@ -384,7 +385,7 @@ class Service:
             notes=start.notes,
             maintenance=self.maintaining.config(),
             status=status,
-            returning=comeback.left_behind(self, plan),
+            returning=resume.left_behind(self, plan),
             operations=start.operating.kept,
         )
 
@@ -405,7 +406,7 @@ class Service:
 
     def _exec(self, importer: Importer) -> None:
         """`mode: exec`: the imports were proven in a process of their own; now the server takes this one."""
-        from orchestrator.launch import hand_over
+        from orchestrator.launch import exec_mode
 
         assert self.plan is not None
         importer.end()
@@ -413,14 +414,14 @@ class Service:
             events.NOTE, "mode exec: the server takes this process; no restart, no watch, no maintenance, no state from here on",
             item="launch",
         )  # fmt: skip
-        self._endpoints = measuring.probe_endpoints(self.start, self.plan)
+        self._endpoints = health_checks.probe_endpoints(self.start, self.plan)
         self.maintaining.end()
         self.tell("degraded" if self.start.degraded else "ready", reason=", ".join(self.start.degraded))
         self.stream.emit(events.FINISHED, "", exit_code=None)
         self.write_report()
         self.start.lanes.abandon()
         self.start.notes.restore()
-        hand_over.exec_server(self.plan, self.start.listener)
+        exec_mode.exec_server(self.plan, self.start.listener)
 
 
 def _did_not_boot(code: int, said: dict[str, Any]) -> Outcome:

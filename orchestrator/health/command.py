@@ -3,7 +3,7 @@
 import posix
 import sys
 
-from orchestrator.health.judging import judge
+from orchestrator.health.probe_verdict import judge
 
 USAGE = """usage: orchestrator health [NAME] [--url URL]
 

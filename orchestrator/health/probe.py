@@ -47,10 +47,10 @@ def leave(argv: list[str]) -> None:
 
 
 def ask(family: int, address: str | tuple[str, int], request: bytes, timeout: float) -> tuple[int, str]:
-    """The status of an HTTP answer, or 0 and why: what `orchestrator.health.asking.ask` says."""
-    from orchestrator.health import asking
+    """The status of an HTTP answer, or 0 and why: what `orchestrator.health.http_probe.ask` says."""
+    from orchestrator.health import http_probe
 
-    return asking.ask(family, address, request, timeout)
+    return http_probe.ask(family, address, request, timeout)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.context import Context
+from orchestrator.core.context import Context
 from orchestrator.waits import _http
 from orchestrator.waits._failure import Deadline, Failure
 from orchestrator.waits._stream import Trust
@@ -14,7 +14,7 @@ from orchestrator.waits.http import judge, load_schema
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.outcome import Outcome
     from orchestrator.spec.expect import Expect
 
 CODE = "ORC706"

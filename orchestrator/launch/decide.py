@@ -18,11 +18,11 @@ Events                                   Decisions
 from __future__ import annotations
 
 from orchestrator.launch.budget import STABLE, Budget
-from orchestrator.launch.endings import ECHO, ending, exit_code
-from orchestrator.launch.farewell import DIED, NEVER_READY, UNWELL
 from orchestrator.launch.features import Features
-from orchestrator.launch.signals import named
 from orchestrator.launch.watch import Watch
+from orchestrator.supervisor.exit_report import DIED, NEVER_READY, UNWELL
+from orchestrator.system.exit_status import ECHO, ending, exit_code
+from orchestrator.system.signals import named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import os
 import stat
 import sys
 
-from orchestrator.launch import signals
-from orchestrator.status.files import quoted
+from orchestrator.system import signals
+from orchestrator.system.files import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Plan = dict[str, Any]
 
-CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
+CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "app_process.py")
 CANNOT_START = 127
 SOCKET_MODE = 0o666
 """As uvicorn does: the proxy in front is often another user; the directory says who may enter."""

@@ -11,8 +11,8 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.launch import oom, saying, signals
-from orchestrator.launch.endings import Asked, ending, exit_code
+from orchestrator.system import log_output, oom, signals
+from orchestrator.system.exit_status import Asked, ending, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -338,4 +338,4 @@ class Workers:
 
     def _say(self, level: str, text: str) -> None:
         as_json = self.plan.log == "json"
-        saying.write(2, saying.record("workers", level, text) if as_json else f"orchestrator: {text}")
+        log_output.write(2, log_output.record("workers", level, text) if as_json else f"orchestrator: {text}")

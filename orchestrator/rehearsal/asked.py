@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.context import Context
+from orchestrator.core.context import Context
 
 if TYPE_CHECKING:
     from orchestrator.waits._stream import Trust

@@ -9,7 +9,7 @@ from orchestrator.rehearsal import asked, values
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine.work import Work
+    from orchestrator.engine.item import Work
 
 EXPLAINED = {
     "missing": "it is not there",

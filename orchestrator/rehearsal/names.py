@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from itertools import count
 
-from orchestrator.rehearsal import box
+from orchestrator.rehearsal import sandbox
 
 _HOSTS = "/etc/hosts"
 _free = count(2)
@@ -30,10 +30,10 @@ def _made_ours(host: str) -> str:
         return ours
     if not address.is_loopback and not address.is_unspecified:
         if address.version != 4:
-            from orchestrator.rehearsal.place import CannotBreak
+            from orchestrator.rehearsal.sandbox_filesystem import CannotBreak
 
             raise CannotBreak(f"the private network cannot have the address {host}")
-        box.own_address(host, next(_free))
+        sandbox.own_address(host, next(_free))
     return host
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import subprocess
 
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 _PAUSE = 0.02
 _ANSWERS_WITHIN = 5.0

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from orchestrator.launch import prctl
 from orchestrator.rehearsal.observe import Seen
-from orchestrator.rehearsal.place import Job
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row
+from orchestrator.rehearsal.sandbox_filesystem import Job
+from orchestrator.system import prctl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,7 +207,7 @@ class Stages:
 
     def possible(self) -> str:
         """Why nothing can be proved here; empty where it can."""
-        words = [sys.executable, "-m", "orchestrator.rehearsal.box", self.folder.name]
+        words = [sys.executable, "-m", "orchestrator.rehearsal.sandbox", self.folder.name]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]
 

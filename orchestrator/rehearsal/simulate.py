@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine import conditions
-from orchestrator.engine.concluding import stands_on
-from orchestrator.engine.launching import given_for_port
-from orchestrator.engine.listing import flat, names_in
-from orchestrator.engine.planning import works_of
+from orchestrator.engine.build_items import flat, names_in
+from orchestrator.engine.estimate import works_of
+from orchestrator.engine.item import HEALTH, QUICK, Work
+from orchestrator.engine.launch_plan import given_for_port
 from orchestrator.engine.remedies import using
 from orchestrator.engine.report import exit_code
-from orchestrator.engine.work import HEALTH, QUICK, Work
+from orchestrator.engine.verdict import stands_on
 from orchestrator.rehearsal import asked
 from orchestrator.rehearsal.failures import failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row
@@ -211,7 +211,7 @@ class _Simulation:
         return why if yes is False else ""
 
     def _context(self) -> Any:
-        from orchestrator.engine.context import Context
+        from orchestrator.core.context import Context
 
         return Context(
             {**_defaults(self.spec), **self.environ},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Self
 
-from orchestrator.rehearsal.faulty import silent, well
+from orchestrator.rehearsal.fake_servers import silent, well
 
 if TYPE_CHECKING:
     import socket

@@ -11,22 +11,22 @@ import signal
 import sys
 
 from orchestrator.engine.exceptions import Invalid
-from orchestrator.rehearsal import box, breaking
+from orchestrator.rehearsal import breaking, sandbox
+from orchestrator.rehearsal.assumptions import shorten, suppose
 from orchestrator.rehearsal.observe import Observer, Seen
-from orchestrator.rehearsal.place import CannotBreak, Job, Place
+from orchestrator.rehearsal.sandbox_filesystem import CannotBreak, Job, Place
 from orchestrator.rehearsal.simulate import items
-from orchestrator.rehearsal.supposing import shorten, suppose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
+    from orchestrator.engine.item import Work
 
 
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)  # whoever rehearses may ignore them, a service does not
     job = Job.of(sys.stdin.read())
-    box.enter(job.box, job.cwd)
+    sandbox.enter(job.box, job.cwd)
     with contextlib.ExitStack() as held:
         try:
             seen = _seen(job, held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.outcome import failed, ok
+from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements import _installed
 from orchestrator.requirements._provenance import hidden
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement as Parsed
 
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.outcome import Outcome
 
 _MOST = 20
 

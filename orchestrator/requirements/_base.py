@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from orchestrator.engine.outcome import Outcome, ok
+from orchestrator.core.outcome import Outcome, ok
 from orchestrator.spec.item import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
 
 
 COMMON = frozenset(Item.model_fields)

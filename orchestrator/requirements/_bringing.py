@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.outcome import failed
+from orchestrator.core.outcome import failed
 from orchestrator.requirements._contents import no_source
 from orchestrator.requirements._places import Owner, SymlinkError, guarded, reach, refuse_link
 from orchestrator.requirements._remedies import refusal
@@ -14,8 +14,8 @@ from orchestrator.requirements._template import TemplateError, render
 from orchestrator.requirements._writing import write
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.requirements.files import File
 
 

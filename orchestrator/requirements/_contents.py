@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.context import current_user
-from orchestrator.engine.outcome import failed
+from orchestrator.core.context import current_user
+from orchestrator.core.outcome import failed
 from orchestrator.requirements._remedies import readable_by, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.requirements.files import File
 
 _LARGEST = 64 * 2**20
@@ -86,7 +86,7 @@ def _words(asked: File, path: str, text: str) -> Iterator[Outcome]:
 
 
 def _matched(path: str, pattern: str, text: str) -> Iterator[Outcome]:
-    from orchestrator.engine import bounded
+    from orchestrator.system import bounded
 
     try:
         if bounded.search(pattern, text):

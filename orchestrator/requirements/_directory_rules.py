@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.outcome import failed
-from orchestrator.requirements import _users
+from orchestrator.core.outcome import failed
 from orchestrator.requirements._mounts import mount_of
 from orchestrator.requirements._remedies import readable_by, run_line
+from orchestrator.system import accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.requirements.directories import Directory
 
 
@@ -24,7 +24,7 @@ def broken(asked: Directory, path: str, context: Context) -> Iterator[Outcome]:
     yield from _flags(asked, path)
     yield from _open(asked, path, context)
     if asked.not_world_writable and os.stat(path).st_mode & 0o002:
-        said = f"{path} has mode {_users.octal(os.stat(path).st_mode)}: everybody may write to it"
+        said = f"{path} has mode {accounts.octal(os.stat(path).st_mode)}: everybody may write to it"
         yield failed("ORC433", "world-writable", said, run_line(f"chmod o-w {path}", path))
     yield from _counts(asked, path)
 
@@ -76,17 +76,19 @@ def _open(asked: Directory, path: str, context: Context) -> Iterator[Outcome]:
         (asked.readable, os.R_OK, "list"),
         (asked.executable, os.X_OK, "enter"),
     ):
-        number = _users.may_use(path, right, context.user) if wanted else 0
+        number = accounts.may_use(path, right, context.user) if wanted else 0
         if number:
-            said = f"cannot {doing} {path}: {os.strerror(number).lower()} for {_users.said(context.user.uid)}"
-            found = f"it belongs to {_users.owned(os.stat(path))}"
+            said = (
+                f"cannot {doing} {path}: {os.strerror(number).lower()} for {accounts.said(context.user.uid)}"
+            )
+            found = f"it belongs to {accounts.owned(os.stat(path))}"
             yield failed(
                 "ORC433", f"cannot-{doing}", f"{said}; {found}", _to_open(path, right, context), found=found
             )
 
 
 def _to_open(path: str, right: int, context: Context) -> str:
-    if _users.closed_to(path, context.user):
+    if accounts.closed_to(path, context.user):
         return readable_by(path, context.user)
     return run_line(f"chmod a+{'r' if right == os.R_OK else 'x'} {path}", path)
 
@@ -96,7 +98,7 @@ def _counts(asked: Directory, path: str) -> Iterator[Outcome]:
         return
     from glob import glob
 
-    from orchestrator.engine.matching import mismatch
+    from orchestrator.spec.matching import mismatch
 
     for pattern, matcher in asked.glob_count.items():
         found = len(glob(pattern, root_dir=path, recursive=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 
 FORMATS = ("json", "yaml", "toml", "ini", "env", "pem")
 _ENV_NAME = pattern(r"\s*(?:export\s+)?([^=\s]+)\s*(=?)")

@@ -8,12 +8,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.requirements import _cgroup
-from orchestrator.requirements._users import other_than
+from orchestrator.system.accounts import other_than
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from orchestrator.engine.context import User
+    from orchestrator.core.context import User
 
 CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",

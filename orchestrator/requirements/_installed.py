@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
 
 _SEPARATORS = pattern(r"[-_.]+")
 _EXTRA_SECTION = pattern(r"\[(?P<extra>[^:\]]*)(:(?P<marker>.*))?\]\Z")

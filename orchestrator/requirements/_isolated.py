@@ -7,13 +7,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.processes import capture
-from orchestrator.launch import looking
+from orchestrator.system import import_module
+from orchestrator.system.processes import capture
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.processes import Result
+    from orchestrator.core.context import Context
     from orchestrator.requirements.modules import Module
+    from orchestrator.system.processes import Result
 
 _LIMIT = 60.0
 """Seconds, where nothing says how long the import may take."""
@@ -22,7 +22,7 @@ _LIMIT = 60.0
 def tried(module: Module, context: Context) -> dict[str, Any]:
     """What the importing process would have reported."""
     token = f"orchestrator-{os.urandom(8).hex()}:"
-    script = os.path.abspath(looking.__file__)
+    script = os.path.abspath(import_module.__file__)
     argv = [sys.executable, "-P", script, token, module.module, module.attribute or "", *module.asked]
     result = capture(argv, context, module.limit or _LIMIT)
     _, found, answer = result.output.rpartition(f"\n{token}")

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements._installed import normalise
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _table(tables: Any, name: str, where: str, shown: str, listed: Listed) -> li
     found = next((known[each] for each in known if normalise(each) == normalise(name)), None)
     if isinstance(found, list):
         return found
-    from orchestrator.diagnostics.suggest import did_you_mean
+    from orchestrator.core.suggest import did_you_mean
 
     hint = did_you_mean(name, known) or f"it has {', '.join(known) or 'none'}"
     listed.problems.append(("ORC443", f"{shown} has no `{name}` in [{where}]", hint))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 
 _ESCAPE = pattern(r"\\([0-7]{3})")
 

@@ -7,13 +7,13 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.outcome import failed, ok
-from orchestrator.launch.sockets import owner
-from orchestrator.requirements._users import as_user, said
+from orchestrator.core.outcome import failed, ok
+from orchestrator.system.accounts import as_user, said
+from orchestrator.system.sockets import owner
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.requirements.checks import PortCheck
 
 _STATES = {"tcp": "0A", "udp": "07"}

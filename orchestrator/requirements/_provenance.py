@@ -7,15 +7,15 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from orchestrator.document.patterns import pattern
-from orchestrator.engine.outcome import failed
+from orchestrator.core.outcome import failed
+from orchestrator.diagnostics.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from packaging.requirements import Requirement as Parsed
 
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.outcome import Outcome
     from orchestrator.requirements._installed import Distribution
     from orchestrator.requirements.packages import Package
 

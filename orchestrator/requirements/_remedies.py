@@ -6,14 +6,14 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.outcome import failed
-from orchestrator.requirements import _users
+from orchestrator.core.outcome import failed
 from orchestrator.requirements._mounts import mount_of
 from orchestrator.requirements._places import SymlinkError
+from orchestrator.system import accounts
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import User
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import User
+    from orchestrator.core.outcome import Outcome
 
 
 def install_line(path: str, user: User, mode: int | None = None) -> str:
@@ -51,7 +51,7 @@ def run_line(command: str, path: str) -> str:
 
 def readable_by(path: str, user: User) -> str:
     """What lets a user read a file."""
-    closed = _users.closed_to(path, user)
+    closed = accounts.closed_to(path, user)
     if closed:
         return run_line(f"chmod a+x {closed}", closed)
     point = volume(path)
@@ -112,10 +112,10 @@ def _owner(number: int, where: str, user: User) -> str:
     """Who owns what is in the way: the directory itself, or the nearest that exists."""
     if number not in (errno.EACCES, errno.EPERM):
         return ""
-    closed = _users.closed_to(where, user)
+    closed = accounts.closed_to(where, user)
     place = closed or _nearest(where)
     try:
-        return f" for uid {user.uid}: {place} belongs to {_users.owned(os.stat(place))}"
+        return f" for uid {user.uid}: {place} belongs to {accounts.owned(os.stat(place))}"
     except OSError:
         return f" for uid {user.uid}"
 
@@ -141,7 +141,7 @@ def _hint(number: int, path: str, where: str, user: User) -> str:
 
 def _let_in(path: str, where: str, user: User) -> str:
     """What gives a user a directory: entered on the way, and his own at its end."""
-    closed = _users.closed_to(where, user)
+    closed = accounts.closed_to(where, user)
     if not closed or volume(path):
         return for_user(path, user)
     made = install_line(path, user).removeprefix("RUN ")

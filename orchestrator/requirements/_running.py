@@ -6,15 +6,15 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.outcome import failed, ok
-from orchestrator.launch.signals import named
+from orchestrator.core.outcome import failed, ok
+from orchestrator.system.signals import named
 from orchestrator.waits._child import asked as ran
 from orchestrator.waits._failure import Deadline, Failure
 from orchestrator.waits.command import output_wrong
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.requirements.checks import Run
     from orchestrator.waits._child import Done
 

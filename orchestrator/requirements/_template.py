@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.document import interpolate
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
 
 
 class TemplateError(ValueError):

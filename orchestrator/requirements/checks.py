@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from orchestrator.engine.outcome import failed, ok
+from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.commanding import Commanding, CommandLine
 from orchestrator.spec.errors import problem
@@ -15,9 +15,9 @@ from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import FunctionReference, Port
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.processes import Result
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
+    from orchestrator.system.processes import Result
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_call.py")
 _DETAILS = 8000
@@ -67,7 +67,7 @@ class PythonCheck(Check):
     )
 
     def attempt(self, context: "Context") -> "Outcome":
-        from orchestrator.engine.processes import capture
+        from orchestrator.system.processes import capture
 
         token = f"orchestrator-{os.urandom(8).hex()}:"
         argv = [sys.executable, "-P", _SCRIPT, token, self.python]

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.engine.outcome import failed, ok
-from orchestrator.requirements import _users
+from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import COMMON, Requirement, judged
 from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
@@ -16,12 +15,13 @@ from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Lazy
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Mode, NonEmpty, PathText, Size
+from orchestrator.system import accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
 
 _MOST = 10
 RULES = {"filesystem", "noexec", "ro", "readable", "executable", "not_world_writable", "glob_count"}
@@ -145,7 +145,7 @@ class Directory(Requirement):
         try:
             owner = self._owner(context)
             directory, made = reach(path, create=self.create and self.mount is not True, owner=owner)
-        except _users.NoSuchUser as error:
+        except accounts.NoSuchUser as error:
             return failed("ORC433", "owner", str(error), error.hint, final=True)
         except FileNotFoundError as error:
             return self._absent(path, str(error.filename), context)
@@ -165,9 +165,9 @@ class Directory(Requirement):
         """Who it shall belong to: what is written, else, for what root makes, the service's user."""
         uid, gid = (context.user.uid, context.user.gid) if guarded() else (None, None)
         if self.owner is not None:
-            uid = _users.uid_of(self.owner)
+            uid = accounts.uid_of(self.owner)
         if self.group is not None:
-            gid = _users.gid_of(self.group)
+            gid = accounts.gid_of(self.group)
         return Owner(uid, gid)
 
     def _absent(self, path: str, culprit: str, context: "Context") -> "Outcome":
@@ -271,9 +271,9 @@ class Directory(Requirement):
             yield failed(
                 "ORC433",
                 "mode",
-                f"{path} has mode {_users.octal(status.st_mode)}, expected {self.mode:04o}",
+                f"{path} has mode {accounts.octal(status.st_mode)}, expected {self.mode:04o}",
                 run_line(f"chmod {self.mode:04o} {path}", path),
-                found=_users.octal(status.st_mode),
+                found=accounts.octal(status.st_mode),
             )
 
     def _contents(self, path: str) -> "Iterator[Outcome]":
@@ -313,18 +313,18 @@ class Directory(Requirement):
     def _unwritable(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
         if not self.writable:
             return
-        number = _users.as_user(context.user, lambda: _write_and_remove(path))
+        number = accounts.as_user(context.user, lambda: _write_and_remove(path))
         if number in _DENIED and self._may_give(path, context):
             # Nothing says whose it is, and the user needs it: root hands it over, and tries again.
             give(directory, owner)
-            number = _users.as_user(context.user, lambda: _write_and_remove(path))
+            number = accounts.as_user(context.user, lambda: _write_and_remove(path))
         if number:
             error = OSError(number, os.strerror(number), path)
             yield refusal(error, path, context.user, "cannot write to", "ORC432")
 
     def _may_give(self, path: str, context: "Context") -> bool:
-        to_give = _users.other_than(context.user) and self.fix != "none" and self.owner is None
-        return to_give and not _users.closed_to(path, context.user)
+        to_give = accounts.other_than(context.user) and self.fix != "none" and self.owner is None
+        return to_give and not accounts.closed_to(path, context.user)
 
 
 def not_there(path: str) -> "Outcome":
@@ -332,7 +332,7 @@ def not_there(path: str) -> "Outcome":
     if not os.path.lexists(path):
         return ok(f"{path} is not there, as it should be", path=path)
     what = "a directory" if os.path.isdir(path) else "a file"
-    said = f"{path} is there and must not be: {what} of {_users.owned(os.lstat(path))}"
+    said = f"{path} is there and must not be: {what} of {accounts.owned(os.lstat(path))}"
     return failed("ORC445", "present", said, f"remove it, or whatever leaves it behind: ls -ld {path}")
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from orchestrator.engine.outcome import failed
-from orchestrator.requirements import _contents, _users
+from orchestrator.core.outcome import failed
+from orchestrator.requirements import _contents
 from orchestrator.requirements._base import COMMON, Requirement, judged
 from orchestrator.requirements._contents import no_source
 from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
@@ -24,12 +24,13 @@ from orchestrator.spec.types import (
     Pattern,
     Size,
 )
+from orchestrator.system import accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
 
 _KINDS: "dict[str, Callable[[int], bool]]" = {
     "file": stat.S_ISREG,
@@ -209,7 +210,7 @@ class File(Requirement):
                 return done
             status = os.lstat(path) if self.type == "symlink" else os.stat(path)
             wrong = list(self._wrong(path, status, context))
-        except _users.NoSuchUser as error:
+        except accounts.NoSuchUser as error:
             return failed("ORC442", "owner", str(error), error.hint, final=True)
         except (FileNotFoundError, NotADirectoryError):
             return self._absent(path, context)
@@ -225,8 +226,8 @@ class File(Requirement):
         return bring(self, path, self._named_owner(), context)
 
     def _named_owner(self) -> Owner:
-        uid = _users.uid_of(self.owner) if self.owner is not None else None
-        return Owner(uid, _users.gid_of(self.group) if self.group is not None else None)
+        uid = accounts.uid_of(self.owner) if self.owner is not None else None
+        return Owner(uid, accounts.gid_of(self.group) if self.group is not None else None)
 
     def _absent(self, path: str, context: "Context") -> "Outcome":
         target = link_target(path)
@@ -334,7 +335,7 @@ class File(Requirement):
 
     def _usable(self, path: str, context: "Context") -> "Iterator[Outcome]":
         """Tried as the service's user."""
-        number = _users.as_user(context.user, lambda: _opened(path, os.O_RDONLY)) if self.readable else 0
+        number = accounts.as_user(context.user, lambda: _opened(path, os.O_RDONLY)) if self.readable else 0
         if number:
             error = OSError(number, os.strerror(number), path)
             found = refusal(error, path, context.user, "cannot read", "ORC442")
@@ -345,21 +346,21 @@ class File(Requirement):
         """Opening a device or a pipe has effects of its own: the rights alone are asked for."""
         asked = self.model_fields_set
         for name, right, doing in (("readable", os.R_OK, "read"), ("writable", os.W_OK, "write to")):
-            if name in asked and getattr(self, name) and _users.may_use(path, right, context.user):
-                said = f"{_users.said(context.user.uid)} cannot {doing} {path}: it belongs to {_users.owned(os.stat(path))}"
+            if name in asked and getattr(self, name) and accounts.may_use(path, right, context.user):
+                said = f"{accounts.said(context.user.uid)} cannot {doing} {path}: it belongs to {accounts.owned(os.stat(path))}"
                 hint = run_line(f"chmod a+{name[0]} {path}", path)
                 yield failed("ORC442", f"un{name}", said, hint)
 
     def _written_and_run(self, path: str, context: "Context") -> "Iterator[Outcome]":
         if self.writable:
-            number = _users.as_user(context.user, lambda: _opened(path, os.O_WRONLY | os.O_APPEND))
+            number = accounts.as_user(context.user, lambda: _opened(path, os.O_WRONLY | os.O_APPEND))
             if number:
                 error = OSError(number, os.strerror(number), path)
                 found = refusal(error, path, context.user, "cannot write to", "ORC442")
                 hint = found.hint if found.reason == "read-only" else _given(path, context)
                 yield failed(found.code, "unwritable", found.summary, hint)
-        if self.executable and _users.may_use(path, os.X_OK, context.user):
-            said = f"{path} cannot be executed by {_users.said(context.user.uid)}: it belongs to {_users.owned(os.stat(path))}"
+        if self.executable and accounts.may_use(path, os.X_OK, context.user):
+            said = f"{path} cannot be executed by {accounts.said(context.user.uid)}: it belongs to {accounts.owned(os.stat(path))}"
             yield failed("ORC442", "not-executable", said, _to_execute(path))
 
 
@@ -418,7 +419,7 @@ def _above(path: str) -> str:
 
 
 def _near(path: str) -> str:
-    from orchestrator.diagnostics.suggest import closest
+    from orchestrator.core.suggest import closest
 
     folder, name = os.path.split(path)
     try:

@@ -4,21 +4,22 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
+from orchestrator.core.outcome import failed, ok
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
-from orchestrator.document.patterns import pattern
-from orchestrator.engine.outcome import failed, ok
-from orchestrator.requirements import _host, _users
+from orchestrator.requirements import _host
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated, filled_in, pending
 from orchestrator.spec.types import parse_size
+from orchestrator.system import accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
 
 _BOUND = pattern(r"\s*(>=|<=|==|>|<)\s*(\S+)\s*\Z")
 _RANGE = pattern(r"(\d+)-(\d+)\Z")
@@ -194,14 +195,14 @@ class User(HostItem):
         uid = context.user.uid
         try:
             wrong = self._wrong(uid)
-        except _users.NoSuchUser as error:
+        except accounts.NoSuchUser as error:
             return failed("ORC453", "user", str(error), error.hint, final=True)
         if not wrong:
-            return ok(_users.said(uid), found=uid)
+            return ok(accounts.said(uid), found=uid)
         return failed(
             "ORC453",
             "user",
-            f"{wrong}, the service runs as {_users.said(uid)}",
+            f"{wrong}, the service runs as {accounts.said(uid)}",
             self._remedy(),
             final=True,
             found=uid,
@@ -215,7 +216,7 @@ class User(HostItem):
             return (
                 "" if int(found[1]) <= uid <= int(found[2]) else f"its uid must be {found[1]} to {found[2]}"
             )
-        return "" if _users.uid_of(wanted) == uid else f"it must be user {wanted}"
+        return "" if accounts.uid_of(wanted) == uid else f"it must be user {wanted}"
 
     def _remedy(self) -> str:
         wanted = str(self.is_)
@@ -258,7 +259,7 @@ def _capability(value: Any) -> str:
     name = str(value).upper().removeprefix("CAP_")
     if name in _host.CAPABILITIES:
         return name
-    from orchestrator.diagnostics.suggest import did_you_mean
+    from orchestrator.core.suggest import did_you_mean
 
     hint = did_you_mean(name, _host.CAPABILITIES) or "for example NET_BIND_SERVICE"
     raise problem("ORC103", f"there is no capability `{value}`", hint)

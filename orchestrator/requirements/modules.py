@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.document.patterns import pattern
-from orchestrator.engine.outcome import failed, ok
+from orchestrator.core.outcome import failed, ok
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
@@ -22,8 +22,8 @@ from orchestrator.spec.types import Duration, ImportName, PathText, version_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
 
 _FROM = pattern(
     r"cannot import name '(?P<name>[^']+)' from "
@@ -317,7 +317,7 @@ def _missing(module: str, missing: Missing, path: list[str], context: "Context")
 
 
 def _meant(module: str, missing: Missing, candidates: list[str]) -> str:
-    from orchestrator.diagnostics.suggest import closest
+    from orchestrator.core.suggest import closest
 
     parent, _, last = missing.name.rpartition(".")
     near = closest(last, candidates)

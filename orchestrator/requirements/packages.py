@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from orchestrator.document.patterns import pattern
-from orchestrator.engine.outcome import failed, ok
+from orchestrator.core.outcome import failed, ok
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed, _provenance
 from orchestrator.requirements._agreement import applies, bare, consistent, fits, lacking
 from orchestrator.requirements._base import Requirement, judged
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement as Parsed
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
 
 _NAME = pattern(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _PLAIN = pattern(
@@ -310,7 +310,7 @@ def _otherwise(name: str, path: "Sequence[str]") -> str:
 
 
 def _near(word: str, candidates: "Iterable[str]") -> str:
-    from orchestrator.diagnostics.suggest import did_you_mean
+    from orchestrator.core.suggest import did_you_mean
 
     return did_you_mean(word, candidates)
 

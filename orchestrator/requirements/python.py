@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from orchestrator.engine.outcome import failed, ok
+from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import COMMON, Requirement
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
 
 _SAME_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 """Docker's words for what the kernel calls otherwise."""

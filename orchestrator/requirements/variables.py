@@ -329,7 +329,7 @@ def _is_whole(pattern: str, text: str) -> bool | None:
     """
     if re.search(r"\)[*+{]", pattern) is None:
         return re.fullmatch(pattern, text) is not None
-    from orchestrator.engine import bounded
+    from orchestrator.system import bounded
 
     flags = re.match(r"(?:\(\?[aiLmsux]+\))?", pattern)
     start = flags.end() if flags else 0

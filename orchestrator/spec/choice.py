@@ -47,7 +47,7 @@ def _no_kind(
     data: Mapping[Any, Any], noun: str, names: Collection[str], common: Collection[str]
 ) -> ValidationError:
     """No key is a kind: which was meant to be one; and those that were meant to be something else."""
-    from orchestrator.diagnostics.suggest import closest
+    from orchestrator.core.suggest import closest
 
     strangers = [str(key) for key in data if key not in common and not str(key).startswith("x-")]
     kinds = {key: near for key in strangers if (near := closest(key, names))}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.diagnostics.suggest import Lookup, closest
+from orchestrator.core.suggest import Lookup, closest
 from orchestrator.spec.model import Model
 from orchestrator.spec.values import find_contract
 

@@ -348,7 +348,7 @@ def _quoted(expected: str) -> str:
 
 
 def _near(expected: str, value: Any) -> str:
-    from orchestrator.diagnostics.suggest import closest
+    from orchestrator.core.suggest import closest
 
     near = closest(str(value), [each.strip("' ") for each in expected.replace(" or ", ",").split(",")])
     return f"did you mean `{near}`?" if near else ""

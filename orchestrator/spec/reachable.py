@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.diagnostics.suggest import Lookup, closest
+from orchestrator.core.suggest import Lookup, closest
 from orchestrator.document.plain import Template
 from orchestrator.spec import conditions
 from orchestrator.spec.conditions import Condition

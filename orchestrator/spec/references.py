@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.suggest import closest, slip
 from orchestrator.diagnostics import Related
-from orchestrator.diagnostics.suggest import closest, slip
 from orchestrator.spec.item import Action, Named
 from orchestrator.spec.spec import Spec, identity
 from orchestrator.spec.values import default_references, find_contract

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.diagnostics.suggest import did_you_mean
+from orchestrator.core.suggest import did_you_mean
 from orchestrator.document.node import Node, pointer
 from orchestrator.document.overlay import Rules, lay_over
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.plain import Template
 from orchestrator.spec import secrets
 from orchestrator.spec.model import Model
@@ -138,7 +138,7 @@ def _holds_a_secret(spec: Spec, written: str) -> bool:
 
 
 def _near(name: str, there: list[str], server: str) -> str:
-    from orchestrator.diagnostics.suggest import closest
+    from orchestrator.core.suggest import closest
 
     near = closest(name, there)
     return f"did you mean `{near}`?" if near else f"`{server} --help` lists them; here with `_` for `-`"

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics import Findings, Place
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.read import MAX_BYTES, read
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def overlay_of(file: str, environment: str, findings: Findings) -> str | None:
         return None
     if os.path.exists(overlay):
         return overlay
-    from orchestrator.diagnostics.suggest import closest
+    from orchestrator.core.suggest import closest
 
     there = environments(file)
     near = closest(environment, there)

@@ -15,8 +15,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
-from orchestrator.document.patterns import pattern
 from orchestrator.document.plain import Template
 from orchestrator.spec.errors import Problem, problem
 from orchestrator.spec.templated import Templated

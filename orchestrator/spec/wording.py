@@ -78,7 +78,7 @@ def _unknown_key(model: ModelType, key: str) -> tuple[Problem, str]:
 
 
 def _nearest(model: ModelType, key: str) -> str:
-    from orchestrator.diagnostics.suggest import closest
+    from orchestrator.core.suggest import closest
 
     return closest(key, model.keys()) or ""
 

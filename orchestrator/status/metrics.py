@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.status.files import STATUSES
+from orchestrator.system.files import STATUSES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

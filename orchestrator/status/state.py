@@ -1,6 +1,6 @@
 """The state directory: where it is, and what is written there for `health`, `status`, `report` and the app.
 
-Knows the files' form, not what leads to their content. `orchestrator.status.files` is the part of it for
+Knows the files' form, not what leads to their content. `orchestrator.system.files` is the part of it for
 processes that must stay small.
 """
 
@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.status import files
+from orchestrator.system import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

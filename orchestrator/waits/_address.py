@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.document.patterns import pattern
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
@@ -15,7 +15,7 @@ from orchestrator.spec.types import PathText, Port
 from orchestrator.waits._stream import Trust, shown
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
 
 _URL = pattern(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"

@@ -9,8 +9,8 @@ from orchestrator.spec.item import Item
 from orchestrator.spec.types import ItemName
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._failure import Deadline
 
 

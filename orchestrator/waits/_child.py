@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.launch.endings import ending
+from orchestrator.system.exit_status import ending
 from orchestrator.waits._failure import Deadline, Failure
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO
 
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
     from orchestrator.spec.commanding import Commanding
 
 PATIENCE = 1.0
@@ -61,7 +61,7 @@ def run(
     most: int | None = None,
 ) -> Done:
     """Runs a command to its end; raises Failure when it cannot start, or does not end in time, or within `most` bytes."""
-    from orchestrator.engine.processes import awaited
+    from orchestrator.system.processes import awaited
 
     child = _started(argv, context, descriptors, stdin)
     readers = [_Reader(stream, most or 0) for stream in (child.stdout, child.stderr) if stream is not None]
@@ -85,8 +85,8 @@ def run(
 
 def asked(argv: Sequence[str], how: Commanding, context: Context, deadline: Deadline) -> Done:
     """The same for a command that the spec says more about: its directory, environment, user and input."""
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.users import acting
+    from orchestrator.core.outcome import Outcome
+    from orchestrator.system.users import acting
 
     acts = acting(how.user, _inherited(how, context))
     if isinstance(acts, Outcome):
@@ -156,8 +156,8 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     import subprocess
 
-    from orchestrator.engine.processes import own_python
-    from orchestrator.launch.prctl import end_with
+    from orchestrator.system.prctl import end_with
+    from orchestrator.system.processes import own_python
 
     user = context.user
     switch = os.geteuid() == 0 and user.uid != 0

@@ -15,7 +15,7 @@ from orchestrator.waits._versions import Least, older
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
     from orchestrator.waits._migrations import Migration
 else:
     Migration = Annotated[Any, Lazy("orchestrator.waits._migrations:Migration")]
@@ -182,7 +182,7 @@ def _room(expect: Expectation, database: Database) -> "Iterator[tuple[str, str]]
 
 
 def _compare(target: str, expect: Expectation, rows: list[list[Any]]) -> None:
-    from orchestrator.engine.matching import mismatch
+    from orchestrator.spec.matching import mismatch
 
     if "rows" in expect.model_fields_set:
         wrong = mismatch(expect.rows, len(rows))

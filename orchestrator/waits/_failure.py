@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from orchestrator.engine.outcome import Outcome, failed
+from orchestrator.core.outcome import Outcome, failed
 
 CODES = {
     "refused": "ORC501",

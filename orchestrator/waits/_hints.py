@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.whereabouts import place
+from orchestrator.system.container import place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

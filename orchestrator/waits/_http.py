@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.matching import Answer
+from orchestrator.spec.matching import Answer
 from orchestrator.waits._failure import Deadline, Failure
 from orchestrator.waits._stream import Trust, connect, connect_unix, secure
 

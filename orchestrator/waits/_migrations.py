@@ -13,7 +13,7 @@ from orchestrator.waits._failure import Failure
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
     from orchestrator.waits._database import Database
 
 _TABLES = {"alembic": "alembic_version", "django": "django_migrations", "yoyo": "_yoyo_migration"}

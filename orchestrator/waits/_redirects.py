@@ -14,7 +14,7 @@ from orchestrator.waits._failure import Failure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.engine.matching import Answer
+    from orchestrator.spec.matching import Answer
     from orchestrator.waits._address import Server
     from orchestrator.waits._failure import Deadline
 

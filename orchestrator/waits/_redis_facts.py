@@ -58,7 +58,7 @@ def _timed(talk: Talk) -> float:
 
 
 def _keys(target: str, asked: Address, talk: Talk) -> None:
-    from orchestrator.engine.matching import mismatch
+    from orchestrator.spec.matching import mismatch
 
     if isinstance(asked.key, str):
         if talk.well("EXISTS", asked.key) != b"1":

@@ -13,7 +13,7 @@ from orchestrator.waits._address import Tls, parse_url, pending, references
 from orchestrator.waits._failure import Failure
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
     from orchestrator.waits._address import Server
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")

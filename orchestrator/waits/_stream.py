@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from orchestrator.engine.whereabouts import place
+from orchestrator.system.container import place
 from orchestrator.waits import _hints
 from orchestrator.waits._failure import Deadline, Failure
 

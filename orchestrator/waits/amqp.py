@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.templated import Templated
 from orchestrator.waits._address import Server, Tls, Url, parse_url
 from orchestrator.waits._base import Asking
@@ -13,8 +13,8 @@ from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, connect, secure
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._failure import Deadline
 
 _HEADER = b"AMQP\x00\x00\x09\x01"

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.commanding import STREAMS, Commanding, CommandLine
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._child import Done
     from orchestrator.waits._failure import Deadline
 
@@ -56,7 +56,7 @@ def output_wrong(asked: Commanding, done: "Done") -> str:
     """What is wrong with what a command wrote; empty when nothing is."""
     if asked.expect is None:
         return ""
-    from orchestrator.engine.matching import mismatch
+    from orchestrator.spec.matching import mismatch
 
     for each in STREAMS:
         if each in asked.expect.model_fields_set:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
@@ -13,8 +13,8 @@ from orchestrator.waits._base import Asking
 from orchestrator.waits._stream import resolve
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._failure import Deadline
 
 
@@ -54,7 +54,7 @@ class Dns(Asking):
         if not addresses:
             raise Failure("dns", f"{self.dns.host} has no {self.dns.family} address")
         if "expect" in self.model_fields_set:
-            from orchestrator.engine.matching import mismatch
+            from orchestrator.spec.matching import mismatch
 
             wrong = mismatch(self.expect, addresses)
             if wrong:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration, PathText, Size
@@ -17,8 +17,8 @@ from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import in_time
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._failure import Deadline
 
 _READ = 1024 * 1024

@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import Expect
 from orchestrator.waits import _http
 from orchestrator.waits._base import Asking
 from orchestrator.waits._request import Request
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.matching import Answer
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.matching import Answer
     from orchestrator.waits._failure import Deadline, Failure
 
 
@@ -66,7 +66,7 @@ def load_schema(expect: Expect | None, context: "Context") -> Any:
 
 def judge(target: str, expect: Expect | None, answer: "Answer", schema: Any = None) -> "Outcome":
     """What an answer comes to; raises Failure."""
-    from orchestrator.engine.matching import unexpected
+    from orchestrator.spec.matching import unexpected
 
     wrong = unexpected(expect, answer, schema)
     if wrong is None:

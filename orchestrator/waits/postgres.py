@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_a
 
 from pydantic import Field, model_validator
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Lazy
 from orchestrator.spec.templated import Templated
@@ -19,8 +19,8 @@ from orchestrator.waits._stream import Stream, Trust, connect, connect_unix
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._address import Server
     from orchestrator.waits._database import OfPostgres
     from orchestrator.waits._failure import Deadline

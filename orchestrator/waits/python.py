@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import FunctionReference
@@ -14,8 +14,8 @@ from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._failure import Deadline
 
 _SCRIPT = """
@@ -103,7 +103,7 @@ class Python(Asking):
         if what == "raised":
             raise Failure("unexpected", f"{self.python} raised {value}", details=details)
         if "expect" in self.model_fields_set:
-            from orchestrator.engine.matching import mismatch
+            from orchestrator.spec.matching import mismatch
 
             wrong = mismatch(self.expect, value)
             if wrong:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import Matchers
 from orchestrator.spec.templated import Templated
@@ -17,8 +17,8 @@ from orchestrator.waits._stream import Stream, connect, connect_unix, secure
 from orchestrator.waits._versions import Least, older
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._redis import Talk
     from orchestrator.waits._stream import Trust
@@ -183,7 +183,7 @@ class Redis(Asking):
             for said, hint in older(str(facts.get("redis_version", "")), self.redis.min_version):
                 raise Failure("unexpected", f"{where}: {said}", hint)
         if self.expect:
-            from orchestrator.engine.matching import mismatches
+            from orchestrator.spec.matching import mismatches
 
             for wrong in mismatches(self.expect, facts):
                 raise Failure("unexpected", f"{where}: {wrong}")

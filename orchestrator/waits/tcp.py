@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.templated import Templated
@@ -15,8 +15,8 @@ from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Trust, connect, secure
 
 if TYPE_CHECKING:
-    from orchestrator.engine.context import Context
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.core.context import Context
+    from orchestrator.core.outcome import Outcome
     from orchestrator.waits._address import Server
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._stream import Stream
@@ -152,7 +152,7 @@ class Tcp(Asking):
         return ok(f"{self.target()} answers as expected")
 
     def _line(self, line: str) -> "Outcome":
-        from orchestrator.engine.matching import mismatch
+        from orchestrator.spec.matching import mismatch
 
         word = "answers" if self.send or self.send_hex else "greets"
         wrong = mismatch(self.expect, line)

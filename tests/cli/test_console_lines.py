@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.cli.console import laid
-from orchestrator.launch.saying import folded
+from orchestrator.system.log_output import folded
 
 LONG = "connection to 127.0.0.1:5432 refused: nothing listens there, and nobody has said so far that anybody will"
 

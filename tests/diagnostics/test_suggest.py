@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.diagnostics.suggest import MANY, Lookup, closest, did_you_mean, slip
+from orchestrator.core.suggest import MANY, Lookup, closest, did_you_mean, slip
 
 KEYS = ["on_failure", "timeout", "deadline", "needs", "when", "wait_for", "unless", "user", "tcp", "tls"]
 

@@ -122,18 +122,18 @@ def test_it_keeps_no_step_from_its_work(engine, stalled):
 
 
 def test_who_stops_reading_for_a_while_is_told_what_was_lost():
-    from orchestrator.launch import saying
+    from orchestrator.system import log_output
 
     stalled = Stalled()
     try:
         stalled.fill()
         began = time.monotonic()
         for number in range(50):
-            saying.write(stalled.writer, f"line {number}")
+            log_output.write(stalled.writer, f"line {number}")
         assert time.monotonic() - began < 3, "the first waits a moment, the others do not"
         assert set(stalled.read()) == {"."}
-        saying.write(stalled.writer, "here again")
-        saying.write(stalled.writer, "and well")
+        log_output.write(stalled.writer, "here again")
+        log_output.write(stalled.writer, "and well")
         said = stalled.read()
     finally:
         stalled.close()
@@ -143,17 +143,17 @@ def test_who_stops_reading_for_a_while_is_told_what_was_lost():
 
 
 def test_a_terminal_that_was_stopped_holds_up_nobody():
-    from orchestrator.launch import saying
+    from orchestrator.system import log_output
 
     keyboard, terminal = os.openpty()
     try:
         termios.tcflow(terminal, termios.TCOOFF)
         began = time.monotonic()
         for number in range(20):
-            saying.write(terminal, f"line {number}")
+            log_output.write(terminal, f"line {number}")
         assert time.monotonic() - began < 1.5  # all of them waiting: 2 s
         termios.tcflow(terminal, termios.TCOON)
-        saying.write(terminal, "here again")
+        log_output.write(terminal, "here again")
         assert b"20 lines were lost" in os.read(keyboard, 4096)
     finally:
         os.close(keyboard)
@@ -161,12 +161,12 @@ def test_a_terminal_that_was_stopped_holds_up_nobody():
 
 
 def test_a_file_and_a_reader_who_has_gone_are_no_trouble(tmp_path):
-    from orchestrator.launch import saying
+    from orchestrator.system import log_output
 
     with (tmp_path / "log").open("w") as file:
-        saying.write(file.fileno(), "one\ntwo")
+        log_output.write(file.fileno(), "one\ntwo")
     assert (tmp_path / "log").read_text() == "one\ntwo\n"
     reader, writer = os.pipe()
     os.close(reader)
-    saying.write(writer, "nobody is there")
+    log_output.write(writer, "nobody is there")
     os.close(writer)

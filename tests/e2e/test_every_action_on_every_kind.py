@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.engine.concluding import stands_on
-from orchestrator.engine.work import PHASES
+from orchestrator.engine.item import PHASES
+from orchestrator.engine.verdict import stands_on
 from orchestrator.spec.kinds import FALLBACKS
 
 ACTIONS = {

@@ -5,7 +5,7 @@ import time
 import pytest
 from starting import alive, eventually, family
 
-from orchestrator.launch.endings import ECHO
+from orchestrator.system.exit_status import ECHO
 
 SOON = 0.4
 """What is promised is 200 ms; the machine that tests may be busy."""

@@ -8,7 +8,7 @@ import pytest
 from namespaces import TERMINAL, everywhere
 from starting import alive, cmdline, eventually, family
 
-from orchestrator.launch.signals import PASSED_ON
+from orchestrator.system.signals import PASSED_ON
 
 SOON = 2.0
 """200 ms are promised; the machine that tests may be busy with other things."""

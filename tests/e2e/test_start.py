@@ -7,7 +7,7 @@ import time
 import pytest
 from starting import APP, alive, eventually, family
 
-from orchestrator.launch.endings import ECHO
+from orchestrator.system.exit_status import ECHO
 
 
 def test_a_start_in_which_all_is_well_serves_and_a_request_to_stop_ends_it_with_zero(engine):

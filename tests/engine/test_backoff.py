@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.engine.backoff import NOTICE, Policy, delay, pause, policy
+from orchestrator.core.backoff import NOTICE, Policy, delay, pause, policy
 from orchestrator.spec.retry import Retry
 
 POLICIES = st.builds(

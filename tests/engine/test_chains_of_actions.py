@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from orchestrator.engine import events
 from orchestrator.engine.report import Report
 from orchestrator.engine.run import Start
-from orchestrator.launch.signals import Notes
 from orchestrator.spec.loading import load_files
+from orchestrator.system.signals import Notes
 
 REMEDIES = [
     {"run": ["true"]},

@@ -4,8 +4,8 @@ import fcntl
 import select
 import time
 
-from orchestrator.engine import processes
-from orchestrator.engine.context import Context
+from orchestrator.core.context import Context
+from orchestrator.system import processes
 
 
 def command(tmp_path, script, deadline):

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
+from orchestrator.core.context import Context
 from orchestrator.engine.conditions import _ANSWERS, CannotTell, holds
-from orchestrator.engine.context import Context
 from orchestrator.spec.conditions import KINDS, decode_condition
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from orchestrator.engine.context import Context
-from orchestrator.engine.environment import apply
+from orchestrator.core.context import Context
+from orchestrator.engine.contracts import apply
 from orchestrator.engine.events import Secrets
 from orchestrator.spec import load_text
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from orchestrator.engine import generated
-from orchestrator.engine.context import Context
-from orchestrator.engine.generated import generate, why_not_kept
+from orchestrator.core.context import Context
+from orchestrator.engine import generated_secrets
+from orchestrator.engine.generated_secrets import generate, why_not_kept
 from orchestrator.requirements._parts import Generate
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -123,7 +123,7 @@ def test_drafts_of_starts_that_were_killed_are_swept_away(project):
 def test_who_waits_for_the_lock_gives_up_and_says_what_for(project, monkeypatch):
     import fcntl
 
-    monkeypatch.setattr(generated, "PATIENCE", 0.05)
+    monkeypatch.setattr(generated_secrets, "PATIENCE", 0.05)
     project.directory("state")
     with open(project.path("state/key.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -236,7 +236,7 @@ def test_a_mount_keeps_it_and_memory_does_not(project):
     project.directory("memory")
     script = (
         "mount --bind volume state && mount -t tmpfs none memory && exec "
-        f'{sys.executable} -c "from orchestrator.engine.generated import why_not_kept as w; '
+        f'{sys.executable} -c "from orchestrator.engine.generated_secrets import why_not_kept as w; '
         "import os; print(repr(w(os.path.abspath('state/deep/er'))), repr(w(os.path.abspath('memory'))))\""
     )
     done = subprocess.run(

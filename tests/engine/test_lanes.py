@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.engine import lanes
-from orchestrator.engine.backoff import Policy
-from orchestrator.engine.context import Context
-from orchestrator.engine.outcome import failed, ok
-from orchestrator.engine.work import WAIT, Work
+from orchestrator.core.backoff import Policy
+from orchestrator.core.context import Context
+from orchestrator.core.outcome import failed, ok
+from orchestrator.engine import attempts
+from orchestrator.engine.item import WAIT, Work
 
 
 class Clock:
@@ -39,7 +39,7 @@ class Item:
 
 def outcomes(item, deadline, policy=None, timeout=2.0):
     """All that the lane tells, and when it told the last."""
-    made = lanes.Lanes()
+    made = attempts.Lanes()
     clock = item.clock
     made._stop.wait = lambda pause: setattr(clock, "time", clock.time + pause)
     work = Work("wait:it", item, ("wait_for", 0), None, WAIT)
@@ -53,8 +53,8 @@ def test_it_tries_until_its_time_is_over_and_not_longer(deadline, takes):
     item = Item(Clock(), takes)
     told = outcomes(item, deadline)
     assert [each.last for each in told] == [False] * (len(told) - 1) + [True]
-    assert item.clock.time <= deadline + lanes.SHORTEST
-    assert item.clock.time >= deadline - lanes.SHORTEST - 1e-6
+    assert item.clock.time <= deadline + attempts.SHORTEST
+    assert item.clock.time >= deadline - attempts.SHORTEST - 1e-6
 
 
 def test_what_comes_late_is_still_seen():

@@ -15,9 +15,9 @@ import time
 import pytest
 from servers import BIN, PGBOUNCER, Pooler, PrivatePostgres
 
-from orchestrator.engine import turns
+from orchestrator.core.context import Context
+from orchestrator.engine import step_lock
 from orchestrator.engine.conditions import CannotTell
-from orchestrator.engine.context import Context
 from orchestrator.engine.locks import CannotLock, FileLock, ServerLock, key, lock_of
 from orchestrator.spec.kinds import WAITS
 from orchestrator.waits._failure import Deadline
@@ -49,15 +49,15 @@ def heard(turn, within=20.0):
 
 def take_turn(lock, done, work, patience=60.0):
     """What the engine does with a turn; the words that it told."""
-    turn = turns.Turn(lock, done, patience)
+    turn = step_lock.Turn(lock, done, patience)
     turn.start()
     words = []
     while True:
         told = heard(turn, 60)
         words.append(told.word)
-        if told.word == turns.GO:
+        if told.word == step_lock.GO:
             work()
-        if told.word != turns.WAITS:
+        if told.word != step_lock.WAITS:
             turn.end()
             return words
 
@@ -205,7 +205,7 @@ def test_it_is_not_handed_to_what_the_holder_starts(here):
 
 RACER = """
 import sys, os
-from orchestrator.engine.context import Context
+from orchestrator.core.context import Context
 from orchestrator.engine.locks import FileLock
 sys.path.insert(0, {tests!r})
 from test_locks import take_turn
@@ -276,26 +276,26 @@ class Held:
 
 def test_a_turn_asks_before_it_takes_the_lock():
     lock = Held()
-    assert take_turn(lock, lambda: "it is there", None) == [turns.DONE]
+    assert take_turn(lock, lambda: "it is there", None) == [step_lock.DONE]
     assert lock.tries == 0
 
 
 def test_a_turn_says_once_whom_it_waits_for_and_asks_again_under_the_lock():
     lock, answers = Held(), iter(["", "somebody else did it"])
-    turn = turns.Turn(lock, lambda: next(answers), 60)
+    turn = step_lock.Turn(lock, lambda: next(answers), 60)
     turn.start()
     told = heard(turn)
-    assert (told.word, told.text) == (turns.WAITS, "waiting for the lock it, which pid 1 on web-2 holds")
+    assert (told.word, told.text) == (step_lock.WAITS, "waiting for the lock it, which pid 1 on web-2 holds")
     eventually(lambda: lock.tries > 5)
     lock.free.set()
     told = heard(turn)
-    assert (told.word, told.text) == (turns.DONE, "somebody else did it")
+    assert (told.word, told.text) == (step_lock.DONE, "somebody else did it")
     assert lock.released.wait(5)
 
 
 def test_a_turn_that_is_given_up_waits_no_more():
     lock = Held()
-    turn = turns.Turn(lock, str, 60)
+    turn = step_lock.Turn(lock, str, 60)
     turn.start()
     heard(turn)
     turn.end()
@@ -314,18 +314,18 @@ def test_a_condition_that_cannot_tell_fails_and_frees_the_lock():
             return each
         raise CannotTell("the probe crashed")
 
-    turn = turns.Turn(lock, done, 60)
+    turn = step_lock.Turn(lock, done, 60)
     turn.start()
     told = heard(turn)
-    assert (told.word, told.outcome.reason) == (turns.FAILED, "condition")
+    assert (told.word, told.outcome.reason) == (step_lock.FAILED, "condition")
     assert lock.released.wait(5)
 
 
 def test_a_bug_in_it_is_told_with_its_traceback():
-    turn = turns.Turn(Held(), lambda: 1 / 0, 60)
+    turn = step_lock.Turn(Held(), lambda: 1 / 0, 60)
     turn.start()
     told = heard(turn)
-    assert told.word == turns.BUG
+    assert told.word == step_lock.BUG
     assert "ZeroDivisionError" in told.text
 
 
@@ -394,14 +394,14 @@ def test_news_from_a_server_are_not_the_end_of_the_lock_but_its_last_word_is():
 
 @real
 def test_a_lock_whose_connection_is_ended_tells_why(server, server_lock):
-    turn = turns.Turn(server_lock(), str, 60)
+    turn = step_lock.Turn(server_lock(), str, 60)
     turn.start()
-    assert heard(turn).word == turns.GO
+    assert heard(turn).word == step_lock.GO
     server.sql(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'orchestrator%'"
     )
     told = heard(turn, 5)
-    assert told.word == turns.LOST
+    assert told.word == step_lock.LOST
     assert "terminating connection due to administrator command" in told.text
 
 
@@ -410,11 +410,11 @@ def test_a_server_that_cannot_be_reached_is_asked_again_for_a_time(server):
     wait = WAITS.load("postgres").model_validate(
         {"name": "db", "postgres": "postgresql://app@127.0.0.1:1/app"}
     )
-    turn = turns.Turn(lock_of("db", Context(environ={}), "migrate", wait), str, 0.5)
+    turn = step_lock.Turn(lock_of("db", Context(environ={}), "migrate", wait), str, 0.5)
     turn.start()
-    assert heard(turn).word == turns.WAITS
+    assert heard(turn).word == step_lock.WAITS
     told = heard(turn)
-    assert (told.word, told.outcome.reason) == (turns.FAILED, "refused")
+    assert (told.word, told.outcome.reason) == (step_lock.FAILED, "refused")
     assert told.outcome.summary.startswith("cannot take the lock `db`: ")
 
 
@@ -422,10 +422,10 @@ def test_a_server_that_cannot_be_reached_is_asked_again_for_a_time(server):
 def test_what_waiting_cannot_mend_fails_at_once(server):
     server.sql("create role nobody nologin")
     wait = WAITS.load("postgres").model_validate({"name": "db", "postgres": server.url("nobody")})
-    turn = turns.Turn(lock_of("db", Context(environ={}), "migrate", wait), str, 60)
+    turn = step_lock.Turn(lock_of("db", Context(environ={}), "migrate", wait), str, 60)
     turn.start()
     told = heard(turn)
-    assert (told.word, told.outcome.reason, told.outcome.final) == (turns.FAILED, "auth", True)
+    assert (told.word, told.outcome.reason, told.outcome.final) == (step_lock.FAILED, "auth", True)
 
 
 @real
@@ -471,8 +471,8 @@ def fifty_at_once(server, make_lock):
 def test_of_fifty_connections_at_once_one_runs_it_and_the_others_skip(server, server_lock):
     ran, words = fifty_at_once(server, server_lock)
     assert len(ran) == 1
-    assert sum(turns.GO in each for each in words) == 1
-    assert sum(each[-1] == turns.DONE for each in words) == 49
+    assert sum(step_lock.GO in each for each in words) == 1
+    assert sum(each[-1] == step_lock.DONE for each in words) == 49
 
 
 CONCURRENTLY = "create index concurrently if not exists {name} on item (id)"
@@ -507,7 +507,7 @@ def test_an_index_that_is_built_concurrently_waits_neither_for_the_holder_nor_fo
     began = time.monotonic()
     words = index_under_the_lock(server, server_lock, "item_one")
     assert time.monotonic() - began < 10
-    assert sorted(each[-1] for each in words) == [turns.DONE] * 5 + [turns.GO]
+    assert sorted(each[-1] for each in words) == [step_lock.DONE] * 5 + [step_lock.GO]
 
 
 @real
@@ -545,13 +545,13 @@ def pooler(server):
 def test_behind_a_transaction_pooler_one_of_fifty_runs_it(server, server_lock, pooler):
     ran, words = fifty_at_once(server, lambda: server_lock(port=pooler.port))
     assert len(ran) == 1
-    assert sum(each[-1] == turns.DONE for each in words) == 49
+    assert sum(each[-1] == step_lock.DONE for each in words) == 49
 
 
 @pooled
 def test_behind_a_transaction_pooler_an_index_is_built_concurrently(server, server_lock, pooler):
     words = index_under_the_lock(server, lambda step: server_lock(step, port=pooler.port), "item_two")
-    assert sorted(each[-1] for each in words) == [turns.DONE] * 5 + [turns.GO]
+    assert sorted(each[-1] for each in words) == [step_lock.DONE] * 5 + [step_lock.GO]
 
 
 @pooled
@@ -566,9 +566,9 @@ def test_a_released_lock_leaves_the_pooled_connection_as_it_was(server, server_l
 
 @pooled
 def test_a_pooler_that_ends_takes_the_lock_with_it(server, server_lock, pooler):
-    turn = turns.Turn(server_lock(port=pooler.port), str, 60)
+    turn = step_lock.Turn(server_lock(port=pooler.port), str, 60)
     turn.start()
-    assert heard(turn).word == turns.GO
+    assert heard(turn).word == step_lock.GO
     pooler.process.kill()
-    assert heard(turn, 5).word == turns.LOST
+    assert heard(turn, 5).word == step_lock.LOST
     turn.end()

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.engine import bounded
-from orchestrator.engine.matching import Answer, at, mismatch, mismatches, same, shown, unexpected
 from orchestrator.spec.expect import Expect, Matcher
+from orchestrator.spec.matching import Answer, at, mismatch, mismatches, same, shown, unexpected
+from orchestrator.system import bounded
 
 CATASTROPHIC = r"^(a+)+$"
 HOSTILE = "a" * 40 + "!"

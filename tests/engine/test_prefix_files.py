@@ -1,7 +1,7 @@
 """A contract for a prefix, and values that come from files."""
 
-from orchestrator.engine.context import Context
-from orchestrator.engine.environment import apply
+from orchestrator.core.context import Context
+from orchestrator.engine.contracts import apply
 from orchestrator.spec.loading import load_text
 
 SPEC = "{version: 1, service: a, variables: {APP_*: {from_file: true, secret: true, min_length: 4}, APP_MODEL_FILE: {type: path}, APP_KEY: {from_file: true}}}"

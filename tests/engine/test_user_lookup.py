@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
-from orchestrator.engine import remapping, users
-from orchestrator.engine.context import User
-from orchestrator.engine.outcome import Outcome
+from orchestrator.core.context import User
+from orchestrator.core.outcome import Outcome
+from orchestrator.engine import remapping
 from orchestrator.engine.remapping import give_home, remap
-from orchestrator.engine.users import Identity, resolve
 from orchestrator.spec.settings import NamedUser
+from orchestrator.system import users
+from orchestrator.system.users import Identity, resolve
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
 PASSWD = "root:x:0:0:root:/root:/bin/sh\n# a comment\n\napp:x:900:900:Ünï:/home/app:/bin/sh\n+@netgroup\nlast:x:7:7::/:/bin/sh"

@@ -20,7 +20,7 @@ SPECS = sorted(
 @pytest.fixture(scope="module")
 def private_places(tmp_path_factory):
     box = tmp_path_factory.mktemp("box")
-    words = [sys.executable, "-m", "orchestrator.rehearsal.box", str(box)]
+    words = [sys.executable, "-m", "orchestrator.rehearsal.sandbox", str(box)]
     why = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
     if why:
         pytest.skip(why)
@@ -41,7 +41,7 @@ def proved(directory, *words, stand_ins=""):
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: str(path.parent))
 def test_every_example_can_be_rehearsed_in_all_its_roles(path):
-    from orchestrator.rehearsal.pins import judged
+    from orchestrator.rehearsal.expected import judged
     from orchestrator.rehearsal.simulate import simulated
     from orchestrator.spec.loading import load_files
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ports import free_port
 
-from orchestrator.health import asking, judging, probe
+from orchestrator.health import http_probe, probe, probe_verdict
 from orchestrator.status.state import Endpoint, Probe, StateDirectory
 
 ALONE = [sys.executable, "-I", "-S", str(Path(probe.__file__))]
@@ -440,10 +440,10 @@ def test_https_is_taken_from_an_endpoint_and_verified_for_a_url(directory, tmp_p
 
 
 def test_ask_gives_the_status_or_a_typed_reason():
-    request = asking.request("GET", "/", "x")
+    request = http_probe.request("GET", "/", "x")
     with server(answering(OK)) as address:
         assert probe.ask(socket.AF_INET, address, request, 2) == (200, "OK")
-    status, why = asking.ask(socket.AF_INET, address, request, 2)
+    status, why = http_probe.ask(socket.AF_INET, address, request, 2)
     assert status == 0
     assert why.startswith("refused: ")
 
@@ -459,14 +459,14 @@ def test_ask_gives_the_status_or_a_typed_reason():
     ],
 )
 def test_a_url_is_taken_apart(url, parts):
-    assert judging.taken_apart(url) == parts
+    assert probe_verdict.taken_apart(url) == parts
 
 
 @pytest.mark.parametrize("text", ["plain", "a b", "100%", "ä\n", "/run/x%20y", "-"])
 def test_words_of_the_probe_file_survive_the_journey(text):
     from orchestrator.status.state import _word
 
-    assert judging.decoded(_word(text)) == text
+    assert probe_verdict.decoded(_word(text)) == text
     assert " " not in _word(text)
 
 

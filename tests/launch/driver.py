@@ -12,9 +12,11 @@ import sys
 import threading
 import time
 
-from orchestrator.launch import hand_over, importer, signals, sockets, supervisor
+from orchestrator.launch import app_handle, exec_mode
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.status.maintenance import Config
+from orchestrator.supervisor import supervisor
+from orchestrator.system import signals, sockets
 
 
 def say(**event):
@@ -48,8 +50,8 @@ def main(path):
         plan.health["ready"]["port"] = plan.port
     if plan.mode == "exec":
         notes.restore()
-        hand_over.exec_server(plan, listener)
-    child = importer.start(plan, listener, fork=fork)
+        exec_mode.exec_server(plan, listener)
+    child = app_handle.start(plan, listener, fork=fork)
     say(event="started", pid=child.pid, form=child.form, why=child.why)
     went = False
     while not (child.serving or child.code is not None):

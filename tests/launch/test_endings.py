@@ -1,6 +1,6 @@
 import pytest
 
-from orchestrator.launch.endings import ECHO, Asked, ending, exit_code
+from orchestrator.system.exit_status import ECHO, Asked, ending, exit_code
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (7, 7), (-9, 137), (-15, 143)])

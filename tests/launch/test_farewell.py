@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from orchestrator.launch import saying
-from orchestrator.launch.farewell import DIED, UNWELL, Farewell
-from orchestrator.launch.saying import folded
+from orchestrator.supervisor.exit_report import DIED, UNWELL, Farewell
+from orchestrator.system import log_output
+from orchestrator.system.log_output import folded
 
 KNOWN = {
     "launch": {"place": "startup.yaml:9"},
@@ -71,7 +71,7 @@ def test_nothing_that_an_app_says_moves_the_cursor_or_breaks_the_line():
 
 def test_the_same_is_one_line_of_json():
     said = farewell(tried=["restart"], failed={"item": "launch", "summary": 'it said "no"\\'})
-    record = json.loads(saying.record("last_words", "error", said.words, said.facts()))
+    record = json.loads(log_output.record("last_words", "error", said.words, said.facts()))
     assert (record["event"], record["level"], record["exit_code"]) == ("last_words", "error", 9)
     (failure,) = record["failures"]
     assert failure == {

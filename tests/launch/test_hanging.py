@@ -196,7 +196,7 @@ def test_commands_are_judged_with_the_watch_off(launch, tmp_path):
     assert line.startswith("verdict queue ok expires=")
     assert line.endswith("3 jobs wait")
     assert int(line.split("=")[1].split()[0]) > time.time() + 60
-    from orchestrator.health.judging import judge
+    from orchestrator.health.probe_verdict import judge
 
     # The probe takes the engine's word, also through its own file.
     os.environ.pop("ORCHESTRATOR_STATE_DIR", None)

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount, Route
 
-from orchestrator.launch.judging_apps import wrong
+from orchestrator.launch.app_check import wrong
 
 
 async def asgi(scope, receive, send):

@@ -1,6 +1,6 @@
 import pytest
 
-from orchestrator.launch import oom
+from orchestrator.system import oom
 
 V2 = "low 0\nhigh 0\nmax 12\noom 3\noom_kill {}\noom_group_kill 0\n"
 V1 = "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n"

@@ -9,18 +9,19 @@ import textwrap
 
 import pytest
 
-from orchestrator.launch import preload
+from orchestrator.launch import preimport
 
 DRIVER = """
 import json, os, select, sys
-from orchestrator.launch import importer, preload, sockets
+from orchestrator.launch import app_handle, preimport
+from orchestrator.system import sockets
 from orchestrator.launch.plan import LaunchPlan
 
 changes = json.loads(sys.argv[1])
-early = preload.begin(["startup.yaml"])
+early = preimport.begin(["startup.yaml"])
 plan = LaunchPlan("shop", app="main:app", environ={**os.environ, **changes.pop("environ", {})}, **changes)
 listener = sockets.bind("127.0.0.1", 0)
-child = importer.start(plan, listener, preloaded=early)
+child = app_handle.start(plan, listener, preloaded=early)
 told = []
 while child.code is None and not child.ready:
     select.select([child], [], [], 20)
@@ -58,11 +59,11 @@ def driven(service, **changes):
 def test_what_the_words_of_a_spec_are_worth(tmp_path, text, modules):
     (tmp_path / "startup.yaml").write_text(text)
 
-    assert preload.wanted([str(tmp_path / "startup.yaml")]) == modules
+    assert preimport.wanted([str(tmp_path / "startup.yaml")]) == modules
 
 
 def test_a_file_that_is_not_there_is_worth_nothing(tmp_path):
-    assert preload.wanted([str(tmp_path / "gone.yaml")]) == []
+    assert preimport.wanted([str(tmp_path / "gone.yaml")]) == []
 
 
 def test_the_process_that_began_early_imports_the_app(service):
@@ -91,7 +92,7 @@ def test_a_plan_that_it_does_not_fit_gets_a_process_of_its_own(service, changes)
 
 
 def test_it_ends_with_whoever_began_it(service):
-    code = "from orchestrator.launch import preload; print(preload.begin(['startup.yaml']).pid, flush=True); input()"
+    code = "from orchestrator.launch import preimport; print(preimport.begin(['startup.yaml']).pid, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=service, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:

@@ -10,8 +10,8 @@ import pytest
 
 from orchestrator.health import verify
 from orchestrator.launch.plan import LaunchPlan, command_endpoint, endpoint, heartbeat_endpoint
-from orchestrator.launch.probing import Prober
 from orchestrator.spec.expect import Expect
+from orchestrator.supervisor.probe import Prober
 
 
 def judged(given, tmp_path, **environ):

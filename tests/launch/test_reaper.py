@@ -8,8 +8,8 @@ import pytest
 
 PROLOGUE = """
 import os, subprocess, sys, time
-from orchestrator.launch import prctl
-from orchestrator.launch.reaper import Reaper, descendants, ended_children
+from orchestrator.system import prctl
+from orchestrator.system.reaper import Reaper, descendants, ended_children
 
 assert prctl.adopt_orphans()
 

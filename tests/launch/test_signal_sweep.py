@@ -8,7 +8,7 @@ import pytest
 from launching import APP, cmdline, eventually, family
 from namespaces import TERMINAL, everywhere
 
-from orchestrator.launch.signals import PASSED_ON, named
+from orchestrator.system.signals import PASSED_ON, named
 
 NOTING = (
     f"import os, signal\nfor each in {PASSED_ON}:\n"

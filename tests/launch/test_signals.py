@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from orchestrator.launch import signals
+from orchestrator.system import signals
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_what_was_there_before_is_put_back():
 
 BLOCKED = """
 import os
-from orchestrator.launch import signals
+from orchestrator.system import signals
 notes = signals.Notes()
 notes.install()
 mask = signals.block()
@@ -71,5 +71,5 @@ def test_what_nobody_has_read_is_handed_over_once():
 
 
 def test_death_by_a_signal_is_seen_by_the_parent():
-    code = "import signal; from orchestrator.launch import signals; signal.signal(15, signal.SIG_IGN); signals.die_by(15)"
+    code = "import signal; from orchestrator.system import signals; signal.signal(15, signal.SIG_IGN); signals.die_by(15)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == -15

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from orchestrator.launch import sockets
-from orchestrator.launch.refusing import refuse
+from orchestrator.system import sockets
+from orchestrator.system.listener import refuse
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_foreign_address_is_told(bound):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without the right")
 def test_a_privileged_port_is_told():
-    code = "import os; from orchestrator.launch import sockets; 'x'.encode('idna'); os.setuid(65534); print(sockets.bind('127.0.0.1', 81).reason)"
+    code = "import os; from orchestrator.system import sockets; 'x'.encode('idna'); os.setuid(65534); print(sockets.bind('127.0.0.1', 81).reason)"
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
         if int(file.read()) <= 81:
             pytest.skip("this machine lets everybody bind low ports")

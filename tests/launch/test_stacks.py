@@ -12,8 +12,9 @@ import pytest
 from launching import APP, answering, eventually
 from test_hanging import HANGING, hang, shows_where
 
-from orchestrator.launch import decide, dumps, signals
-from orchestrator.launch.interpreted import DUMPS, with_dumps
+from orchestrator.launch import decide, stack_dump
+from orchestrator.launch.python_command import DUMPS, with_dumps
+from orchestrator.system import signals
 
 WSGI = """
 import os, time
@@ -56,7 +57,7 @@ def started(launch, name, **changes):
 
 
 def test_the_signal_is_one_and_the_same():
-    assert decide.DUMP == signals.DUMP == dumps.DUMP
+    assert decide.DUMP == signals.DUMP == stack_dump.DUMP
 
 
 @each

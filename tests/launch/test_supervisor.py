@@ -8,7 +8,7 @@ import time
 import pytest
 from launching import alive, cmdline, eventually, family, refused
 
-from orchestrator.launch.endings import ECHO
+from orchestrator.system.exit_status import ECHO
 
 RAISING = """
 from contextlib import asynccontextmanager
@@ -269,12 +269,10 @@ def test_the_supervisor_imports_next_to_nothing(launch):
         "enum",
         "socket",
     }
-    from orchestrator.launch import supervisor
+    from orchestrator.supervisor import supervisor
 
     root = os.path.dirname(os.path.dirname(os.path.dirname(supervisor.__file__)))
-    code = (
-        f"import sys; sys.path.append({root!r}); import orchestrator.launch.supervisor; print(*sys.modules)"
-    )
+    code = f"import sys; sys.path.append({root!r}); import orchestrator.supervisor.supervisor; print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-E", "-c", code], capture_output=True, text=True, check=True
     )

@@ -15,7 +15,7 @@ def service(tmp_path):
 def private_places():
     """Skips where the kernel gives no namespaces: then `--prove` proves nothing, and says so."""
     with tempfile.TemporaryDirectory() as box:
-        words = [sys.executable, "-m", "orchestrator.rehearsal.box", box]
+        words = [sys.executable, "-m", "orchestrator.rehearsal.sandbox", box]
         why = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
     if why:
         pytest.skip(why)

@@ -5,8 +5,8 @@ from importlib import import_module
 
 import pytest
 
-from orchestrator.engine.context import Context
-from orchestrator.rehearsal import asked, certificates, faulty
+from orchestrator.core.context import Context
+from orchestrator.rehearsal import asked, certificates, fake_servers
 from orchestrator.rehearsal.speaking import speaking
 
 HOST = "localhost"
@@ -38,7 +38,7 @@ def filled(given, port, **more):
 
 
 def attempt(word, given, talk, tmp_path, **more):
-    with faulty.serving("127.0.0.1", 0, talk) as port:
+    with fake_servers.serving("127.0.0.1", 0, talk) as port:
         kind = import_module(f"orchestrator.waits.{word}").KIND
         item = kind.model_validate({"name": "it", word: filled(given, port, **more)})
         return item, item.attempt(Context({}, cwd=str(tmp_path), timeout=20.0))
@@ -98,7 +98,7 @@ def test_an_address_may_be_in_the_certificate():
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(certificates.made("127.0.0.1"))
         file.flush()
-        with faulty.serving("127.0.0.1", 0, speaking("tls", file.name)) as port:
+        with fake_servers.serving("127.0.0.1", 0, speaking("tls", file.name)) as port:
             context = ssl.create_default_context(cafile=file.name)
             for name, well in (("127.0.0.1", True), ("127.0.0.2", False)):
                 with socket.create_connection(("127.0.0.1", port), 20) as plain:

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from orchestrator.engine.context import User
+from orchestrator.core.context import User
 
 SOMEBODY = User(uid=10001, gid=10001, groups=(10002,), name="app", home="/tmp")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="switching users and mounting need root")

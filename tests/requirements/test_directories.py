@@ -5,7 +5,7 @@ import stat
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.engine.context import User
+from orchestrator.core.context import User
 from orchestrator.requirements.directories import KIND as Directory
 
 

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
+from orchestrator.core.outcome import Outcome
 from orchestrator.diagnostics.catalogue import CODES
-from orchestrator.engine.outcome import Outcome
 from orchestrator.requirements import checks, directories, files, host, modules, packages
 from orchestrator.requirements._base import judged
 from orchestrator.requirements.host import HostItem

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.engine.context import User
+from orchestrator.core.context import User
 from orchestrator.requirements import _host
 from orchestrator.requirements.host import KIND as Host
 from orchestrator.requirements.host import more_cpus, more_memory

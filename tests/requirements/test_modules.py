@@ -8,7 +8,7 @@ import tempfile
 import pytest
 from pydantic import ValidationError
 
-from orchestrator.launch.importer import start
+from orchestrator.launch.app_handle import start
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.requirements.modules import KIND as Module
 from orchestrator.requirements.modules import judge
@@ -362,7 +362,7 @@ def test_what_an_import_warns_of_is_told_with_its_place(project, looked):
 def test_filters_that_a_module_sets_itself_stay():
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from orchestrator.launch.looking import imported\n"
+        "from orchestrator.system.import_module import imported\n"
         "_, facts = imported('setting_filters', '', ['warnings'])\n"
         "import warnings; warnings.warn('later', UserWarning)\n"
         "print(len(facts['warnings']), len(warnings.filters))"

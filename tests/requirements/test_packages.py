@@ -416,7 +416,7 @@ def _recorded(opened, read):
 
 def test_importlib_metadata_is_not_imported():
     code = (
-        "import sys; from orchestrator.requirements.packages import KIND; from orchestrator.engine.context import Context;"
+        "import sys; from orchestrator.requirements.packages import KIND; from orchestrator.core.context import Context;"
         "package = KIND.model_validate('pydantic>=2');"  # pydantic itself may import it, for its plug-ins
         "sys.modules.pop('importlib.metadata', None);"
         "assert package.attempt(Context(environ={})).ok;"

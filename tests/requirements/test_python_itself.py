@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from orchestrator.engine.context import Context
+from orchestrator.core.context import Context
 from orchestrator.requirements.python import KIND as Python
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 ASK = (
     "import sys; sys.path.insert(0, sys.argv[1])\n"
-    "from orchestrator.engine.context import Context\n"
+    "from orchestrator.core.context import Context\n"
     "from orchestrator.requirements.python import KIND\n"
     "found = KIND.model_validate({sys.argv[2]: True}).attempt(Context(environ={}))\n"
     "print(found.code, found.summary, found.hint, sep='|')"
@@ -161,7 +161,7 @@ def test_the_line_of_the_dockerfile_is_the_remedy():
 def test_an_optimising_python_is_told_by_its_flags():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from orchestrator.engine.context import Context\n"
+        "from orchestrator.core.context import Context\n"
         "from orchestrator.requirements.python import KIND\n"
         "print(KIND.model_validate({'optimise': 1}).attempt(Context(environ={})).ok)"
     )

@@ -10,7 +10,7 @@ from orchestrator.spec.kinds import FALLBACKS, REQUIREMENTS, WAITS
 
 PLUGIN = """
 from typing import ClassVar
-from orchestrator.engine.outcome import ok
+from orchestrator.core.outcome import ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.item import Action
 from pydantic import Field

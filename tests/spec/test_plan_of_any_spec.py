@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.cli import plan as command
-from orchestrator.engine.planning import planned
+from orchestrator.engine.estimate import planned
 from orchestrator.spec.loading import load_text
 
 TIMES = st.sampled_from(

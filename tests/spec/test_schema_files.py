@@ -13,9 +13,9 @@ import yaml
 from orchestrator.diagnostics import Diagnostic, Place, Related
 from orchestrator.diagnostics.formats import json as json_format
 from orchestrator.engine.events import Event
+from orchestrator.engine.item import STEP, WAIT
 from orchestrator.engine.plan import Node, Order, timed
 from orchestrator.engine.report import Report
-from orchestrator.engine.work import STEP, WAIT
 from orchestrator.spec import load_text
 from orchestrator.spec.formats import FORMATS, format_schema
 from orchestrator.spec.schema import base_schema, overlay_schema

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.status import metrics
-from orchestrator.status.files import STATUSES
+from orchestrator.system.files import STATUSES
 
 STATE = {
     "status": "degraded",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.status import files
 from orchestrator.status.state import Endpoint, Probe, StateDirectory, find, locate, share
+from orchestrator.system import files
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="giving a directory away takes root")
 
@@ -216,7 +216,7 @@ def test_readers_see_the_old_or_the_new_and_never_half(state):
 def test_a_full_device_raises_and_leaves_nothing_behind(tmp_path):
     code = (
         "import resource, signal, os, sys\n"
-        "from orchestrator.status import files\n"
+        "from orchestrator.system import files\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: files.replace(sys.argv[1], b'x' * 5000)\n"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from orchestrator.engine.context import Context
+from orchestrator.core.context import Context
 from orchestrator.spec.kinds import WAITS
 
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from orchestrator.core.context import Context
 from orchestrator.document.plain import Template
-from orchestrator.engine.context import Context
 from orchestrator.spec.kinds import WAITS
 from orchestrator.spec.model import Model
 from orchestrator.testing import closed_port, dripping_port, served, silent_port

@@ -73,7 +73,7 @@ def test_its_variables_are_its_own(shell):
 
 
 def test_it_runs_in_its_directory(make, tmp_path):
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
 
     (tmp_path / "below").mkdir()
     wait = make("command", ("pwd",), expect=f"{tmp_path}/below").model_copy(update={"cwd": "below"})
@@ -179,7 +179,7 @@ def test_endless_output_is_cut_and_does_not_stop_it(shell):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_as_root_it_runs_as_the_user_of_the_service(make):
-    from orchestrator.engine.context import Context, User
+    from orchestrator.core.context import Context, User
 
     wait = make("command", ("sh", "-c", "id -u; id -g; id -G"), expect="12345\n12346\n12346 12347")
     user = User(12345, 12346, (12347,))

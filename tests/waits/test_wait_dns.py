@@ -49,7 +49,7 @@ def test_what_cannot_be_a_name_is_refused_when_it_is_read(make, host):
 
 SCRIPT = """
 import sys
-from orchestrator.engine.context import Context
+from orchestrator.core.context import Context
 from orchestrator.spec.kinds import WAITS
 wait = WAITS.load("dns").model_validate({"name": "it", "dns": "late.internal"})
 print(wait.attempt(Context(environ={}, timeout=5)).reason)

@@ -185,7 +185,7 @@ def test_tls_is_verified(attempt, parts, driver, certificates):
 def test_a_missing_driver_is_an_outcome_that_names_the_extra(server):
     script = (
         "import sys\nsys.modules['pymysql'] = None\n"
-        "from orchestrator.engine.context import Context\nfrom orchestrator.spec.kinds import WAITS\n"
+        "from orchestrator.core.context import Context\nfrom orchestrator.spec.kinds import WAITS\n"
         "wait = WAITS.load('mysql').model_validate({'name': 'it', 'mysql': sys.argv[1]})\n"
         "found = wait.attempt(Context(environ={}))\nprint(found.code, found.reason, found.final, '|', found.hint)"
     )

@@ -219,7 +219,7 @@ def test_a_primary_is_writable(attempt, server):
 @real
 def test_a_server_that_starts_is_noticed(make, certificates):
     """Start-up is seen as refused, at most; never as a failure for good."""
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
 
     running = Server(certificates.make("good"))
     wait = make("postgres", f"postgresql://trusted@127.0.0.1:{running.port}/postgres")
@@ -237,7 +237,7 @@ def test_a_server_that_starts_is_noticed(make, certificates):
 
 @real
 def test_a_session_that_is_kept_open_can_hold_an_advisory_lock(make, entry):
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
     from orchestrator.waits._failure import Deadline
 
     wait = make("postgres", entry())

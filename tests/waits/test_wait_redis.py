@@ -186,7 +186,7 @@ def test_versions_and_latencies_are_compared(attempt, plain):
 
 @real
 def test_a_cluster_serves_once_all_slots_are_given(attempt, make, plain, tmp_path):
-    from orchestrator.engine.context import Context
+    from orchestrator.core.context import Context
 
     assert (
         "cluster support disabled"

@@ -64,7 +64,7 @@ def test_a_socket_of_somebody_else_names_owner_and_mode(tmp_path):
 
     place = f"/tmp/orchestrator-test-{os.getpid()}.sock"
     script = (
-        "import os, socket, sys\nfrom orchestrator.spec.kinds import WAITS\nfrom orchestrator.engine.context import Context\n"
+        "import os, socket, sys\nfrom orchestrator.spec.kinds import WAITS\nfrom orchestrator.core.context import Context\n"
         "wait = WAITS.load('unix').model_validate({'name': 'it', 'unix': sys.argv[1]})\nos.setuid(12345)\n"
         "found = wait.attempt(Context(environ={}))\nprint(found.reason, '|', found.summary, '|', found.hint)"
     )

@@ -19,10 +19,10 @@ if __name__ == "__main__":
     # Found without the installation, too; behind everything else, so that nothing of the user's is shadowed.
     sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
 
-from orchestrator.launch import dumps
-from orchestrator.launch.dumping import ask
-from orchestrator.launch.servers._telling import Teller, Telling
-from orchestrator.launch.sockets import ready_to_listen
+from orchestrator.launch import stack_dump
+from orchestrator.launch.servers._reporting import Teller, Telling
+from orchestrator.launch.stack_requests import ask
+from orchestrator.system.sockets import ready_to_listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ def ask_before_a_kill(worker: type[Any]) -> None:
 
 
 if __name__ in ("__main__", "__mp_main__"):  # a worker that is spawned and not forked, too
-    dumps.offer_when_asked()
+    stack_dump.offer_when_asked()
 
 if __name__ == "__main__":
     cli: Any = import_module("granian.cli")

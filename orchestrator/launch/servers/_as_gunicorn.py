@@ -17,10 +17,10 @@ if __name__ == "__main__":
     # Found without the installation, too; behind everything else, so that nothing of the user's is shadowed.
     sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3)))
 
-from orchestrator.launch import dumps
-from orchestrator.launch.dumping import ask
+from orchestrator.launch import stack_dump
 from orchestrator.launch.servers._apps import is_asgi
-from orchestrator.launch.servers._telling import Teller, Telling
+from orchestrator.launch.servers._reporting import Teller, Telling
+from orchestrator.launch.stack_requests import ask
 
 
 def ask_before_a_kill(arbiter: type[Any]) -> None:
@@ -61,7 +61,7 @@ def _has_lifespan(config: Any) -> bool:
 
 
 if __name__ == "__main__":
-    dumps.offer_when_asked()
+    stack_dump.offer_when_asked()
     tell_when_it_serves(import_module("gunicorn.app.base").BaseApplication, Teller(int(sys.argv.pop(1))))
     ask_before_a_kill(import_module("gunicorn.arbiter").Arbiter)
-    dumps.main(["-m", "gunicorn", *sys.argv[1:]])
+    stack_dump.main(["-m", "gunicorn", *sys.argv[1:]])

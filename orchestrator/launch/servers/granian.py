@@ -10,7 +10,7 @@ import sys
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.launch.interpreted import DUMPS
+from orchestrator.launch.python_command import DUMPS
 from orchestrator.launch.servers._apps import is_asgi
 
 if TYPE_CHECKING:

@@ -99,7 +99,7 @@ def _said(error: Exception) -> str:
 
 def settings(plan: LaunchPlan, listener: socket.socket) -> Any:
     """A hypercorn Config. It is asked for its sockets once the app has started, and not before."""
-    from orchestrator.launch.sockets import ready_to_listen
+    from orchestrator.system.sockets import ready_to_listen
 
     module = import_module("hypercorn.config")
     config = module.Config()

@@ -93,7 +93,7 @@ def _launched(
 ) -> uvicorn.Server:
     import uvicorn
 
-    from orchestrator.launch.sockets import ready_to_listen
+    from orchestrator.system.sockets import ready_to_listen
 
     class Launched(uvicorn.Server):
         """Tells when it serves, and prepares the socket between the lifespan's start and the listening."""

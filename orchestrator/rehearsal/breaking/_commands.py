@@ -6,12 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.rehearsal.place import TOOLS, actions_of
+from orchestrator.rehearsal.sandbox_filesystem import TOOLS, actions_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 _FAILS = """import os, sys, time
 if os.path.exists({mended!r}) and len(sys.argv) > 1:

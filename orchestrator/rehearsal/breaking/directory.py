@@ -7,12 +7,12 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from orchestrator.rehearsal import box
-from orchestrator.rehearsal.place import CannotBreak
+from orchestrator.rehearsal import sandbox
+from orchestrator.rehearsal.sandbox_filesystem import CannotBreak
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 _ROOM = "64k"
 
@@ -43,12 +43,12 @@ def _present(path: str) -> None:
 
 def _unwritable(path: str) -> None:
     os.makedirs(path, exist_ok=True)
-    box.read_only(path)
+    sandbox.read_only(path)
 
 
 def _full(path: str) -> None:
     os.makedirs(path, exist_ok=True)
-    box.mount("tmpfs", path, "tmpfs", options=f"size={_ROOM},mode=1777")
+    sandbox.mount("tmpfs", path, "tmpfs", options=f"size={_ROOM},mode=1777")
     try:
         with open(os.path.join(path, ".rehearsal"), "wb", buffering=0) as file:
             while True:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from orchestrator.rehearsal.place import CannotBreak
+from orchestrator.rehearsal.sandbox_filesystem import CannotBreak
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 _ELSE = b"\x00{[ made to hold something else by the rehearsal\n"
 

@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.rehearsal.breaking._commands import failing
-from orchestrator.rehearsal.faulty import FAULTS, serving
-from orchestrator.rehearsal.place import milliseconds
+from orchestrator.rehearsal.fake_servers import FAULTS, serving
+from orchestrator.rehearsal.sandbox_filesystem import milliseconds
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 
 def make(place: Place, work: Work, reason: str) -> None:

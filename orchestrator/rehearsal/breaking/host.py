@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.rehearsal.place import CannotBreak
+from orchestrator.rehearsal.sandbox_filesystem import CannotBreak
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 _TOO_MUCH: dict[str, Any] = {
     "memory": ">=1000000GB", "cpus": ">=1000000", "open_files": ">=2000000000", "user": "4000000000-4000000001",

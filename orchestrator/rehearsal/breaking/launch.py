@@ -8,8 +8,8 @@ from orchestrator.rehearsal.breaking._commands import failing
 from orchestrator.rehearsal.breaking.module import RAISES
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 
 def make(place: Place, work: Work, reason: str) -> None:

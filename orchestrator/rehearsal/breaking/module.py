@@ -7,14 +7,14 @@ import shutil
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
-from orchestrator.rehearsal.place import CannotBreak
+from orchestrator.rehearsal.sandbox_filesystem import CannotBreak
 from orchestrator.requirements._installed import search_path
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 RAISES = 'raise ImportError("made to fail by the rehearsal")\n'
 

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.rehearsal.place import CannotBreak
+from orchestrator.rehearsal.sandbox_filesystem import CannotBreak
 from orchestrator.requirements._installed import normalise
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 _OTHERS = ("0.0.0", "99999.0")
 _FITTING = ("1.0", "0.0.1", "99999.0")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from orchestrator.rehearsal.faulty import serving, silent
+from orchestrator.rehearsal.fake_servers import serving, silent
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 
 def make(place: Place, work: Work, reason: str) -> None:

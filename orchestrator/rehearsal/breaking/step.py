@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.rehearsal.breaking._commands import failing
-from orchestrator.rehearsal.place import milliseconds
+from orchestrator.rehearsal.sandbox_filesystem import milliseconds
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 SOON = 2.0
 """Seconds after which a step that does not end has failed."""

@@ -7,11 +7,11 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.rehearsal import values
-from orchestrator.rehearsal.place import CannotBreak
+from orchestrator.rehearsal.sandbox_filesystem import CannotBreak
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
 
 
 def make(place: Place, work: Work, reason: str) -> None:

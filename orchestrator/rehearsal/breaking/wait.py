@@ -8,15 +8,15 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.remedies import using
-from orchestrator.rehearsal import asked, certificates, faulty
+from orchestrator.rehearsal import asked, certificates, fake_servers
 from orchestrator.rehearsal.breaking._commands import failing
 from orchestrator.rehearsal.names import here
-from orchestrator.rehearsal.place import CannotBreak, milliseconds
+from orchestrator.rehearsal.sandbox_filesystem import CannotBreak, milliseconds
 from orchestrator.rehearsal.speaking import speaking
 
 if TYPE_CHECKING:
-    from orchestrator.engine.work import Work
-    from orchestrator.rehearsal.place import Place
+    from orchestrator.engine.item import Work
+    from orchestrator.rehearsal.sandbox_filesystem import Place
     from orchestrator.rehearsal.speaking import Talk
 
 SOON, ATTEMPT = 2.0, 0.5
@@ -50,9 +50,9 @@ def _server(place: Place, work: Work, word: str, reason: str) -> None:
         _socket(place.path(local), reason)
     elif reason == "timeout" and word == "tcp":
         host, port = asked.place(address)
-        place.held.enter_context(faulty.full(here(host), port))
+        place.held.enter_context(fake_servers.full(here(host), port))
     elif reason != "refused":
-        known = faulty.FAULTS.get(reason) if reason != "unexpected" else None
+        known = fake_servers.FAULTS.get(reason) if reason != "unexpected" else None
         _listen(place, address, known if known is not None else _speaking(place, work, word, reason))
 
 
@@ -62,10 +62,10 @@ def _listen(place: Place, address: Any, talk: Talk) -> None:
     if local:
         path = place.path(local)
         _make_way(path)
-        place.held.enter_context(faulty.serving_socket(path, talk))
+        place.held.enter_context(fake_servers.serving_socket(path, talk))
     else:
         host, port = asked.place(address)
-        place.held.enter_context(faulty.serving(here(host), port, talk))
+        place.held.enter_context(fake_servers.serving(here(host), port, talk))
 
 
 def _speaking(place: Place, work: Work, word: str, reason: str) -> Talk:

@@ -16,7 +16,7 @@ from launching import APP, alive, answering, caught, content, eventually, family
 
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.servers import ExecServer, load
-from orchestrator.launch.signals import DUMP
+from orchestrator.system.signals import DUMP
 
 SERVERS = ("uvicorn", "gunicorn", "hypercorn", "granian")
 WSGI = """

@@ -1,0 +1,1 @@
+"""Pure rules on plain data: no clock, no I/O; imports builtins alone."""

@@ -1,0 +1,1 @@
+"""What Linux is asked: signals, processes, users, sockets, bounded reads, files."""

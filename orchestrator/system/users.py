@@ -1,0 +1,337 @@
+"""Who the service runs as: from the spec's `user` to numbers, groups, a home and the variables that follow.
+
+Looks things up, and makes at most a home; knows nothing of starts, launches and processes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from orchestrator.core.context import User, current_user
+from orchestrator.core.outcome import Outcome, failed
+from orchestrator.system.accounts import NoSuchUser, as_user, closed_to, said
+
+if TYPE_CHECKING:
+    import pwd
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.core.context import Context
+
+HIGHEST = 2**32 - 2
+HOMES = ("/tmp", "/dev/shm", "/var/tmp")
+"""Where a home is made for a user who has none; `TMPDIR` comes before."""
+
+
+class Named(Protocol):
+    """What `{name, uid, gid}` says."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def uid(self) -> int | None: ...
+    @property
+    def gid(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A user, and what becoming this user means."""
+
+    user: User
+    switch: bool = False
+    """Whether the engine is somebody else now: processes of the service have to switch."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """HOME, USER and LOGNAME, as far as they follow."""
+    remap: bool = False
+    """Whether the accounts in /etc are to get these numbers."""
+    notes: tuple[tuple[str, str, str], ...] = ()
+    """Level, message and hint of what is worth knowing."""
+
+
+def resolve(wanted: str | Named | None, environ: Mapping[str, str]) -> Identity | Outcome:
+    """The user that a spec names: a name, `uid:gid`, or `{name, uid, gid}`; or why nobody can be that user."""
+    if os.geteuid() != 0:
+        return _as_it_is(wanted, environ)
+    if wanted is None:
+        return Identity(current_user())
+    try:
+        found = _written(wanted, environ) if isinstance(wanted, str) else _remapped(wanted)
+    except NoSuchUser as error:
+        return _nobody(error)
+    return found if isinstance(found, Outcome) or not found.switch else _tried(found)
+
+
+def acting(wanted: str | None, context: Context) -> Context | Outcome:
+    """What a command may know that has a user of its own; None: it has none."""
+    if wanted is None:
+        return context
+    found = resolve(wanted, context.environ)
+    if isinstance(found, Outcome) or (not found.switch and os.geteuid() != 0):
+        return found if isinstance(found, Outcome) else context
+    own = variables(found.user) if os.geteuid() == 0 else {}
+    return replace(context, user=found.user, environ=context.environ | own)
+
+
+def variables(user: User) -> dict[str, str]:
+    return {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+
+
+# As root
+
+
+def _written(wanted: str, environ: Mapping[str, str]) -> Identity | Outcome:
+    """`app`, `app:www-data`, `10001:10001`. As with Docker, a group that is written is the only one."""
+    name, colon, group = wanted.partition(":")
+    entry = _entry(name)
+    uid = entry.pw_uid if entry is not None else int(name)
+    if colon:
+        gid = _group(group)
+        groups: tuple[int, ...] = (gid,)
+    elif entry is not None:
+        gid, groups = entry.pw_gid, _groups(entry.pw_name, entry.pw_gid)
+    else:
+        return failed("ORC453", "group", f"uid {name} is not in /etc/passwd, so that its group is not known",
+                      f'write the group, too: user: "{name}:{name}"', final=True)  # fmt: skip
+    if max(uid, gid) > HIGHEST:
+        return failed(
+            "ORC453",
+            "user",
+            f"`{wanted}`: the highest uid and gid is {HIGHEST}",
+            "write a smaller number",
+            final=True,
+        )
+    if entry is None:
+        return _without_account(User(uid, gid, groups), environ)
+    return _as(User(uid, gid, groups, entry.pw_name, entry.pw_dir or "/"))
+
+
+def _remapped(wanted: Named) -> Identity:
+    """A user of the image who is to have other numbers: PUID and PGID."""
+    entry = _entry(wanted.name, number=False)
+    assert entry is not None
+    uid = entry.pw_uid if wanted.uid is None else wanted.uid
+    gid = entry.pw_gid if wanted.gid is None else wanted.gid
+    user = User(uid, gid, _groups(wanted.name, gid), wanted.name, entry.pw_dir or "/")
+    return replace(
+        _as(user), remap=uid != 0 and (uid, gid) != (entry.pw_uid, entry.pw_gid), notes=_oddities(user)
+    )
+
+
+def _as(user: User) -> Identity:
+    me = current_user()
+    return Identity(user, (user.uid, user.gid) != (me.uid, me.gid), variables(user))
+
+
+def _oddities(user: User) -> tuple[tuple[str, str, str], ...]:
+    if user.uid == 0:
+        return (
+            (
+                "warning",
+                f"`{user.name}` is to have uid 0: it runs as root",
+                "PUID is the uid of a user on the host",
+            ),
+        )
+    other = _by_number(user.uid)
+    if other is not None and other.pw_name != user.name:
+        said = f"uid {user.uid} is `{other.pw_name}` already: the files of both belong to either"
+        return (("info", said, f"another uid than {user.uid} keeps them apart"),)
+    return ()
+
+
+def _without_account(user: User, environ: Mapping[str, str]) -> Identity:
+    home = private_home(user, environ)
+    named = replace(user, name=f"uid-{user.uid}", home=home or "/")
+    notes = () if home else (_no_home(user.uid),)
+    return replace(_as(named), notes=notes)
+
+
+def _tried(identity: Identity) -> Identity | Outcome:
+    """Whether the switch works, found out by switching: only trying knows capabilities and user namespaces."""
+    user = identity.user
+    number = _attempt(user)
+    if not number:
+        return identity
+    who = f"uid {user.uid}, gid {user.gid}"
+    if number == errno.EPERM:
+        return failed("ORC453", "capability", f"cannot become {who}: this root lacks the capabilities SETUID and SETGID",
+                      f"docker run --cap-add SETUID --cap-add SETGID, or start as this user: docker run --user {user.uid}:{user.gid} "
+                      "(Compose: user; Kubernetes: runAsUser)", final=True)  # fmt: skip
+    return failed("ORC453", "user", f"cannot become {who}: {os.strerror(number).lower()}",
+                  "does the user namespace of this container have these numbers? see /proc/self/uid_map", final=True)  # fmt: skip
+
+
+def _attempt(user: User) -> int:
+    child = os.fork()
+    if child == 0:
+        number = errno.EIO
+        try:
+            become(user)
+            number = 0
+        except OSError as error:
+            number = error.errno or errno.EIO
+        finally:
+            os._exit(number)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def shut_out(user: User, files: Sequence[str]) -> Outcome | None:
+    """Why the user cannot start the server: what it is started with lies where only root may go."""
+    for path in files:
+        number = as_user(user, lambda path=path: os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))  # type: ignore[misc]
+        if number:
+            closed = closed_to(os.path.realpath(path), user)
+            return failed("ORC453", "closed", f"{said(user.uid)} cannot read {path}, which the server is started with: {os.strerror(number).lower()}",
+                          f"install it where everybody may go, or chmod a+x {closed}" if closed else f"chmod a+rx {path}", final=True)  # fmt: skip
+    return None
+
+
+def become(user: User) -> None:
+    """Turns this process into the user's, for good."""
+    os.setgroups(list(user.groups))
+    os.setresgid(user.gid, user.gid, user.gid)
+    os.setresuid(user.uid, user.uid, user.uid)
+
+
+# Not as root
+
+
+def _as_it_is(wanted: str | Named | None, environ: Mapping[str, str]) -> Identity:
+    """Nobody but root can switch: the engine's own user it is, with a home if it has none."""
+    me = current_user()
+    entry = _by_number(me.uid)
+    notes = _skipped(wanted, me.uid)
+    if entry is not None:
+        named = replace(
+            me, name=environ.get("USER") or entry.pw_name, home=environ.get("HOME") or entry.pw_dir
+        )
+        return Identity(named, notes=notes)
+    home = environ.get("HOME", "")
+    if not home or not os.path.isdir(home) or not os.access(home, os.W_OK | os.X_OK):
+        made = private_home(me, environ)
+        home, notes = (made, notes) if made else (home or "/", (*notes, _no_home(me.uid)))
+    name = environ.get("USER") or environ.get("LOGNAME") or f"uid-{me.uid}"
+    user = replace(me, name=name, home=home)
+    lacking = {key: text for key, text in variables(user).items() if key == "HOME" or not environ.get(key)}
+    return Identity(user, environ=lacking, notes=notes)
+
+
+def _skipped(wanted: str | Named | None, uid: int) -> tuple[tuple[str, str, str], ...]:
+    if wanted is None or _uid(wanted) == uid:
+        return ()
+    shown = wanted if isinstance(wanted, str) else wanted.name
+    return (
+        (
+            "info",
+            f"`user: {shown}` is skipped: the engine was started as uid {uid}, and only root can switch",
+            "",
+        ),
+    )
+
+
+def _uid(wanted: str | Named) -> int | None:
+    try:
+        if not isinstance(wanted, str) and wanted.uid is not None:
+            return wanted.uid
+        name = wanted.partition(":")[0] if isinstance(wanted, str) else wanted.name
+        entry = _entry(name)
+    except NoSuchUser:
+        return None
+    return entry.pw_uid if entry is not None else int(name)
+
+
+def _no_home(uid: int) -> tuple[str, str, str]:
+    return ("warning", f"uid {uid} has no writable home: no directory for temporary files is writable",
+            "mount a tmpfs at /tmp, or set HOME to a writable directory")  # fmt: skip
+
+
+# Accounts and homes
+
+
+def _entry(name: str, *, number: bool = True) -> pwd.struct_passwd | None:
+    """The account of a name, or of a number if there is one; raises NoSuchUser for a name that nobody has."""
+    import pwd
+
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        if number and _is_number(name):
+            return _by_number(int(name))
+        raise NoSuchUser("user", name) from None
+
+
+def _by_number(uid: int) -> pwd.struct_passwd | None:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid)
+    except (KeyError, OverflowError):
+        return None
+
+
+def _group(group: str) -> int:
+    import grp
+
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        if _is_number(group):
+            return int(group)
+        raise NoSuchUser("group", group) from None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _groups(name: str, gid: int) -> tuple[int, ...]:
+    """As `initgroups`: the group itself and all that have the user as a member."""
+    return tuple(os.getgrouplist(name, gid))
+
+
+def _nobody(error: NoSuchUser) -> Outcome:
+    import grp
+    import pwd
+
+    from orchestrator.core.suggest import did_you_mean
+
+    user = error.kind == "user"
+    known = [each.pw_name for each in pwd.getpwall()] if user else [each.gr_name for each in grp.getgrall()]
+    hints = [did_you_mean(error.name, known), error.hint]
+    return failed(
+        "ORC453", f"unknown-{error.kind}", str(error), " ".join(each for each in hints if each), final=True
+    )
+
+
+def private_home(user: User, environ: Mapping[str, str]) -> str:
+    """A directory that is the user's alone, made if need be; empty where none can be made."""
+    for parent in (environ.get("TMPDIR", ""), *HOMES):
+        path = f"{parent}/orchestrator-home-{user.uid}"
+        if parent and _make_home(path, user):
+            return path
+    return ""
+
+
+def _make_home(path: str, user: User) -> bool:
+    """What lies there already is taken only from the user or the engine: anybody can make names in /tmp."""
+    try:
+        if not os.path.lexists(path):
+            os.mkdir(path, 0o700)
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False  # the next place may do
+    try:
+        status = os.fstat(directory)
+        if status.st_uid not in (user.uid, os.geteuid()):
+            return False
+        if (status.st_uid, status.st_gid) != (user.uid, user.gid) and os.geteuid() == 0:
+            os.fchown(directory, user.uid, user.gid)
+        if status.st_mode & 0o777 != 0o700:
+            os.fchmod(directory, 0o700)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(directory)
