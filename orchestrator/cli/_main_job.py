@@ -6,8 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli import BUG, _spec, console, summary
+from orchestrator.cli import BUG, console, summary
 from orchestrator.cli._start import Invocation, usage
+from orchestrator.core.exceptions import Usage
 from orchestrator.engine import events, recovery, snapshot
 from orchestrator.engine.exceptions import InternalError, Invalid
 from orchestrator.engine.run import Start
@@ -35,7 +36,7 @@ def run(
     """`orders` are those of the supervisor, where that has started the engine again."""
     try:
         invocation = Invocation(options, notes)
-    except _spec.Usage as error:
+    except Usage as error:
         return usage(error, options)
     if invocation.loaded.failed:
         return invocation.invalid(invocation.loaded.diagnostics)

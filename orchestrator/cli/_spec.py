@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics import SEVERITIES, formats, paths, terminal
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 INVALID, FINDINGS, USAGE = 78, 4, 2
 _ENVIRONMENT = re.compile(r"[a-z0-9-]+\Z")
-
-
-class Usage(Exception):
-    """A command line that cannot be meant."""
 
 
 def read(options: argparse.Namespace, files: Sequence[str] = ()) -> Loaded:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
+    from orchestrator.core.exceptions import Usage
     from orchestrator.diagnostics import Diagnostic
     from orchestrator.spec.loading import Loaded
     from orchestrator.system.signals import Notes
@@ -85,7 +86,7 @@ class Invocation:
         return code
 
 
-def usage(error: _spec.Usage, options: argparse.Namespace) -> int:
+def usage(error: Usage, options: argparse.Namespace) -> int:
     """A command line that cannot be meant, told as the log would be; the platform hears of it, too."""
     text = f"the service did not start (exit {_spec.USAGE}): {error}"
     files.write_last_words(summary.fitting(text))

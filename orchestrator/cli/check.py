@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli import _spec, console, summary
 from orchestrator.cli._main_job import _leave
 from orchestrator.cli._start import Invocation
+from orchestrator.core.exceptions import Usage
 from orchestrator.core.outcome import Status, ok
 from orchestrator.engine import events
 from orchestrator.engine.exceptions import Interrupted, Invalid
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         invocation = Invocation(options, notes)
         start = _prepared(invocation, options)
-    except _spec.Usage as error:
+    except Usage as error:
         return _spec.usage(error)
     if start is None:
         return invocation.invalid(invocation.loaded.diagnostics)
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
             code = _checked(invocation, start, options)
     except Invalid as error:
         return invocation.invalid(error.diagnostics)
-    except _spec.Usage as error:
+    except Usage as error:
         return _spec.usage(error)
     except Interrupted as stop:
         start.close()
@@ -115,7 +116,7 @@ def _refuse_unknown(start: Start, only: list[str]) -> None:
         found = index.find(reference)
         if len(found) != 1:
             known = ", ".join(found or index.names)
-            raise _spec.Usage(
+            raise Usage(
                 f"--only {reference}: "
                 + ("it may mean " if found else "there is no such item; there are ")
                 + known

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
+from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics import summary
 from orchestrator.spec.role_selection import choose
 
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         loaded = _spec.read(options)
         if options.role:
             loaded = _of_role(loaded, options.role)
-    except _spec.Usage as error:
+    except Usage as error:
         return _spec.usage(error)
     if options.format == "json":
         record = {

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
+from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics.printable import printable
 from orchestrator.engine.estimate import planned
 from orchestrator.engine.plan import PHASE_NAMES
@@ -32,7 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     try:
         loaded = choose(_spec.read(options), options.role, options.words).loaded
-    except _spec.Usage as error:
+    except Usage as error:
         return _spec.usage(error)
     if loaded.failed:
         _spec.show(loaded.diagnostics, loaded.sources, options)

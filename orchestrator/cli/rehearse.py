@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
+from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics import in_order, terminal
 from orchestrator.rehearsal import formats
 from orchestrator.rehearsal.expected import judged
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
             _spec.show(loaded.diagnostics, loaded.sources, options)
             return _spec.INVALID
         only = _named(loaded, options)
-    except _spec.Usage as error:
+    except Usage as error:
         return _spec.usage(error)
     rows = simulated(loaded, os.environ, only)
     if options.prove:
@@ -70,14 +71,14 @@ def _named(loaded: Loaded, options: argparse.Namespace) -> list[str]:
     from orchestrator.spec.references import Index
 
     if options.all and options.broken:
-        raise _spec.Usage("--all and --break exclude each other")
+        raise Usage("--all and --break exclude each other")
     assert loaded.spec is not None
     index, found = Index(loaded.spec), []
     for reference in options.broken:
         meant = index.find(reference)
         if len(meant) != 1:
             there = ", ".join(meant or (work.id for work in items(loaded)))
-            raise _spec.Usage(
+            raise Usage(
                 f"--break {reference}: {'it may mean' if meant else 'there is no such item; there are'} {there}"
             )
         found += meant

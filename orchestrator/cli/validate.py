@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
+from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics import formats, in_order
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     try:
         if options.files and options.file:
-            raise _spec.Usage("name the spec once: with -f, or behind the command")
+            raise Usage("name the spec once: with -f, or behind the command")
         loads = [_spec.read(options, options.files)]
         if options.all_environments:
             loads += _others(options)
-    except _spec.Usage as error:
+    except Usage as error:
         return _spec.usage(error)
     found = in_order(each for loaded in loads for each in loaded.diagnostics if _holds(each, loads))
     sources = {name: text for loaded in loads for name, text in loaded.sources.items()}

@@ -56,7 +56,7 @@ class Importing:
 
     def takes(self, work: Work) -> bool:
         """Whether a module is for the importing process: it is to be imported, not only found."""
-        return getattr(work.item, "depth", "importable") == "importable" and not work.item.isolated
+        return getattr(work.item, "depth", "importable") == "importable"
 
     def settled(self) -> bool:
         """Whether nothing is to come from here any more."""

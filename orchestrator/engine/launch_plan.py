@@ -205,7 +205,6 @@ def _module(work: Work) -> dict[str, Any]:
         "module": item.module,
         "attribute": item.attribute or "",
         "deadline": item.limit or IMPORT_DEADLINE,
-        "asked": item.asked,
     }
 
 

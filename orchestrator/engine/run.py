@@ -282,7 +282,7 @@ class Start:
             self.stepping.begin(work)
         elif work.phase == IMPORT and self.importing.takes(work):
             work.status = Status.WAITING
-        elif work.phase in (WAIT, CHECK) or work.item.deadline is not None or _isolated(work):
+        elif work.phase in (WAIT, CHECK) or work.item.deadline is not None:
             self._in_a_lane(work)
         else:
             self._at_once(work)
@@ -441,7 +441,7 @@ class Start:
             self.importing.begin_again()
         elif work.phase == IMPORT and self.importing.takes(work):
             self.importing.outdated(f"{work.id} was remedied")
-        elif work.phase in (WAIT, CHECK) or work.item.deadline is not None or _isolated(work):
+        elif work.phase in (WAIT, CHECK) or work.item.deadline is not None:
             self._in_a_lane(work)
         else:
             self._at_once(work)
@@ -481,11 +481,6 @@ class Start:
         self.operating.end()
         if self.server is not None:
             self.server.end()
-
-
-def _isolated(work: Work) -> bool:
-    """Whether it is a module that is imported in a process of its own: that takes its time."""
-    return work.phase == IMPORT and bool(work.item.isolated)
 
 
 def no_value(variable: str) -> Outcome:

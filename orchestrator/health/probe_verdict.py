@@ -7,6 +7,7 @@ import posix
 import time
 
 from orchestrator.health import http_probe
+from orchestrator.health.unanswered import place
 from orchestrator.system import files
 
 TIMEOUT = 2.0
@@ -146,7 +147,7 @@ def ask_endpoint(name: str, known: Known) -> Finding:
         return True, "judged by the engine"
     host, port, method, target, statuses, timeout, header = words[:7]
     if header == "-":
-        header = "localhost" if kind == "unix" else http_probe.place((http_probe.loopback(host), int(port)))
+        header = "localhost" if kind == "unix" else place((http_probe.loopback(host), int(port)))
     request = http_probe.request(method, target, header, known.headers.get(name, ()))
     started = time.monotonic()
     if kind == "unix":

@@ -1,7 +1,7 @@
 """Launch: the importing process, its servers, and the small supervisor that stays; knows nothing of specs.
 
 The app: `importer` is the engine's handle on `child`, which `spawn` starts, or `preload` has begun early. It imports
-(`looking`) and judges (`judging_apps`), and on "go" it is the server: in this process, as several `workers` where
+and judges (`judging_apps`), and on "go" it is the server: in this process, as several `workers` where
 `forking` allows it, or as a program of `servers`; `hand_over` is `mode: exec`. Its address is held by `sockets` and
 `refusing`.
 

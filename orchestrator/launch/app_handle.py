@@ -227,7 +227,7 @@ def start(
     assert threading.current_thread() is threading.main_thread()
     if preloaded is not None:
         if fork and preloaded.fits(plan):
-            return preloaded.adopt(plan, listener)
+            return Importer(*preloaded.adopt(plan, listener), "fork", "", begun=plan.app_deadline)
         preloaded.end()
     why = _why_exec(plan) if fork else ""
     sys.stdout.flush()

@@ -14,7 +14,6 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if __name__ == "__main__":
@@ -23,17 +22,16 @@ if __name__ == "__main__":
 
 from orchestrator.launch import app_check, fork_safety, spawn, stack_dump
 from orchestrator.launch.child_exit import leave
+from orchestrator.launch.import_errors import described, explained
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.python_command import with_dumps
 from orchestrator.launch.servers import ExecServer, NotStarted, load
 from orchestrator.launch.workers import Workers
 from orchestrator.system import prctl, signals
-from orchestrator.system.import_module import imported
 from orchestrator.system.log_output import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
+    from collections.abc import Callable
 
     from orchestrator.launch.servers import InProcessServer
     from orchestrator.launch.workers import Started
@@ -47,8 +45,6 @@ NOT_STARTED = 3
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 UNCHANGED: dict[str, Any] = {"uid": None, "gid": None, "groups": [], "umask": -1, "cwd": ""}
 """What a process that has assumed it all has no need, and perhaps no right, to assume again."""
-MOST_FRAMES = 12
-MACHINERY = ("<frozen importlib", importlib.__file__, os.path.dirname(os.path.abspath(__file__)) + os.sep)
 
 
 class Child:
@@ -106,7 +102,6 @@ class Child:
                 item.get("attribute") or "",
                 item.get("deadline") or 0,
                 NOT_IMPORTED,
-                item.get("asked") or (),
             )
         if self.plan.command:
             return None
@@ -118,17 +113,17 @@ class Child:
             self._prepare_server()
         return app
 
-    def _import(
-        self, item: str, module: str, attribute: str, deadline: float, code: int, asked: Sequence[str] = ()
-    ) -> Any:
+    def _import(self, item: str, module: str, attribute: str, deadline: float, code: int) -> Any:
         self._report("importing", id=item, module=module, deadline=deadline)
         started = time.perf_counter()
         try:
-            found, facts = imported(module, attribute, asked)
+            found: Any = importlib.import_module(module)
+            for name in attribute.split(".") if attribute else ():
+                found = getattr(found, name)
         except BaseException as error:  # whatever the user's module does is a finding
             self._failed(item, code, module=module, ms=_since(started), **explained(error, module, attribute))
             return None
-        self._report("imported", id=item, module=module, ms=_since(started), **facts)
+        self._report("imported", id=item, module=module, ms=_since(started))
         return found
 
     def _judge(self, app: Any) -> None:
@@ -236,7 +231,7 @@ class Child:
                 self._failed("launch", NOT_STARTED, reason="startup", message=str(error))
                 return NOT_STARTED
             except BaseException as error:
-                self._failed("launch", NOT_BOOTED, reason="startup", **_said(error))
+                self._failed("launch", NOT_BOOTED, reason="startup", **described(error))
                 return 1
         if code and self.reports >= 0:
             self._failed(
@@ -305,52 +300,6 @@ def become_command(argv: list[str]) -> None:
         os.execvpe(argv[0], argv, dict(os.environ))
     finally:
         signals.ignore_pipes()
-
-
-def explained(error: BaseException, module: str, attribute: str) -> dict[str, Any]:
-    """What is wrong with an import, in words and facts."""
-    facts: dict[str, Any] = {"reason": "exception", "at": place(error.__traceback__), **_said(error)}
-    if isinstance(error, SystemExit):
-        facts |= {"reason": "exit", "message": f"it called sys.exit({error.code!r})"}
-    elif isinstance(error, ModuleNotFoundError):
-        facts |= {
-            "reason": "missing",
-            "missing": error.name or "",
-            "itself": _is_itself(error.name or "", module),
-        }
-    elif isinstance(error, SyntaxError) and error.filename and error.lineno:
-        facts |= {"at": f"{error.filename}:{error.lineno}", "message": error.msg}
-    elif isinstance(error, AttributeError) and attribute and not facts["at"]:
-        facts |= {"reason": "attribute", "message": f"`{module}` has no `{attribute}`"}
-    return facts
-
-
-def _is_itself(missing: str, module: str) -> bool:
-    """Whether the wanted module (or a package it is in) is missing, rather than something it imports."""
-    return module == missing or module.startswith(missing + ".")
-
-
-def _said(error: BaseException) -> dict[str, Any]:
-    return {"type": type(error).__name__, "message": str(error)[:2000], "traceback": short_traceback(error)}
-
-
-def theirs(where: TracebackType | None) -> list[traceback.FrameSummary]:
-    frames = traceback.extract_tb(where)
-    return [frame for frame in frames if not frame.filename.startswith(MACHINERY)]
-
-
-def place(where: TracebackType | None) -> str:
-    """`file:line` of the last frame that is not the import machinery's."""
-    frames = theirs(where)
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-
-
-def short_traceback(error: BaseException) -> str:
-    """The user's frames; those of installed packages only as far as the last, where it happened."""
-    frames = theirs(error.__traceback__)
-    own = [frame for frame in frames[:-1] if "site-packages" not in frame.filename] + frames[-1:]
-    lines = traceback.format_list(own[-MOST_FRAMES:]) + traceback.format_exception_only(error)
-    return "".join(lines)[:8000]
 
 
 def exit_code_of(error: SystemExit) -> int:

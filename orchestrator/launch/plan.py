@@ -30,7 +30,7 @@ class LaunchPlan:
     mode: str = "supervise"
     importer: str = "fork"
     modules: list[dict[str, Any]] = field(default_factory=list)
-    """What is imported before the app: `{id, module, attribute, deadline, asked}`; a deadline of 0 is none."""
+    """What is imported before the app: `{id, module, attribute, deadline}`; a deadline of 0 is none."""
     app_deadline: float = 0.0
     """How long the import of the app may take, in seconds; 0 is for ever."""
     app_asked: dict[str, Any] = field(default_factory=dict)

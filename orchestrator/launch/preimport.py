@@ -22,7 +22,6 @@ from orchestrator.system import signals
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.launch.app_handle import Importer
     from orchestrator.launch.plan import LaunchPlan
 
 FRAMEWORKS = {"fastapi": ("fastapi",), "starlette": ("starlette.applications",)}
@@ -50,10 +49,8 @@ class Preloaded:
             and not plan.why_exec(self._environ)
         )
 
-    def adopt(self, plan: LaunchPlan, listener: socket.socket | None) -> Importer:
-        """Hands over the plan: from now on it is the importer."""
-        from orchestrator.launch.app_handle import Importer
-
+    def adopt(self, plan: LaunchPlan, listener: socket.socket | None) -> tuple[int, int, int]:
+        """Hands over the plan: from now on it is the importer. Its pid, the pipe that commands it, its reports."""
         data = marshal.dumps(plan.data())
         descriptors = [listener.fileno()] if listener is not None else []
         head = len(data).to_bytes(8, "big")
@@ -63,7 +60,7 @@ class Preloaded:
             else:
                 self._control.sendall(head)
             self._control.sendall(data)
-        return Importer(self.pid, self._control.detach(), self._reports, "fork", "", begun=plan.app_deadline)
+        return self.pid, self._control.detach(), self._reports
 
     def end(self) -> None:
         """Throws it away."""

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "app_process.py")
 CANNOT_START = 127
-SOCKET_MODE = 0o666
-"""As uvicorn does: the proxy in front is often another user; the directory says who may enter."""
 
 
 def start(plan: Plan, listener: int, *, at_once: bool) -> tuple[int, int, int]:

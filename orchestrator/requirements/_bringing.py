@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.core.outcome import failed
 from orchestrator.requirements._contents import no_source
@@ -16,10 +16,22 @@ from orchestrator.requirements._writing import write
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
-    from orchestrator.requirements.files import File
 
 
-def bring(asked: File, path: str, owner: Owner, context: Context) -> Outcome | str | None:
+class Source(Protocol):
+    """What a `files` item says of where its content comes from."""
+
+    @property
+    def template(self) -> str | None: ...
+    @property
+    def copy_from(self) -> str | None: ...
+    @property
+    def mode(self) -> int | None: ...
+    @property
+    def private(self) -> bool: ...
+
+
+def bring(asked: Source, path: str, owner: Owner, context: Context) -> Outcome | str | None:
     """What was done in words, or what prevented it; None where nothing was to be done."""
     if asked.template is not None:
         return _rendered(asked, path, asked.template, owner, context)
@@ -28,7 +40,7 @@ def bring(asked: File, path: str, owner: Owner, context: Context) -> Outcome | s
     return None
 
 
-def _copied(asked: File, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
+def _copied(asked: Source, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
     try:
         with open(context.path(source), "rb") as file:
             content, mode = file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -38,7 +50,7 @@ def _copied(asked: File, path: str, source: str, owner: Owner, context: Context)
     return _put(path, content, wanted, owner, context, "copied", replace=False)
 
 
-def _rendered(asked: File, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
+def _rendered(asked: Source, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
     try:
         with open(context.path(source), encoding="utf-8", newline="") as file:
             text = file.read()

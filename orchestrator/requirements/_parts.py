@@ -29,14 +29,3 @@ class Generate(Model):
     ephemeral: Templated[bool] = Field(
         False, description="It need not outlive the container; otherwise the store must be on a mount."
     )
-
-
-class Deprecated(Model):
-    """That a variable should not be used any more, and what is used instead."""
-
-    noun = "deprecation"
-    shorthand = "use"
-
-    use: Templated[Annotated[str, Field(min_length=1)]] = Field(
-        description="What is used instead: the name of a variable, or in words.", examples=["CACHE_URL"]
-    )

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
@@ -12,7 +12,7 @@ from orchestrator.spec.commanding import Commanding, CommandLine
 from orchestrator.spec.errors import problem
 from orchestrator.spec.item import AnyCondition
 from orchestrator.spec.templated import Templated
-from orchestrator.spec.types import FunctionReference, Port
+from orchestrator.spec.types import FunctionReference
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
@@ -29,6 +29,9 @@ class Check(Requirement):
     kind = "check"
     noun = "check"
     identity_field = "name"
+    removed_keys: ClassVar = {
+        "port": "to wait until something listens write `tcp: HOST:PORT` under `wait_for`; the launch's own port is bound first"
+    }
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
         description="The check's name: `ledger` makes the id `check:ledger`.", examples=["ledger"]
@@ -106,37 +109,7 @@ class Holds(Check):
         return failed("ORC471", "condition", said, _to_make_hold(self.holds))
 
 
-class PortCheck(Check):
-    """A port that the service's user can bind, or on which something listens; that of the launch is looked at anyway."""
-
-    example: ClassVar = {"name": "metrics", "port": 9090}
-
-    port: Templated[Port] = Field(description="The port.", examples=[9090])
-    host: Templated[str] = Field("0.0.0.0", description="The address that it is bound at.")
-    protocol: Templated[Literal["tcp", "udp"]] = Field("tcp", description="The protocol.")
-    state: Templated[Literal["free", "listening"]] = Field("free", description="What it must be.")
-    reuse_address: Templated[bool] = Field(
-        True,
-        description="Whether a port counts as free on which connections of an earlier process only linger.",
-    )
-    by_process: Templated[str] | None = Field(
-        None, description="The name of the process that must listen, as `ps` shows it.", examples=["nginx"]
-    )
-
-    @model_validator(mode="after")
-    def _listener(self) -> Self:
-        if self.by_process is not None and (self.state != "listening" or self.protocol != "tcp"):
-            said = "`by_process` is about who listens on a tcp port"
-            raise problem("ORC113", said, "add `state: listening`", "by_process")
-        return self
-
-    def attempt(self, context: "Context") -> "Outcome":
-        from orchestrator.requirements._ports import checked
-
-        return checked(self, context)
-
-
-KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds, "port": PortCheck}
+KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds}
 
 
 def _to_make_hold(condition: Any) -> str:

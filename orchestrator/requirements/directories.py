@@ -2,19 +2,18 @@
 
 import errno
 import os
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from orchestrator.core.outcome import failed, ok
-from orchestrator.requirements._base import COMMON, Requirement, judged
+from orchestrator.core.outcome import failed
+from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
 from orchestrator.requirements._remedies import for_user, install_line, refusal, run_line, volume
 from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Lazy
 from orchestrator.spec.templated import Templated
-from orchestrator.spec.types import Mode, NonEmpty, PathText, Size
+from orchestrator.spec.types import Mode, PathText, Size
 from orchestrator.system import accounts
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from orchestrator.core.outcome import Outcome
 
 _MOST = 10
-RULES = {"filesystem", "noexec", "ro", "readable", "executable", "not_world_writable", "glob_count"}
-"""What is judged in a module of its own: few directories ask for it."""
 _DENIED = (errno.EPERM, errno.EACCES)
 
 
@@ -37,11 +34,20 @@ class Directory(Requirement):
     shorthand = "path"
     identity_field = "path"
     use = "path"
+    removed_keys: ClassVar = {
+        "exists": "for what must not be there write a check: `holds: {not: {exists: PATH}}`",
+        "readable": "write a check: `run: [test, -r, PATH]`",
+        "executable": "write a check: `run: [test, -x, PATH]`",
+        "not_world_writable": 'write the mode it must have: `mode: "0755"`',
+        "filesystem": "write a check: `run: [sh, -c, 'test $(stat -f -c %T PATH) = tmpfs']`",
+        "noexec": "write a check: `run: [python, -c, import os; assert os.statvfs('PATH').f_flag & os.ST_NOEXEC]`",
+        "ro": "write a check: `run: [python, -c, import os; assert os.statvfs('PATH').f_flag & os.ST_RDONLY]`",
+        "glob_count": "write a check: `python: package.module:function` counts them",
+    }
 
     path: Templated[PathText] = Field(
         description="The path; a relative one is from the working directory.", examples=["state"]
     )
-    exists: Templated[bool] = Field(True, description="False: nothing may be there.")
     create: Templated[bool] = Field(True, description="Make it, and what is above it, when it is not there.")
     mode: Templated[Mode] | None = Field(
         None, description="The mode it must have, in octal and in quotes.", examples=["0750"]
@@ -60,13 +66,6 @@ class Directory(Requirement):
     writable: Templated[bool] = Field(
         True, description="The user that will run must be able to write to it; this is tried with a file."
     )
-    readable: Templated[bool] = Field(
-        False, description="The user that will run must be able to list what is in it."
-    )
-    executable: Templated[bool] = Field(False, description="The user that will run must be able to enter it.")
-    not_world_writable: Templated[bool] = Field(
-        False, description="Not everybody may be able to write to it."
-    )
     empty: Templated[bool] | None = Field(
         None, description="Whether it must be empty (true) or must not be (false)."
     )
@@ -76,49 +75,9 @@ class Directory(Requirement):
     min_free_inodes: Templated[Annotated[int, Field(ge=1)]] | None = Field(
         None, description="Files that it must still be possible to make.", examples=[10000]
     )
-    mount: Templated[bool] | None = Field(
-        None,
-        description="It must be a mount point (true), so that its files outlive the container, or none (false).",
+    mount: Templated[bool] = Field(
+        False, description="It must be a mount point, so that its files outlive the container."
     )
-
-    filesystem: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
-        None,
-        description="The kind of file system it must be on, or several.",
-        examples=["tmpfs", ["ext4", "xfs"]],
-    )
-    noexec: Templated[bool] | None = Field(
-        None,
-        description="Whether it must be mounted so that no program in it can be started (true), or must not (false).",
-    )
-    ro: Templated[bool] | None = Field(
-        None, description="Whether it must be mounted read-only (true), or must not (false)."
-    )
-    glob_count: Annotated[Any, Lazy("orchestrator.spec.expect:Matchers")] = Field(
-        None,
-        description="How many there must be of what a pattern finds in it: patterns, each with a matcher.",
-        examples=[{"*.sql": {"ge": 1}}],
-    )
-
-    @model_validator(mode="after")
-    def _not_there(self) -> Self:
-        others = self.model_fields_set - COMMON - {"exists", "path"}
-        if not self.exists and others:
-            name = min(others)
-            raise problem(
-                "ORC124", f"what must not be there has no `{name}`", f"take out `exists` or `{name}`", name
-            )
-        if self.ro and self.writable:
-            raise problem(
-                "ORC124",
-                "nobody may write to what is read-only, and `writable` is true by default",
-                "write `writable: false` as well",
-                "ro",
-            )
-        if self.not_world_writable and isinstance(self.mode, int) and self.mode & 0o002:
-            raise problem(
-                "ORC124", f"everybody may write with mode {self.mode:04o}", "write another mode", "mode"
-            )
-        return self
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
@@ -140,11 +99,9 @@ class Directory(Requirement):
 
     def attempt(self, context: "Context") -> "Outcome":
         path = context.path(self.path)
-        if not self.exists:
-            return not_there(path)
         try:
             owner = self._owner(context)
-            directory, made = reach(path, create=self.create and self.mount is not True, owner=owner)
+            directory, made = reach(path, create=self.create and not self.mount, owner=owner)
         except accounts.NoSuchUser as error:
             return failed("ORC433", "owner", str(error), error.hint, final=True)
         except FileNotFoundError as error:
@@ -171,8 +128,8 @@ class Directory(Requirement):
         return Owner(uid, gid)
 
     def _absent(self, path: str, culprit: str, context: "Context") -> "Outcome":
-        if self.mount is True:
-            return self._no_mount(path)
+        if self.mount:
+            return _no_mount(path)
         if self.create:
             above = os.path.dirname(culprit)
             said = f"cannot create {path}: nothing can be made in {above}, which is the kernel's own"
@@ -187,34 +144,12 @@ class Directory(Requirement):
     def _wrong(
         self, path: str, directory: int, owner: Owner, made: list[str], context: "Context"
     ) -> "Iterator[Outcome]":
-        if self.mount is not None and self.mount != (path in {each.point for each in mounts()}):
-            yield self._no_mount(path)
+        if self.mount and path not in {each.point for each in mounts()}:
+            yield _no_mount(path)
         yield from self._mended(path, directory, owner, made, context)
         yield from self._contents(path)
         yield from self._space(path)
-        if self.model_fields_set & RULES:
-            from orchestrator.requirements._directory_rules import broken
-
-            yield from broken(self, path, context)
         yield from self._unwritable(path, directory, owner, context)
-
-    def _no_mount(self, path: str) -> "Outcome":
-        if self.mount:
-            point = volume(path)
-            where = (
-                f"; it is part of the mount {point}"
-                if point
-                else ": what is written there is lost with the container"
-            )
-            hint = f"mount a volume: docker run -v NAME:{path} (Compose: volumes: [NAME:{path}])"
-            return failed("ORC435", "no-mount", f"{path} is no mount point{where}", hint, final=True)
-        return failed(
-            "ORC435",
-            "mount",
-            f"{path} is a mount point and must be none",
-            f"take the mount at {path} out",
-            final=True,
-        )
 
     def _mended(
         self, path: str, directory: int, owner: Owner, made: list[str], context: "Context"
@@ -327,13 +262,15 @@ class Directory(Requirement):
         return to_give and not accounts.closed_to(path, context.user)
 
 
-def not_there(path: str) -> "Outcome":
-    """The outcome for what must not be there; a symlink to nothing is there."""
-    if not os.path.lexists(path):
-        return ok(f"{path} is not there, as it should be", path=path)
-    what = "a directory" if os.path.isdir(path) else "a file"
-    said = f"{path} is there and must not be: {what} of {accounts.owned(os.lstat(path))}"
-    return failed("ORC445", "present", said, f"remove it, or whatever leaves it behind: ls -ld {path}")
+def _no_mount(path: str) -> "Outcome":
+    point = volume(path)
+    where = (
+        f"; it is part of the mount {point}"
+        if point
+        else ": what is written there is lost with the container"
+    )
+    hint = f"mount a volume: docker run -v NAME:{path} (Compose: volumes: [NAME:{path}])"
+    return failed("ORC435", "no-mount", f"{path} is no mount point{where}", hint, final=True)
 
 
 def _write_and_remove(path: str) -> None:

@@ -3,17 +3,16 @@
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import failed
 from orchestrator.requirements import _contents
-from orchestrator.requirements._base import COMMON, Requirement, judged
-from orchestrator.requirements._contents import no_source
+from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
 from orchestrator.requirements._remedies import readable_by, refusal, run_line
-from orchestrator.requirements.directories import in_words, not_there
+from orchestrator.requirements.directories import in_words
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
@@ -21,7 +20,6 @@ from orchestrator.spec.types import (
     Mode,
     NonEmpty,
     PathText,
-    Pattern,
     Size,
 )
 from orchestrator.system import accounts
@@ -39,20 +37,8 @@ _KINDS: "dict[str, Callable[[int], bool]]" = {
     "fifo": stat.S_ISFIFO,
     "device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
 }
-_CONTENT = (
-    "min_size", "max_size", "non_empty", "format", "schema_", "sha256", "sha512", "contains", "excludes", "regex", "encoding", "executable",
-)  # fmt: skip
+_CONTENT = ("min_size", "max_size", "format", "schema_", "sha256", "contains")
 """What has no meaning for anything but a file."""
-
-
-def _encoding(value: str) -> str:
-    import codecs
-
-    try:
-        "".encode(value)
-    except LookupError:
-        raise problem("ORC103", f"there is no encoding `{value}`", "for example utf-8 or latin-1") from None
-    return codecs.lookup(value).name
 
 
 class File(Requirement):
@@ -63,6 +49,19 @@ class File(Requirement):
     shorthand = "path"
     identity_field = "path"
     use = "path"
+    removed_keys: ClassVar = {
+        "exists": "for what must not be there write a check: `holds: {not: {exists: PATH}}`",
+        "readable": "it always must be; for one that need not be write a check: `holds: {exists: PATH}`",
+        "writable": "write a check: `run: [test, -w, PATH]`",
+        "executable": "write a check: `run: [test, -x, PATH]`",
+        "non_empty": "write `min_size: 1B`",
+        "sha512": "write `sha256`, as `sha256sum` prints it",
+        "encoding": "write a check: `run: [iconv, -f, latin-1, -o, /dev/null, PATH]`",
+        "excludes": "write a check: `run: [sh, -c, '! grep -q CHANGEME PATH']`",
+        "regex": "write a check: `run: [grep, -qE, PATTERN, PATH]`",
+        "linked_to": "write a check: `run: [sh, -c, 'test $(readlink PATH) = TARGET']`",
+        "newer_than": "write a check: `run: [test, PATH, -nt, SOURCE]`",
+    }
 
     path: Templated[PathText] = Field(
         description="The path; a relative one is from the working directory.",
@@ -70,9 +69,6 @@ class File(Requirement):
     )
     type: Templated[Literal["file", "symlink", "socket", "fifo", "device"]] = Field(
         "file", description="What it must be."
-    )
-    exists: Templated[bool] = Field(
-        True, description="False: nothing may be there, such as a lock that was left behind."
     )
     mode: Templated[Mode] | None = Field(
         None, description="The mode it must have, in octal and in quotes.", examples=["0640"]
@@ -86,14 +82,6 @@ class File(Requirement):
     fix: Templated[Literal["none", "self"]] = Field(
         "self", description="Whether owner, group and mode are mended where they differ."
     )
-    readable: Templated[bool] = Field(True, description="The user that will run must be able to read it.")
-    writable: Templated[bool] = Field(
-        False, description="The user that will run must be able to write to it."
-    )
-    executable: Templated[bool] = Field(
-        False, description="The user that will run must be able to execute it."
-    )
-    non_empty: Templated[bool] = Field(False, description="It must hold something.")
     min_size: Templated[Size] | None = Field(
         None, description="The least size it must have.", examples=["1B"]
     )
@@ -112,37 +100,11 @@ class File(Requirement):
     sha256: Templated[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] | None = Field(
         None, description="The SHA-256 digest of its content, as `sha256sum` prints it."
     )
-    sha512: Templated[Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]] | None = Field(
-        None, description="The SHA-512 digest of its content, as `sha512sum` prints it."
-    )
-    encoding: Templated[Annotated[str, AfterValidator(_encoding)]] | None = Field(
-        None, description="How its text is encoded, which is tried; UTF-8 unless said.", examples=["latin-1"]
-    )
     contains: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None, description="A text that must be found in it, or a list of texts that must all be."
     )
-    excludes: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
-        None,
-        description="A text that must not be found in it, such as a placeholder, or a list of texts none of which may be.",
-        examples=["CHANGEME"],
-    )
-    regex: Templated[Pattern] | Annotated[tuple[Templated[Pattern], ...], NonEmpty] | None = Field(
-        None,
-        description="A regular expression that must match somewhere in its first 64 KiB, or a list of which all must.",
-        examples=[r"(?m)^workers = \d+$"],
-    )
-    linked_to: Templated[PathText] | None = Field(
-        None,
-        description="Where the symlink must lead, as `readlink` prints it; with `type: symlink`.",
-        examples=["releases/current"],
-    )
     max_age: Templated[Duration] | None = Field(
         None, description="How long ago it may have been changed.", examples=["1d"]
-    )
-    newer_than: Templated[PathText] | None = Field(
-        None,
-        description="Another file, which must not have been changed after this one: what it was made from.",
-        examples=["locale/de.po"],
     )
     private: Templated[bool] = Field(False, description="Neither its group nor others may read or write it.")
     copy_from: Templated[PathText] | None = Field(
@@ -175,11 +137,6 @@ class File(Requirement):
                 "ORC124", f"mode {self.mode:04o} is not private", 'write "0600", or take out `private`'
             )
         self._has_content()
-        others = self.model_fields_set - COMMON - {"exists", "path"}
-        if not self.exists and others:
-            name = min(others).rstrip("_")
-            said = f"what must not be there has no `{name}`"
-            raise problem("ORC124", said, f"take out `exists` or `{name}`", name)
         return self
 
     def _has_content(self) -> None:
@@ -187,14 +144,12 @@ class File(Requirement):
             asked = [
                 each.rstrip("_")
                 for each in (*_CONTENT, "copy_from", "template")
-                if getattr(self, each) not in (None, False)
+                if getattr(self, each) is not None
             ]
             if asked:
                 raise problem(
                     "ORC113", f"`{asked[0]}` has no meaning for type `{self.type}`", "take one of them out"
                 )
-        if self.linked_to is not None and self.type != "symlink":
-            raise problem("ORC113", "`linked_to` needs `type: symlink`", "add it")
         if self.schema_ is not None and self.format not in (None, "json", "yaml", "toml", "ini", "env"):
             raise problem(
                 "ORC113", f"a schema has no meaning for format `{self.format}`", "take `schema` out"
@@ -202,8 +157,6 @@ class File(Requirement):
 
     def attempt(self, context: "Context") -> "Outcome":
         path = context.path(self.path)
-        if not self.exists:
-            return not_there(path)
         try:
             done = self._brought(path, context)
             if done is not None and not isinstance(done, str):
@@ -254,22 +207,13 @@ class File(Requirement):
             )
             return
         yield from self._rights(path, status, context)
-        yield from self._leads(path)
         if self.type != "file":
-            yield from self._rights_of_special(path, context)
             return
-        yield from self._age(path, status, context)
+        yield from self._age(path, status)
         yield from self._size(path, status)
-        yield from self._usable(path, context)
+        yield from self._unreadable(path, context)
         if _contents.asked_about(self):
             yield from _contents.wrong(self, path, status, context)
-
-    def _leads(self, path: str) -> "Iterator[Outcome]":
-        found = link_target(path)
-        if self.linked_to is not None and found != self.linked_to:
-            said = f"{path} leads to {found}, expected {self.linked_to}"
-            hint = f"{run_line(f'ln -sfn {self.linked_to} {path}', path)}"
-            yield failed("ORC442", "target", said, hint, found=found)
 
     def _rights(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
         owner = self._named_owner()
@@ -299,33 +243,15 @@ class File(Requirement):
             said = f"{path} has mode {mode:04o}: others than its owner may use it"
             yield failed("ORC442", "private", said, run_line(f"chmod {mode & 0o700:04o} {path}", path))
 
-    def _age(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
+    def _age(self, path: str, status: os.stat_result) -> "Iterator[Outcome]":
         age = time.time() - status.st_mtime
         if self.max_age is not None and age > self.max_age:
             said = f"{path} was changed {age:.0f} s ago, at most {self.max_age:g} s are allowed"
             yield failed(
                 "ORC444", "age", said, "what writes it has stopped, or runs too seldom", age=round(age)
             )
-        if self.newer_than is not None:
-            yield from self._older(path, status, self.newer_than, context)
-
-    def _older(
-        self, path: str, status: os.stat_result, other: str, context: "Context"
-    ) -> "Iterator[Outcome]":
-        try:
-            source = os.stat(context.path(other))
-        except OSError as error:
-            yield no_source(other, error, context)
-            return
-        late = source.st_mtime_ns - status.st_mtime_ns
-        if late > 0:
-            said = f"{path} is {late / 1e9:.3g} s older than {other}"
-            yield failed("ORC444", "outdated", said, f"make it again from {other}")
 
     def _size(self, path: str, status: os.stat_result) -> "Iterator[Outcome]":
-        if self.non_empty and status.st_size == 0:
-            hint = f"ls -l {path}; was it cut off, or is it a placeholder?"
-            yield failed("ORC444", "empty", f"{path} is empty", hint)
         if self.min_size is not None and status.st_size < self.min_size:
             said = f"{path} has {in_words(status.st_size)}, at least {in_words(self.min_size)} are expected"
             yield failed("ORC444", "size", said, f"ls -l {path}; was it cut off, or is it a placeholder?")
@@ -333,49 +259,17 @@ class File(Requirement):
             said = f"{path} has {in_words(status.st_size)}, at most {in_words(self.max_size)} are allowed"
             yield failed("ORC444", "size", said, f"ls -l {path}; make it smaller, or allow more")
 
-    def _usable(self, path: str, context: "Context") -> "Iterator[Outcome]":
+    def _unreadable(self, path: str, context: "Context") -> "Iterator[Outcome]":
         """Tried as the service's user."""
-        number = accounts.as_user(context.user, lambda: _opened(path, os.O_RDONLY)) if self.readable else 0
+        number = accounts.as_user(context.user, lambda: _open_and_close(path))
         if number:
             error = OSError(number, os.strerror(number), path)
             found = refusal(error, path, context.user, "cannot read", "ORC442")
             yield failed(found.code, "unreadable", found.summary, readable_by(path, context.user))
-        yield from self._written_and_run(path, context)
-
-    def _rights_of_special(self, path: str, context: "Context") -> "Iterator[Outcome]":
-        """Opening a device or a pipe has effects of its own: the rights alone are asked for."""
-        asked = self.model_fields_set
-        for name, right, doing in (("readable", os.R_OK, "read"), ("writable", os.W_OK, "write to")):
-            if name in asked and getattr(self, name) and accounts.may_use(path, right, context.user):
-                said = f"{accounts.said(context.user.uid)} cannot {doing} {path}: it belongs to {accounts.owned(os.stat(path))}"
-                hint = run_line(f"chmod a+{name[0]} {path}", path)
-                yield failed("ORC442", f"un{name}", said, hint)
-
-    def _written_and_run(self, path: str, context: "Context") -> "Iterator[Outcome]":
-        if self.writable:
-            number = accounts.as_user(context.user, lambda: _opened(path, os.O_WRONLY | os.O_APPEND))
-            if number:
-                error = OSError(number, os.strerror(number), path)
-                found = refusal(error, path, context.user, "cannot write to", "ORC442")
-                hint = found.hint if found.reason == "read-only" else _given(path, context)
-                yield failed(found.code, "unwritable", found.summary, hint)
-        if self.executable and accounts.may_use(path, os.X_OK, context.user):
-            said = f"{path} cannot be executed by {accounts.said(context.user.uid)}: it belongs to {accounts.owned(os.stat(path))}"
-            yield failed("ORC442", "not-executable", said, _to_execute(path))
 
 
-def _opened(path: str, flags: int) -> None:
-    os.close(os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK))
-
-
-def _given(path: str, context: "Context") -> str:
-    return run_line(f"chown {context.user.uid} {path} && chmod u+w {path}", path)
-
-
-def _to_execute(path: str) -> str:
-    if os.statvfs(path).f_flag & os.ST_NOEXEC:
-        return "its file system is mounted with noexec: put it elsewhere, or take noexec out"
-    return run_line(f"chmod a+x {path}", path)
+def _open_and_close(path: str) -> None:
+    os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
 
 
 def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:

@@ -6,7 +6,7 @@ process tells into outcomes.
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,7 @@ from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
-from orchestrator.spec.types import Duration, ImportName, PathText, version_text
+from orchestrator.spec.types import Duration, ImportName, PathText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,7 @@ _FROM = pattern(
 )
 _DOTTED = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
 
-
-_WHEN_IMPORTED = ("attribute", "max_import_time", "callable", "min_version", "no_warnings", "isolated")
+_WHEN_IMPORTED = ("attribute", "max_import_time")
 """What nobody knows before the module is imported."""
 
 
@@ -44,6 +43,12 @@ class Module(Requirement):
     shorthand = "module"
     identity_field = "module"
     use = "module"
+    removed_keys: ClassVar = {
+        "callable": "write a check: `python: package.module:function` calls it",
+        "min_version": "list its distribution under `packages`: `NAME>=VERSION`",
+        "no_warnings": "write a check: `run: [python, -W, error, -c, import MODULE]`",
+        "isolated": "write a check: `run: [python, -c, import MODULE]`",
+    }
 
     module: ImportName = Field(description="The import name.", examples=["helloria.core"])
     depth: Literal["resolvable", "importable"] = Field(
@@ -59,18 +64,6 @@ class Module(Requirement):
         description="How long its import may take; a longer one is ended and has failed.",
         examples=["5s"],
     )
-    callable: Templated[bool] = Field(
-        False, description="The attribute must be something that can be called."
-    )
-    min_version: Templated[Annotated[str, version_text("1.26")]] | None = Field(
-        None, description="The least version that the module's `__version__` may say.", examples=["1.26"]
-    )
-    no_warnings: Templated[bool] = Field(
-        False, description="Its import must not warn of anything, such as what will go in the next version."
-    )
-    isolated: Templated[bool] = Field(
-        False, description="It is imported in a process of its own, which ends then: the server never has it."
-    )
     inside: Templated[PathText] | None = Field(
         None,
         description="A path the module must come from: catches a file that hides an installed package.",
@@ -80,21 +73,13 @@ class Module(Requirement):
     @model_validator(mode="after")
     def _found_or_imported(self) -> Self:
         for name in _WHEN_IMPORTED:
-            if self.depth == "resolvable" and getattr(self, name) not in (None, False):
+            if self.depth == "resolvable" and getattr(self, name) is not None:
                 raise problem(
                     "ORC113",
                     f"`{name}` is known once the module is imported; `depth: resolvable` imports nothing",
                     f"take `{name}` out, or write `depth: importable`",
                 )
-        if self.callable and self.attribute is None:
-            raise problem("ORC113", "`callable` is about the `attribute`", "name the attribute", "callable")
         return self
-
-    @property
-    def asked(self) -> list[str]:
-        """What whoever imports it shall tell of it besides."""
-        wanted = {"callable": self.callable, "version": self.min_version, "warnings": self.no_warnings}
-        return [name for name, given in wanted.items() if given]
 
     @property
     def limit(self) -> float | None:
@@ -108,12 +93,7 @@ class Module(Requirement):
         found = find(self.module, path)
         if isinstance(found, Missing):
             return _missing(self.module, found, path, context)
-        wrong = self._wrong_place(found, path, context)
-        if wrong is None and self.isolated:
-            from orchestrator.requirements._isolated import tried
-
-            return judge(self, tried(self, context), context)
-        return wrong or ok(f"found {found.origin}", origin=found.origin)
+        return self._wrong_place(found, path, context) or ok(f"found {found.origin}", origin=found.origin)
 
     def _wrong_place(self, found: Found, path: list[str], context: "Context") -> "Outcome | None":
         if self.inside is not None:
@@ -165,49 +145,7 @@ def _judge_imported(module: Module, event: dict[str, Any], context: "Context | N
         outside = module._outside(found, context) if isinstance(found, Found) else None  # noqa: SLF001
         if outside is not None:
             return outside
-    return _judge_facts(module, event, context) or ok(
-        f"imported in {float(event.get('ms', 0)):.0f} ms", ms=event.get("ms", 0)
-    )
-
-
-def _judge_facts(module: Module, event: dict[str, Any], context: "Context | None") -> "Outcome | None":
-    """What was asked about the module that is there; the first thing that is wrong."""
-    name = module.module
-    if not event.get("callable", True):
-        said = f"`{name}:{module.attribute}` is of type {event.get('found')}, which cannot be called"
-        hint = f"make `{module.attribute}` a function or a class, or correct `attribute`"
-        return failed("ORC428", "not-callable", said, hint, final=True)
-    if module.min_version is not None and "version" in event:
-        return _too_old(name, module.min_version, event["version"], context)
-    warned = event.get("warnings") or ()
-    if warned:
-        more = f" (and {len(warned) - 1} more)" if len(warned) > 1 else ""
-        return failed(
-            "ORC428",
-            "warning",
-            f"the import of {name} warns: {warned[0]}{more}",
-            "mend what it warns of, or ask for a version of the package that does not",
-            details="\n".join(warned),
-            final=True,
-        )
-    return None
-
-
-def _too_old(name: str, wanted: str, found: str, context: "Context | None") -> "Outcome | None":
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        if Version(found) >= Version(wanted):
-            return None
-        said = f"needs {name} {wanted} or newer, its __version__ is {found}"
-    except InvalidVersion:
-        says = f"says `{found}`, which is no version" if found else "has no __version__"
-        said = f"needs {name} {wanted} or newer, and it {says}"
-    brings = _installed.provider(name.partition(".")[0], _installed.search_path(context)) if context else ""
-    hint = f"bring a newer one: nothing that is installed says that `{name}` is its own"
-    if brings:
-        hint = f"list `{brings}>={wanted}` under `packages`, and pip install '{brings}>={wanted}'"
-    return failed("ORC428", "version", said, hint, final=True, found=found)
+    return ok(f"imported in {float(event.get('ms', 0)):.0f} ms", ms=event.get("ms", 0))
 
 
 def _judge_missing(module: Module, event: dict[str, Any], context: "Context | None") -> "Outcome":

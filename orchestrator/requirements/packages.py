@@ -1,14 +1,14 @@
 """`packages`: distributions that must be installed, by their metadata. Imports none of them."""
 
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.requirements import _installed, _provenance
-from orchestrator.requirements._agreement import applies, bare, consistent, fits, lacking
+from orchestrator.requirements import _installed
+from orchestrator.requirements._agreement import applies, bare, consistent, fits, hidden, lacking, same_place
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
@@ -28,8 +28,7 @@ _PLAIN = pattern(
     r"(?:(?:[<>]=?|==|!=|~=)[0-9]+(?:\.[0-9]+)+)?\Z"
 )
 _ONE_EQUALS = pattern(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*=\s*([0-9][^=]*)\Z")
-_FORMS = ("requirement", "from_", "forbidden", "consistent")
-Source = Literal["index", "vcs", "path", "archive"]
+_FORMS = ("requirement", "from_", "consistent")
 
 
 def _pep_508(value: str) -> str:
@@ -61,6 +60,12 @@ class Package(Requirement):
     noun = "package"
     shorthand = "requirement"
     identity_field = "requirement"
+    removed_keys: ClassVar = {
+        **dict.fromkeys(("installed", "forbidden"), "write a check: `holds: {not: {package: NAME}}`"),
+        "editable": "write a check: `run: [sh, -c, \"! pip freeze | grep -q '^-e'\"]`",
+        "source": "write a check: `run: [sh, -c, \"! pip freeze | grep -q ' @ '\"]`",
+        "verify": "let pip compare them where the image is built: `pip install --require-hashes`",
+    }
 
     requirement: Annotated[str, AfterValidator(_pep_508)] | None = Field(
         None,
@@ -83,28 +88,6 @@ class Package(Requirement):
         description="Tables of [dependency-groups] of the pyproject.toml that are taken too.",
         examples=[["prod"]],
     )
-    installed: Templated[bool] = Field(
-        True,
-        description="False: nothing that the requirement names may be installed, such as a debugger in production.",
-    )
-    forbidden: Annotated[tuple[Templated[Annotated[str, AfterValidator(_pep_508)]], ...], NonEmpty] | None = (
-        Field(
-            None,
-            description="Requirements none of which may be installed: `installed: false` of each.",
-            examples=[["debugpy", "pytest"]],
-        )
-    )
-    editable: Templated[bool] | None = Field(
-        None, description="Whether it must be an editable install (true), or must be none (false)."
-    )
-    source: Templated[Source] | Annotated[tuple[Templated[Source], ...], NonEmpty] | None = Field(
-        None,
-        description="Where it must have been installed from, or several: an index, a repository, a path, an archive at a URL.",
-        examples=["index"],
-    )
-    verify: Templated[bool] = Field(
-        False, description="Its files must still be those that were installed, by the digests in its RECORD."
-    )
     consistent: Literal[True] | None = Field(
         None, description="Asks that everything that is installed satisfies what everything else requires."
     )
@@ -117,18 +100,11 @@ class Package(Requirement):
         listed = " and ".join(f"`{each.rstrip('_')}`" for each in given) or "none"
         raise problem(
             "ORC111",
-            f"a package has exactly one of `requirement`, `from`, `forbidden`, `consistent`, found {listed}",
+            f"a package has exactly one of `requirement`, `from`, `consistent`, found {listed}",
             "split it in several" if given else "for example `- fastapi>=0.110`",
         )
 
     def _only_where_it_means_something(self) -> Self:
-        if not self.installed and self.requirement is None:
-            raise problem("ORC113", "`installed: false` needs a `requirement`", "name what must not be there")
-        for name in ("editable", "source", "verify"):
-            if getattr(self, name) not in (None, False) and (
-                not self.installed or self.consistent or self.forbidden
-            ):
-                raise problem("ORC113", f"`{name}` is about what is installed", f"take `{name}` out", name)
         tables = self.extras is not None or self.groups is not None
         if tables and not (self.from_ or "").endswith("pyproject.toml"):
             word = "extras" if self.extras is not None else "groups"
@@ -145,8 +121,6 @@ class Package(Requirement):
     def title(self) -> str:
         if self.requirement is not None:
             return _named(self.requirement)
-        if self.forbidden is not None:
-            return "forbidden"
         return "consistent" if self.consistent else str(self.from_)
 
     @classmethod
@@ -155,23 +129,20 @@ class Package(Requirement):
         if isinstance(data, dict):
             given = data.get("id") or data.get("requirement") or data.get("from")
             if given is None:
-                return next((each for each in ("consistent", "forbidden") if data.get(each)), None)
+                return "consistent" if data.get("consistent") else None
             return _named(given) if isinstance(given, str) and "requirement" in data else given
         return _named(data) if isinstance(data, str) else None
 
     def expand(self, context: "Context") -> "Iterable[Requirement]":
         """What the file lists, and itself where the file is wrong or empty."""
-        if self.forbidden is not None:
-            return [self._one(each, installed=False, forbidden=None) for each in self.forbidden]
         if self.from_ is None or self.requirement is not None:
             return (self,)
         listed = self._listed(context)
-        made = [self._one(each, extras=None, groups=None) for each in _merged(listed.requirements)]
+        made = [
+            self.model_copy(update={"requirement": each, "id": None, "extras": None, "groups": None})
+            for each in _merged(listed.requirements)
+        ]
         return [self, *made] if listed.problems or not made else made
-
-    def _one(self, requirement: str, **changed: Any) -> Self:
-        """One of those that this item stands for."""
-        return self.model_copy(update={"requirement": requirement, "id": None, **changed})
 
     def attempt(self, context: "Context") -> "Outcome":
         path = _installed.search_path(context)
@@ -185,11 +156,9 @@ class Package(Requirement):
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             return ok(f"{wanted.name} is not needed here: {wanted.marker}", applies=False)
         found = _installed.find(wanted.name, path)
-        if not self.installed:
-            return _forbidden(wanted, found)
         if not found:
             return self._missing(wanted, path)
-        wrong = [*self._version(wanted, found), *_provenance.wrong(self, wanted, found[0])] or [
+        wrong = [*self._version(wanted, found), *_url(wanted, found[0])] or [
             *self._extras(wanted, found[0], path)
         ]
         return judged(wrong, _summary(found[0]), found=found[0].version, path=found[0].path)
@@ -272,21 +241,17 @@ class Package(Requirement):
                 )
 
 
-def _forbidden(wanted: "Parsed", found: list[_installed.Distribution]) -> "Outcome":
-    """What must not be there; of a version that is not meant, another may be."""
-    there = [each for each in found if fits(wanted.specifier, each.version)]
-    if not there:
-        said = f"{found[0].name} {found[0].version} is another version" if found else "it is not installed"
-        return ok(f"{said}, as it should be", installed=bool(found))
-    return failed(
-        "ORC416",
-        "installed",
-        f"{there[0].name} {there[0].version} is installed in {there[0].place} and must not be",
-        f"pip uninstall {there[0].name}; for an image: take it, or what requires it, out of what RUN pip install reads",
-        package=wanted.name,
-        found=there[0].version,
-        final=True,
-    )
+def _url(wanted: "Parsed", found: _installed.Distribution) -> "Iterator[Outcome]":
+    """A direct URL is compared where the installer recorded one."""
+    recorded = str(found.origin.get("url", ""))
+    if wanted.url and recorded and not same_place(wanted.url, recorded):
+        yield failed(
+            "ORC413",
+            "version",
+            f"needs {wanted.name} from {hidden(wanted.url)}, it comes from {hidden(recorded)}",
+            f"pip install --force-reinstall {shlex.quote(wanted.name + ' @ ' + hidden(wanted.url))}",
+            package=wanted.name,
+        )
 
 
 def _named(requirement: str) -> str:

@@ -26,14 +26,12 @@ from orchestrator.spec.types import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.requirements._parts import Deprecated, Generate
+    from orchestrator.requirements._parts import Generate
 else:
-    Deprecated = Annotated[Any, Lazy("orchestrator.requirements._parts:Deprecated")]
     Generate = Annotated[Any, Lazy("orchestrator.requirements._parts:Generate")]
 
 Type = Literal[
     "string", "integer", "number", "boolean", "port", "url", "path", "duration", "size", "list", "json", "email",
-    "dsn",
 ]  # fmt: skip
 
 
@@ -89,14 +87,17 @@ class Variable(Requirement):
     kind = "variable"
     noun = "variable"
     name: ClassVar[str] = ""
+    removed_keys: ClassVar = {
+        "non_empty": "write `min_length: 1`",
+        "must_be_unset": "write `removed: true`, or the reason in its place",
+        "host_required": "write a pattern: `pattern: '[a-z+]+://([^@/]*@)?[^:/?]+.*'`",
+        "one_of": "write `conflicts: [OTHER]` and `required_when: {variable: OTHER, is: unset}`",
+        "deprecated": "write `renamed_to: NEW`; or `removed: REASON` with `on_failure: warn`",
+    }
 
     type: Type = Field("string", description="What its text must be. The server gets the text unchanged.")
     required: bool = Field(False, description="The start fails when it is unset or empty.")
     required_when: AnyCondition | None = Field(None, description="Required only when this condition holds.")
-    non_empty: bool = Field(False, description="It may be unset, but not be set to nothing.")
-    must_be_unset: bool = Field(
-        False, description="Nobody may set it, such as a debugger's switch: add `when` for production alone."
-    )
     default: Default = Field(
         None,
         description="The value when it is unset: a value, or a list of {value, when}, the first that holds.",
@@ -116,9 +117,8 @@ class Variable(Requirement):
         None, description="Values it must not have, any case.", examples=[["changeme"]]
     )
     schemes: Annotated[tuple[str, ...], NonEmpty] | None = Field(
-        None, description="For a URL or a DSN: the schemes it may have.", examples=[["postgresql"]]
+        None, description="For a URL: the schemes it may have.", examples=[["postgresql"]]
     )
-    host_required: bool = Field(False, description="For a URL or a DSN: it must name a host.")
     separator: Annotated[str, Field(min_length=1, max_length=3)] | None = Field(None, description="For a list: what separates elements; without it they are split like shell words.")  # fmt: skip
     secret: bool = Field(False, description="Its value is never shown.")
     from_file: bool = Field(
@@ -134,19 +134,11 @@ class Variable(Requirement):
     requires: Annotated[tuple[VariableName, ...], NonEmpty] | None = Field(
         None, description="Variables that must be set when it is."
     )
-    one_of: Annotated[tuple[VariableName, ...], NonEmpty] | None = Field(
-        None, description="Other variables: exactly one of them and it must be set.", examples=[["DB_HOST"]]
-    )
     renamed_to: VariableName | None = Field(
         None, description="Its new name; the old one still works and is warned about."
     )
     removed: str | Literal[True] | None = Field(
         None, description="It has no effect any more: setting it is an error with this message."
-    )
-    deprecated: Deprecated | None = Field(
-        None,
-        description="It still works; setting it is warned about.",
-        examples=["CACHE_URL", {"use": "CACHE_URL"}],
     )
     unset: bool = Field(False, description="It is not handed to the server.")
 
@@ -157,6 +149,14 @@ class Variable(Requirement):
     @classmethod
     def spelled_out(cls, text: str) -> str:
         return f"{{type: {text}}}" if text in READERS else ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_dsn(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("type") == "dsn":
+            hint = "write `type: url`: `schemes` names the driver as well, as in postgresql+asyncpg"
+            raise problem("ORC103", "the type `dsn` was removed", hint, "type")
+        return data
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -193,14 +193,10 @@ class Variable(Requirement):
         return float(value)
 
     def _only_for_type(self) -> None:
-        for name in ("schemes", "host_required"):
-            if getattr(self, name) and self.type not in ("url", "dsn"):
-                raise problem(
-                    "ORC113",
-                    f"`{name}` has no meaning for type `{self.type}`",
-                    "add `type: url` or `type: dsn`",
-                    name,
-                )
+        if self.schemes and self.type != "url":
+            raise problem(
+                "ORC113", f"`schemes` has no meaning for type `{self.type}`", "add `type: url`", "schemes"
+            )
         if self.separator and self.type != "list":
             raise problem(
                 "ORC113",
@@ -214,21 +210,8 @@ class Variable(Requirement):
             raise problem(
                 "ORC113", "`renamed_to` and `removed` exclude each other", "keep one of them", "removed"
             )
-        if self.must_be_unset:
-            self._nobodys()
         if self.generate and not self.secret:
             raise problem("ORC113", "a generated value must be a secret", "add `secret: true`", "generate")
-
-    def _nobodys(self) -> None:
-        """What must not be set has no use for a value."""
-        for name in ("required", "required_when", "default", "generate", "renamed_to"):
-            if getattr(self, name):
-                raise problem(
-                    "ORC124",
-                    f"`must_be_unset` and `{name}` contradict each other",
-                    "keep one of them",
-                    "must_be_unset",
-                )
 
     def _default_fits(self) -> None:
         for value in self.default_values():
@@ -251,15 +234,8 @@ class Variable(Requirement):
     def judge(self, text: str) -> tuple[str, str, str] | None:
         """None when the text keeps the contract, else the reason, what is wrong (without a secret's text), and a hint."""
         shown = "the value" if self.secret else f"`{text[:80]}`"
-        wrong = self._judge_presence(text) or self._judge_type(text, shown) or self._judge_rules(text, shown)
+        wrong = self._judge_type(text, shown) or self._judge_rules(text, shown)
         return wrong and (wrong[0], wrong[1], wrong[2])
-
-    def _judge_presence(self, text: str) -> tuple[str, str, str] | None:
-        if self.must_be_unset:
-            return "forbidden", "it is set and must not be", "take it out of the environment"
-        if self.non_empty and not text:
-            return "invalid", "it is set to nothing", "give it a value, or take it out of the environment"
-        return None
 
     def _judge_type(self, text: str, shown: str) -> tuple[str, str, str] | None:
         try:
@@ -278,14 +254,8 @@ class Variable(Requirement):
             return "invalid", f"{shown} is less than {self.min}", f"{self.min} or more"
         if high is not None and value > high:
             return "invalid", f"{shown} is more than {self.max}", f"{self.max} or less"
-        return self._judge_address(value, shown) if self.type in ("url", "dsn") else None
-
-    def _judge_address(self, value: Any, shown: str) -> tuple[str, str, str] | None:
-        if self.schemes and value.scheme not in self.schemes:
-            has = f"has the scheme `{value.scheme}`" if value.scheme else "has no scheme"
-            return "invalid", f"{shown} {has}", f"one of {_listed(self.schemes)}"
-        if self.host_required and not value.host:
-            return "invalid", f"{shown} names no host", EXAMPLES[self.type]
+        if self.schemes and value not in self.schemes:
+            return "invalid", f"{shown} has the scheme `{value}`", f"one of {_listed(self.schemes)}"
         return None
 
     def _judge_rules(self, text: str, shown: str) -> tuple[str, str, str] | None:

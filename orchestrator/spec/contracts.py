@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.spec.locations import Locations
     from orchestrator.spec.spec import Spec
 
-_OTHERS = ("conflicts", "requires", "one_of")
+_OTHERS = ("conflicts", "requires")
 """The fields that name other variables."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.cli._spec import Usage
+from orchestrator.core.exceptions import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from orchestrator.supervisor.exit_report import Farewell
 from orchestrator.supervisor.probe import Heard, Prober
 from orchestrator.system import files, log_output, oom, signals
 from orchestrator.system.exit_status import ending
-from orchestrator.system.listener import refuse
+from orchestrator.system.listener import SOCKET_MODE, refuse
 from orchestrator.system.reaper import descendants
 
 TYPE_CHECKING = False
@@ -332,7 +332,7 @@ class Supervisor:
         fresh = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             fresh.bind(path)
-            os.chmod(path, spawn.SOCKET_MODE)
+            os.chmod(path, SOCKET_MODE)
             os.dup2(fresh.fileno(), self.listener, inheritable=False)
         except OSError as error:
             self._do_say("error", f"cannot bind {path} again: {error}")

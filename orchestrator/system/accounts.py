@@ -139,16 +139,6 @@ def as_user(user: User, action: Callable[[], None]) -> int:
     return code if code >= 0 else errno.EIO
 
 
-def may_use(path: str, right: int, user: User) -> int:
-    """0 when the user has a right (`os.R_OK`, `os.W_OK`, `os.X_OK`), else the number of the error."""
-
-    def ask() -> None:
-        if not os.access(path, right):
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-
-    return as_user(user, ask)
-
-
 def _tried(action: Callable[[], None]) -> int:
     try:
         action()

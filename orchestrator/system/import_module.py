@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 if __name__ == "__main__":
@@ -13,8 +14,13 @@ if __name__ == "__main__":
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
 MOST_WARNINGS = 20
+MOST_FRAMES = 12
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MACHINERY = ("<frozen importlib", importlib.__file__, f"{_OURS}/launch/", f"{_OURS}/system/")
+"""Frames that a developer has nothing to do with: those of the import system, and ours."""
 
 
 def imported(module: str, attribute: str, asked: Sequence[str] = ()) -> tuple[Any, dict[str, Any]]:
@@ -50,12 +56,56 @@ def _listened(module: str) -> list[str]:
     ]
 
 
+def explained(error: BaseException, module: str, attribute: str) -> dict[str, Any]:
+    """What is wrong with an import, in words and facts."""
+    facts: dict[str, Any] = {"reason": "exception", "at": place(error.__traceback__), **described(error)}
+    if isinstance(error, SystemExit):
+        facts |= {"reason": "exit", "message": f"it called sys.exit({error.code!r})"}
+    elif isinstance(error, ModuleNotFoundError):
+        facts |= {
+            "reason": "missing",
+            "missing": error.name or "",
+            "itself": _is_itself(error.name or "", module),
+        }
+    elif isinstance(error, SyntaxError) and error.filename and error.lineno:
+        facts |= {"at": f"{error.filename}:{error.lineno}", "message": error.msg}
+    elif isinstance(error, AttributeError) and attribute and not facts["at"]:
+        facts |= {"reason": "attribute", "message": f"`{module}` has no `{attribute}`"}
+    return facts
+
+
+def _is_itself(missing: str, module: str) -> bool:
+    """Whether the wanted module (or a package it is in) is missing, rather than something it imports."""
+    return module == missing or module.startswith(missing + ".")
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    return {"type": type(error).__name__, "message": str(error)[:2000], "traceback": short_traceback(error)}
+
+
+def theirs(where: TracebackType | None) -> list[traceback.FrameSummary]:
+    frames = traceback.extract_tb(where)
+    return [frame for frame in frames if not frame.filename.startswith(MACHINERY)]
+
+
+def place(where: TracebackType | None) -> str:
+    """`file:line` of the last frame that is not the import machinery's."""
+    frames = theirs(where)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def short_traceback(error: BaseException) -> str:
+    """The user's frames; those of installed packages only as far as the last, where it happened."""
+    frames = theirs(error.__traceback__)
+    own = [frame for frame in frames[:-1] if "site-packages" not in frame.filename] + frames[-1:]
+    lines = traceback.format_list(own[-MOST_FRAMES:]) + traceback.format_exception_only(error)
+    return "".join(lines)[:8000]
+
+
 def main(token: str, module: str, attribute: str, asked: list[str]) -> None:
     """The script: prints one line of JSON behind the token, as the importing process would report it."""
     import json
     import time
-
-    from orchestrator.launch.app_process import explained
 
     sys.path.insert(0, os.getcwd())
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Makes a listener refuse who connects, while its address stays ours; builtins alone, for supervisor and engine."""
+"""A listening socket, with builtins alone: refusing connections while the address stays ours, and the mode of a unix one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import _socket
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+
+SOCKET_MODE = 0o666
+"""As uvicorn does: the proxy in front is often another user; the directory says who may enter."""
 
 
 def refuse(listener: _socket.socket | socket.socket) -> None:

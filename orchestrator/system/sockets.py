@@ -8,7 +8,7 @@ import socket
 import stat
 from dataclasses import dataclass
 
-from orchestrator.launch.spawn import SOCKET_MODE
+from orchestrator.system.listener import SOCKET_MODE
 
 LISTENING = "0A"
 ATTEMPTS = 20

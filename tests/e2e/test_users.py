@@ -474,7 +474,7 @@ def test_maintenance_does_not_answer_as_root(service):
     service.write("open")
     service.serving(40)
     assert serving_maintenance(service) is None
-    server = next(pid for pid in family(service.process.pid) if b"child.py" in cmdline(pid))
+    server = next(pid for pid in family(service.process.pid) if b"app_process.py" in cmdline(pid))
     os.kill(server, signal.SIGSTOP)
     process = eventually(lambda: serving_maintenance(service), 20, lambda: service.stderr)
     assert uids(process) == ["900"] * 4

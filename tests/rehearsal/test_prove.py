@@ -170,25 +170,12 @@ health:
     }
 
 
-def test_what_must_not_be_there_is_put_there(service):
-    service.spec("""
-packages:
-  - {forbidden: [orchestrator-nothing>=3], on_failure: warn}
-  - {requirement: orchestrator-something, installed: false, on_failure: {degrade: something}}
-directories: [{path: debug, exists: false, on_failure: {degrade: debugging}}]
-files: [{path: run.pid, exists: false}, {path: data.bin, non_empty: true, on_failure: {use: {path: main.py}}}]
-checks: [{name: metrics, port: 9377, on_failure: warn}]
-""")
+def test_another_file_is_used_where_one_is_missing_or_empty(service):
+    service.spec("files: [{path: data.bin, min_size: 1B, on_failure: {use: {path: main.py}}}]\n")
     service.write("data.bin", "x")
-    broken = ("package:forbidden", "orchestrator-something", "debug", "run.pid", "data.bin", "metrics")
-    assert endings(service.proved(*broken)) == {
-        ("package:forbidden", "present"): ("ready", None, True),
-        ("package:orchestrator-something", "present"): ("degraded", None, True),
-        ("directory:debug", "present"): ("degraded", None, True),
-        ("file:run.pid", "present"): ("stopped", 3, True),
+    assert endings(service.proved("data.bin")) == {
         ("file:data.bin", "missing"): ("healed", None, True),
         ("file:data.bin", "content"): ("healed", None, True),
-        ("check:metrics", "unexpected"): ("ready", None, True),
     }
 
 

@@ -1,12 +1,10 @@
 import os
-import socket
 import time
 
 import pytest
 from pydantic import ValidationError
 
 from orchestrator.spec.sections import validate_check
-from orchestrator.testing import closed_port, silent_port
 
 
 def check(project, spec, timeout=10.0, **context):
@@ -228,65 +226,3 @@ def test_a_condition_that_does_not_hold_says_why(project):
 def test_a_condition_that_cannot_be_told_is_a_failure(project):
     outcome = check(project, {"holds": {"variable": "DEBUG", "is": "false"}}, environ={"DEBUG": "perhaps"})
     assert outcome.reason == "cannot-tell"
-
-
-# --- port ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_port_that_nobody_has_is_free(project):
-    with closed_port() as port:
-        taken = check(project, {"port": port, "host": "127.0.0.1"})
-    assert (taken.code, taken.reason) == ("ORC461", "in-use")
-    assert taken.summary == f"tcp 127.0.0.1:{port} is in use"
-    assert check(project, {"port": port, "host": "127.0.0.1"}).summary == f"tcp 127.0.0.1:{port} is free"
-
-
-def test_who_has_a_port_is_said(project):
-    with silent_port() as port:
-        outcome = check(project, {"port": port})
-    assert outcome.code == "ORC461"
-    assert f"(pid {os.getpid()})" in outcome.summary
-
-
-def test_a_udp_port_is_another_one(project):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
-        bound.bind(("127.0.0.1", 0))
-        port = bound.getsockname()[1]
-        spec = {"port": port, "host": "127.0.0.1", "protocol": "udp"}
-        assert check(project, spec).reason == "in-use"
-        assert check(project, {**spec, "state": "listening"}).ok
-    assert check(project, spec).ok
-
-
-def test_a_port_on_which_something_must_listen(project):
-    with open("/proc/self/comm") as file:
-        me = file.read().strip()
-    with silent_port() as port:
-        assert check(project, {"port": port, "state": "listening", "by_process": me}).ok
-        outcome = check(project, {"port": port, "state": "listening", "by_process": "nginx"})
-        assert (outcome.code, outcome.reason) == ("ORC471", "process")
-        assert outcome.summary.endswith(f"listens on tcp port {port}, expected nginx")
-    outcome = check(project, {"port": port, "state": "listening"})
-    assert (outcome.reason, outcome.summary) == ("not-listening", f"nothing listens on tcp port {port}")
-
-
-def test_an_address_of_another_machine_cannot_be_bound(project):
-    outcome = check(project, {"port": 9090, "host": "192.0.2.7"})
-    assert (outcome.code, outcome.reason) == ("ORC471", "address")
-    assert "must be an address of this machine" in outcome.hint
-
-
-def test_a_port_is_bound_as_the_user_that_will_run(project, as_root, somebody):
-    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
-        if int(file.read()) <= 81:
-            pytest.skip("here everybody may bind every port")
-    outcome = check(project, {"port": 81}, user=somebody)
-    assert (outcome.code, outcome.reason, outcome.final) == ("ORC462", "permission", True)
-    assert outcome.summary == "uid 10001 may not bind tcp 0.0.0.0:81"
-
-
-def test_who_listens_is_asked_of_tcp_alone():
-    for more in ({}, {"state": "listening", "protocol": "udp"}):
-        with pytest.raises(ValidationError) as caught:
-            validate_check({"name": "a", "port": 1, "by_process": "x", **more})
-        assert caught.value.errors()[0]["type"] == "ORC113"
