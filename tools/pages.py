@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from orchestrator.spec import expect, reference
+from orchestrator.spec import expect
 from orchestrator.spec.explaining import inline, yaml_of
-from orchestrator.spec.schema import name_of
+from orchestrator.spec.schema import COMMON, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ def markdown(topic: Topic, level: int = 2) -> str:
         parts += ["| key | value | meaning |", "|---|---|---|", *(_row(each) for each in topic.keys), ""]
     if topic.item:
         parts += [
-            f"And the [keys of every item](mappings.md#item): {', '.join(f'`{each}`' for each in reference.COMMON)}.",
+            f"And the [keys of every item](mappings.md#item): {', '.join(f'`{each}`' for each in COMMON)}.",
             "",
         ]
     return "\n".join(parts)

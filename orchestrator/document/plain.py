@@ -35,7 +35,7 @@ class Template:
         return f"Template({self.written!r})"
 
     def __eq__(self, other: object) -> bool:
-        return other.__class__ is Template and (self.text, self.written) == (other.text, other.written)  # type: ignore[attr-defined]
+        return other.__class__ is Template and (self.text, self.written) == (other.text, other.written)
 
     def __hash__(self) -> int:
         return hash((self.text, self.written))
@@ -151,7 +151,7 @@ class Plain:
             self.moved[path] = origins
         return tuple(result)
 
-    def _spread(self, node: Node) -> list[str] | None:
+    def _spread(self, node: Node) -> list[Template] | None:
         """The elements when a list's element is only `${NAME}` of a variable of type list."""
         if not isinstance(node.value, str) or not node.value.startswith("${"):
             return None

@@ -27,7 +27,7 @@ class Problem(PydanticCustomError):
         cls, code: str, message: str, hint: str = "", key: str | int = "", exclusive: Iterable[str] = ()
     ) -> Self:
         context = {"message": message, "hint": hint, "key": key, "exclusive": tuple(exclusive)}
-        return super().__new__(cls, code, "{message}", context)  # type: ignore[arg-type]
+        return super().__new__(cls, code, "{message}", context)
 
 
 def problem(

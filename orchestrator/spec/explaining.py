@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.spec import reference
 from orchestrator.spec.kinds import SERVERS
+from orchestrator.spec.schema import COMMON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +41,7 @@ def _page(topic: Topic) -> str:
     for key in topic.keys:
         parts += ["", f"{key.name}: {facts(key)}", f"    {key.description}"]
     if topic.item:
-        parts += ["", f"And the keys of every item: {', '.join(reference.COMMON)} (explain item)"]
+        parts += ["", f"And the keys of every item: {', '.join(COMMON)} (explain item)"]
     return "\n".join(parts)
 
 

@@ -202,9 +202,9 @@ def _follows(path: Path) -> bool:
 def _value_at(path: Path, data: Any) -> Any:
     """What was validated there. Steps that only the models have, such as the branch of a union, are passed over."""
     for step in path:
-        if (isinstance(data, dict) and step in data) or (
-            isinstance(data, tuple) and isinstance(step, int) and step < len(data)
-        ):
+        if isinstance(data, dict):
+            data = data.get(step, data)
+        elif isinstance(data, tuple) and isinstance(step, int) and step < len(data):
             data = data[step]
     return data
 

@@ -8,8 +8,15 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, ValidationError, WithJsonSchema
-from pydantic_core import InitErrorDetails
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
 from orchestrator.spec.errors import combined, details, problem, validate_each
 from orchestrator.spec.item import Actions
@@ -20,20 +27,23 @@ from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 
 
-def _items(section: str) -> Any:
-    """A list of items."""
-    lazy = {"x-lazy": f"{module_of(section)}:KIND"}
-    item = {"$ref": f"#/$defs/{section}"} if section in ("wait_for", "checks") else lazy
-    return Annotated[
-        Any,
-        PlainValidator(partial(validate_items, section)),
-        WithJsonSchema({"type": "array", "items": item}),
-    ]
+class Items:
+    """Stands beside the type of a section that is a list of items."""
 
+    def __init__(self, section: str) -> None:
+        self.section = section
 
-def _part(name: str) -> Any:
-    """A section that is one mapping: `module:Class`."""
-    return Annotated[Any, Lazy(name)]
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        del source, handler
+        return core_schema.no_info_plain_validator_function(partial(validate_items, self.section))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        del schema, handler
+        several = self.section in ("wait_for", "checks")
+        one = {"x-lazy": f"{module_of(self.section)}:KIND"}
+        return {"type": "array", "items": {"$ref": f"#/$defs/{self.section}"} if several else one}
 
 
 def _variables(value: Any) -> dict[str, Any]:
@@ -108,27 +118,39 @@ class Spec(Model):
         description="The service's name.", examples=["shop-api"]
     )
     variables: Annotated[Any, PlainValidator(_variables), _VARIABLES] = Field({}, description="The contract of each environment variable.")  # fmt: skip
-    python: _part("orchestrator.requirements.python:KIND") = Field(  # type: ignore[valid-type]
+    python: Annotated[Any, Lazy("orchestrator.requirements.python:KIND")] = Field(
         None, description="The Python that runs the service.", examples=[">=3.11"]
     )
-    packages: _items("packages") = Field((), description="Distributions that must be installed.")  # type: ignore[valid-type]
-    modules: _items("modules") = Field((), description="Modules that must be importable.")  # type: ignore[valid-type]
-    directories: _items("directories") = Field((), description="Directories that must exist and be usable.")  # type: ignore[valid-type]
-    files: _items("files") = Field((), description="Files that must exist and be right.")  # type: ignore[valid-type]
-    host: _part("orchestrator.requirements.host:KIND") = Field(  # type: ignore[valid-type]
+    packages: Annotated[tuple[Any, ...], Items("packages")] = Field(
+        (), description="Distributions that must be installed."
+    )
+    modules: Annotated[tuple[Any, ...], Items("modules")] = Field(
+        (), description="Modules that must be importable."
+    )
+    directories: Annotated[tuple[Any, ...], Items("directories")] = Field(
+        (), description="Directories that must exist and be usable."
+    )
+    files: Annotated[tuple[Any, ...], Items("files")] = Field(
+        (), description="Files that must exist and be right."
+    )
+    host: Annotated[Any, Lazy("orchestrator.requirements.host:KIND")] = Field(
         None, description="Properties of the machine or container."
     )
-    wait_for: _items("wait_for") = Field((), description="Things that must answer.")  # type: ignore[valid-type]
-    checks: _items("checks") = Field((), description="Checks of your own.")  # type: ignore[valid-type]
-    steps: _items("steps") = Field((), description="What is done before the launch, in order.")  # type: ignore[valid-type]
-    launch: _part("orchestrator.spec.launch:KIND") = Field(None, description="The server.")  # type: ignore[valid-type]
+    wait_for: Annotated[tuple[Any, ...], Items("wait_for")] = Field(
+        (), description="Things that must answer."
+    )
+    checks: Annotated[tuple[Any, ...], Items("checks")] = Field((), description="Checks of your own.")
+    steps: Annotated[tuple[Any, ...], Items("steps")] = Field(
+        (), description="What is done before the launch, in order."
+    )
+    launch: Annotated[Any, Lazy("orchestrator.spec.launch:KIND")] = Field(None, description="The server.")
     roles: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], dict[str, Any]] | None = Field(None, description="Parts of a spec, laid over the top level when the role is chosen.")  # fmt: skip
     default_role: str | None = Field(None, description="The role when none is said.")
     unknown_role: str | None = Field(
         None,
         description="What an unknown word does: `stop` (default), `exec`, or a role that takes the words.",
     )
-    health: _part("orchestrator.spec.health:KIND") = Field(  # type: ignore[valid-type]
+    health: Annotated[Any, Lazy("orchestrator.spec.health:KIND")] = Field(
         None, description="Endpoints that tell whether the server is well."
     )
     fallbacks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Actions] | None = Field(
@@ -137,23 +159,23 @@ class Spec(Model):
     on_failure: Actions | None = Field(
         None, description="What is done for all items that say nothing; `stop` when absent."
     )
-    defaults: _part("orchestrator.spec.settings:Defaults") = Field(
+    defaults: Annotated[Any, Lazy("orchestrator.spec.settings:Defaults")] = Field(
         None, description="Times that hold for all items that say nothing."
-    )  # type: ignore[valid-type]
+    )
     user: Templated[Annotated[Any, Lazy("orchestrator.spec.settings:AnyUser")]] | None = Field(
         None, description="Who runs steps and server when started as root."
     )
     rehearsal: dict[str, Literal["ready", "healed", "degraded", "maintenance", "stopped"]] | None = Field(
         None, description="Item → the outcome that is expected when it fails."
     )
-    lint: _part("orchestrator.spec.settings:Lint") = Field(  # type: ignore[valid-type]
+    lint: Annotated[Any, Lazy("orchestrator.spec.settings:Lint")] = Field(
         None, description="Findings that are accepted, and settings of `orchestrator lint`."
     )
-    telemetry: _part("orchestrator.spec.settings:Telemetry") = Field(
+    telemetry: Annotated[Any, Lazy("orchestrator.spec.settings:Telemetry")] = Field(
         None, description="Log, metrics and traces of the engine itself."
-    )  # type: ignore[valid-type]
+    )
 
-    def located_items(self) -> "Iterator[tuple[tuple[str | int, ...], Any]]":
+    def located_items(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """Every item with its path in the document, in the order of the phases."""
         for name, contract in self.variables.items():
             yield ("variables", name), contract
