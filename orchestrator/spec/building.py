@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ def without_plugins() -> Iterator[None]:
 
 
 def adapter(annotation: Any) -> TypeAdapter[Any]:
-    """The validator of a type that is no model."""
+    """The validator of a type; a model has rules of its own."""
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     with without_plugins():
-        return TypeAdapter(annotation, config=ConfigDict(strict=True))
+        return TypeAdapter(annotation, config=None if is_model else ConfigDict(strict=True))
