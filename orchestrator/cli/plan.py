@@ -6,6 +6,7 @@ Nothing is checked, asked or started: the plan is computed from the spec and the
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if loaded.failed:
         _spec.show(loaded.diagnostics, loaded.sources, options)
         return _spec.INVALID
-    plan = planned(loaded)
+    plan = planned(loaded, os.environ)
     if options.format == "json":
         assert loaded.spec is not None
         print(

@@ -17,18 +17,20 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Light on purpose: the framework is imported by another process while this one imports the engine."""
     from orchestrator.launch import preimport, reexec
-    from orchestrator.system import signals
+    from orchestrator.system import inherited, signals
     from orchestrator.system.signals import Notes
 
-    # First of all: a PID 1 without handlers ignores TERM, and a request to stop may come at any time.
+    orders = reexec.taken()
+    if orders is None:
+        inherited.shed()
+    # As early as can be: a PID 1 without handlers ignores TERM, and a request to stop may come at any time.
     notes = Notes()
     notes.install()
-    orders = reexec.taken()
+    # What was held back arrives now: by who started this process, or while the supervisor became it.
+    signals.release()
     if orders is None:
         preloaded = preimport.begin(options.file or ["startup.yaml"])
     else:
-        # What was held back while the supervisor became this process arrives now.
-        signals.release()
         notes.recall(signals.arrived(orders["noted"], orders["wakeup"]) if "wakeup" in orders else [])
         preloaded = None
     from orchestrator.cli import _main_job

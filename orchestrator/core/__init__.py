@@ -1,1 +1,1 @@
-"""Pure rules on plain data: no clock, no I/O; imports builtins alone."""
+"""What is decided, apart from how it is done: plain data and functions, without a clock, input or output."""

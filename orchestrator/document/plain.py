@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 
 
+def as_text(value: Any, separator: str | None = None) -> str:
+    """The text of a value as the environment holds it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        import shlex
+
+        return separator.join(value) if separator else shlex.join(value)
+    return str(value)
+
+
 class Template:
     """A text that was written with `${…}`: its `text` is filled in, or while `known` is false as it was written.
 

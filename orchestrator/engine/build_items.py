@@ -12,7 +12,7 @@ from orchestrator.spec.item import Action, Named
 from orchestrator.spec.references import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.document.node import Node as Tree
     from orchestrator.engine.run import Start
@@ -90,17 +90,10 @@ def _setters(works: Sequence[Work], loaded: Loaded) -> dict[str, list[tuple[str,
     for work in works:
         for name in getattr(work.item, "output_names", ()):
             found.setdefault(name, []).append((work.id, True))
-        for name in _set_by(flat(getattr(work.item, "on_failure", None) or (), named)):
-            found.setdefault(name, []).append((work.id, False))
+        for action in flat(getattr(work.item, "on_failure", None) or (), named):
+            for name in action.sets:
+                found.setdefault(name, []).append((work.id, False))
     return found
-
-
-def _set_by(actions: Sequence[Any]) -> Iterator[str]:
-    for action in actions:
-        if action.word == "set":
-            yield from action.set
-        elif action.word == "use" and action.use.export:
-            yield action.use.export
 
 
 def flat(actions: Sequence[Action], named: Mapping[str, Sequence[Action]]) -> list[Action]:

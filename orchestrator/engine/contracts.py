@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.document import interpolate
-from orchestrator.document.plain import Template
-from orchestrator.engine.conditions import CannotTell, holds
-from orchestrator.requirements.variables import Variable, as_text
+from orchestrator.document.plain import Template, as_text
+from orchestrator.requirements._conditions import CannotTell, holds
 from orchestrator.spec.model import Model
 from orchestrator.spec.values import find_contract
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.core.context import Context
+    from orchestrator.requirements.variables import Variable
 
 SECRETS_FOLDER = "/run/secrets"
 

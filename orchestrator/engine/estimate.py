@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.backoff import Policy, delay
+from orchestrator.core.conditions import Facts, evaluate
 from orchestrator.document import interpolate
 from orchestrator.document.plain import Template, Unknown
 from orchestrator.engine.build_items import flat, ordered
@@ -13,60 +14,38 @@ from orchestrator.engine.imports import IMPORT_DEADLINE
 from orchestrator.engine.item import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT, Work
 from orchestrator.engine.launch_plan import GRACE
 from orchestrator.engine.plan import timed
-from orchestrator.engine.remedies import INSTALL_DEADLINE, RUN_DEADLINE
 from orchestrator.engine.run import TIMEOUT, WAIT_DEADLINE
 from orchestrator.engine.steps import RETRIES
-from orchestrator.spec import conditions
 from orchestrator.spec.references import Index
 from orchestrator.spec.templated import pending
 from orchestrator.spec.types import parse_duration
-from orchestrator.spec.values import StaticValues
+from orchestrator.spec.values import StaticValues, items_with_values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.engine.plan import Plan
     from orchestrator.spec.loading import Loaded
     from orchestrator.spec.spec import Spec
 
 
-def planned(loaded: Loaded) -> Plan:
-    """The plan of a spec as it is written: nothing is expanded, asked or tried."""
+def planned(loaded: Loaded, environ: Mapping[str, str]) -> Plan:
+    """The plan of a spec: nothing is asked or tried. A variable that `environ` lacks may still be set for the start."""
     assert loaded.spec is not None
     works = works_of(loaded.spec)
-    when = {work.id: _when(work, loaded) for work in works}
+    known = items_with_values(loaded, environ)
+    facts = Facts(environ, complete=False, role=loaded.role, environment=loaded.environment)
+    when = {work.id: _when(known.get(work.path, work.item), facts) for work in works}
     worst = {work.id: 0.0 if when[work.id] == "skipped" else _worst(work, loaded.spec) for work in works}
     return timed(ordered(works, loaded), worst, when)
 
 
-def _when(work: Work, loaded: Loaded) -> str:
-    """What its condition says, as far as role and environment tell."""
-    condition = getattr(work.item, "when", None)
+def _when(item: Any, facts: Facts) -> str:
+    """What an item's condition comes to as far as it is known; nothing where the item is tried."""
+    condition = getattr(item, "when", None)
     if condition is None:
         return ""
-    return {True: "", False: "skipped", None: "maybe"}[_holds(condition, loaded)]
-
-
-def _holds(condition: Any, loaded: Loaded) -> bool | None:
-    """Whether a condition holds; None where only a start can tell."""
-    match condition:
-        case conditions.Role():
-            return _is_one_of(condition.role, loaded.role)
-        case conditions.Environment():
-            return _is_one_of(condition.environment, loaded.environment)
-        case conditions.Not():
-            inner = _holds(condition.not_, loaded)
-            return None if inner is None else not inner
-        case conditions.All():
-            found = [_holds(each, loaded) for each in condition.all_]
-            return False if False in found else None if None in found else True
-        case conditions.AnyOf():
-            found = [_holds(each, loaded) for each in condition.any_]
-            return True if True in found else None if None in found else False
-    return None
-
-
-def _is_one_of(words: Any, word: str) -> bool | None:
-    given = words if isinstance(words, tuple) else (words,)
-    return None if any(map(pending, given)) else word in given
+    return {True: "", False: "skipped", None: "maybe"}[evaluate(condition.lowered(), facts)[0]]
 
 
 def works_of(spec: Spec) -> list[Work]:
@@ -99,17 +78,12 @@ def _worst(work: Work, spec: Spec) -> float | None:
         given = getattr(work.item, "on_failure", None)
         total = attempts
         for action in flat(given if given is not None else spec.on_failure or (), spec.fallbacks or {}):
-            if getattr(action, "remedy", False) and (action.allowed is None or work.kind in action.allowed):
-                total += _remedy(action, spec) + attempts * _known(getattr(action, "times", 1), spec)
+            if action.remedy and action.stands_on(work.kind):
+                lowered = action.lowered()
+                total += _known(lowered.get("limit"), spec) + attempts * _known(lowered.get("times", 1), spec)
     except _Late:
         return None
     return total
-
-
-def _remedy(action: Any, spec: Spec) -> float:
-    if action.word == "run":
-        return _known(action.deadline, spec, RUN_DEADLINE)
-    return INSTALL_DEADLINE if action.word == "install" else 0.0
 
 
 class _Late(Exception):

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.outcome import Status, failed
 from orchestrator.engine import step_lock
-from orchestrator.engine.conditions import CannotTell, holds, runs_a_command
+from orchestrator.requirements._conditions import answer, runs_a_command
 
 if TYPE_CHECKING:
+    from orchestrator.core.conditions import Answer
     from orchestrator.core.context import Context
     from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
@@ -52,11 +53,12 @@ class Asking:
                     self._answered(work, question)
 
     def _answered(self, work: Work, question: _Question) -> None:
-        if question.problem:
-            said = f"cannot tell whether it applies: {question.problem}"
-            self.start.conclude(work, failed("ORC471", "condition", said, final=True))
-        elif question.why_not:
-            self.start.skip(work, question.why_not)
+        holds, why = question.found
+        if holds is None:
+            message = f"cannot tell whether it applies: {why}"
+            self.start.conclude(work, failed("ORC471", "condition", message, final=True))
+        elif not holds:
+            self.start.skip(work, why)
         else:
             self.start.go_on(work)
 
@@ -66,14 +68,8 @@ class _Question:
 
     def __init__(self, when: Condition, context: Context) -> None:
         self.when, self.context = when, context
-        self.why_not = self.problem = ""
+        self.found: Answer = (None, "")
 
     def answer(self) -> str:
-        """Why not; nothing where it holds, or where nobody can tell: then `problem` says why."""
-        try:
-            yes, why = holds(self.when, self.context)
-        except CannotTell as error:
-            self.problem = str(error)
-        else:
-            self.why_not = "" if yes else why
-        return self.why_not
+        self.found = answer(self.when, self.context)
+        return self.found[1]

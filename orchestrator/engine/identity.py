@@ -6,9 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.spec.templated import pending
 from orchestrator.engine import events
 from orchestrator.engine.item import QUICK, Work
-from orchestrator.spec.templated import pending
 from orchestrator.system import users
 
 if TYPE_CHECKING:
@@ -58,8 +58,6 @@ def identify(start: Start) -> bool:
         start.stream.emit(events.NOTE, message, level=level, hint=hint)
     if found.switch:
         start.stream.emit(events.NOTE, f"the service runs as {_shown(found)}", level="info")
-    if found.remap:
-        _remap(start, found)
     return True
 
 
@@ -121,31 +119,6 @@ def _shown(found: Identity) -> str:
     others = [str(each) for each in user.groups if each != user.gid]
     more = f", groups {', '.join(others)}" if others else ""
     return f"{user.name} (uid {user.uid}, gid {user.gid}{more}; HOME {user.home})"
-
-
-def _remap(start: Start, found: Identity) -> None:
-    """The accounts follow where they can be changed; else the numbers alone do, which is enough for the kernel."""
-    import pwd
-
-    from orchestrator.engine import remapping
-
-    user = found.user
-    before = pwd.getpwnam(user.name).pw_uid
-    try:
-        remapping.remap(user)
-    except OSError as error:
-        where = error.filename or remapping.ETC
-        start.stream.emit(
-            events.NOTE, f"`{user.name}` keeps its numbers in /etc/passwd ({where}: {(error.strerror or str(error)).lower()}); "
-            f"the service has the uid {user.uid} and gid {user.gid} all the same", level="info",
-        )  # fmt: skip
-    try:
-        remapping.give_home(user, before)
-    except OSError as error:
-        start.stream.emit(
-            events.NOTE, f"the home {user.home} stays uid {before}'s: {(error.strerror or str(error)).lower()}", level="warning",
-            hint=f"chown {user.uid}:{user.gid} {user.home}",
-        )  # fmt: skip
 
 
 def _share_state(start: Start) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.outcome import Outcome, Status
 
 if TYPE_CHECKING:
+    from orchestrator.core.words import Lowered
     from orchestrator.diagnostics import Place
-    from orchestrator.spec.item import Action
 
 QUICK, IMPORT, WAIT, CHECK, STEP, LAUNCH, HEALTH = range(7)
 """The phases, in the order in which a start goes through them."""
@@ -57,8 +57,8 @@ class Work:
     """Whether the app cannot be imported without it: then nothing lets it go."""
     exit_code: int | None = None
     """What a `stop` action said."""
-    serve: Action | None = None
-    """The `serve` action that decided, where one did."""
+    serve: Lowered | None = None
+    """The lowered `serve` action that decided, where one did."""
     blocked_by: str = ""
     attempts_of_actions: dict[int, int] = field(default_factory=dict)
     level: int = 0

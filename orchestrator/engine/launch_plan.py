@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.engine import health_checks, identity, workers
 from orchestrator.engine.item import HEALTH, LAUNCH, QUICK, Synthetic, Work
-from orchestrator.spec.templated import pending
 
 if TYPE_CHECKING:
     import socket
@@ -58,19 +57,20 @@ class Port(Synthetic):
             )
         where = launch.unix or health_checks.shown(launch.host, bound.getsockname()[1])
         if binds_itself(launch):
-            bound.close()
+            sockets.release(bound)
             return ok(f"{where} is free, and left to the server to bind")
         self.start.listener = bound
         return ok(f"{where} is bound")
 
 
 def binds_itself(launch: Launch) -> bool:
-    """Whether the server cannot inherit a socket: a command, and a granian that is not known to."""
-    if launch.command is not None or launch.server != "granian":
-        return launch.command is not None
-    from orchestrator.launch.servers import granian
+    """Whether the server cannot inherit a socket: a command, and a server that has no option for one."""
+    if launch.command is not None:
+        return True
+    from orchestrator.launch.servers import ExecServer, load
 
-    return not granian.inherits()
+    server = load(launch.server)
+    return isinstance(server, ExecServer) and not server.INHERITS
 
 
 def port_work(start: Start) -> Work | None:
@@ -86,8 +86,8 @@ def given_for_port(spec: Spec) -> Sequence[Action] | None:
     from orchestrator.engine.build_items import flat
 
     assert spec.launch is not None
-    of_launch: list[Any] = list(flat(spec.launch.on_failure or (), spec.fallbacks or {}))
-    others = [each for each in of_launch if each.word == "use" and each.use.port is not None]
+    of_launch = list(flat(spec.launch.on_failure or (), spec.fallbacks or {}))
+    others = [each for each in of_launch if each.replaces == "port"]
     return (*others, *(spec.on_failure or ())) if others else None
 
 
@@ -212,8 +212,6 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     import signal
 
     work = start.by_id.get("launch")
-    plan.app_deadline = launch.max_import_time or plan.app_deadline
-    plan.app_asked = {"interface": launch.interface, "routes_present": list(launch.routes_present or ())}
     plan.server, plan.factory, plan.importer, plan.mode = (
         launch.server,
         launch.factory,
@@ -279,7 +277,10 @@ def _after_launch(start: Start) -> list[dict[str, Any]]:
     measured = health is not None and any(health.named())
     item = Synthetic("health" if measured else "launch", on_failure=given_after_launch(start))
     work = Work(item.kind, item, (item.kind,), None, HEALTH)
-    return [_for_supervisor(action) for action in start.actions(work)]
+    return [
+        {**lowered, "limit": health_checks.HEALTH_DEADLINE + lowered.get("limit", 0.0)}
+        for lowered in (action.lowered() for action in start.actions(work))
+    ]
 
 
 def given_after_launch(start: Start) -> Any:
@@ -287,21 +288,3 @@ def given_after_launch(start: Start) -> Any:
     sections = (start.spec.health, start.spec.launch)
     said = (each.on_failure for each in sections if each is not None and each.on_failure is not None)
     return next(said, None)
-
-
-def _for_supervisor(action: Any) -> dict[str, Any]:
-    """`restart` and `stop` it does by itself; `keep` and `run` are done beside a server, by an engine for the item."""
-    word = action.word
-    if word == "restart":
-        return {"restart": action.times}
-    if word == "serve":
-        return {"serve": action.serve, "for": action.for_}
-    if word == "stop":
-        return {"stop": action.exit_code}
-    if word in ("warn", "degrade"):
-        return {"keep": word, "limit": health_checks.HEALTH_DEADLINE}
-    if word in ("set", "use"):
-        return {"engine": word}
-    from orchestrator.engine.remedies import longest
-
-    return {"run": word, "limit": health_checks.HEALTH_DEADLINE + longest(action)}

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Sequence
 
+    from orchestrator.core.words import Lowered
     from orchestrator.engine.service import Service
     from orchestrator.launch.app_handle import Importer
-    from orchestrator.spec.item import Action
     from orchestrator.status.maintenance import Config
 
 CHECK_AGAIN = Policy(initial=1.0, factor=2.0, max=30.0, jitter="none")
@@ -45,7 +45,7 @@ class Maintaining:
         self._other: Importer | None = None
         self._own_listener: socket.socket | None = None
         self._rounds: int = service.budget.get("rounds", 0)
-        self._since: dict[int, float] = {}
+        self._since: dict[tuple[Any, ...], float] = {}
         self._served: Any = None
         """The action of what is served now."""
         self._begun = 0.0
@@ -53,7 +53,7 @@ class Maintaining:
         self.start.child_ended = self._keep
 
     @property
-    def action(self) -> Any:
+    def action(self) -> Lowered | None:
         """The action that decided to serve something else, if one did."""
         return next((work.serve for work in self.start.failures if work.serve is not None), None)
 
@@ -70,16 +70,17 @@ class Maintaining:
             last=self.start.listener is None,
         )
         action = self.action or self._after_launch()
-        if action is not None and action.retry_after is not None:
-            config.retry_after = math.ceil(action.retry_after)
-        if action is not None and action.message is not None:
-            config.message = self.start.stream.secrets.masked(action.message)
+        if action is not None and action["retry_after"] is not None:
+            config.retry_after = math.ceil(action["retry_after"])
+        if action is not None and action["message"] is not None:
+            config.message = self.start.stream.secrets.masked(action["message"])
         return config
 
-    def _after_launch(self) -> Any:
+    def _after_launch(self) -> Lowered | None:
         """The action that would serve maintenance for a server that fails later."""
         given = flat(launch_plan.given_after_launch(self.start) or (), self.start.spec.fallbacks or {})
-        return next((each for each in given if getattr(each, "serve", "") == "maintenance"), None)
+        lowered = (each.lowered() for each in given)
+        return next((each for each in lowered if each.get("app") == "maintenance"), None)
 
     def begin_early(self, event: events.Event) -> None:
         """Hears events: what is decided is served at once, while the rest is still tried, or waited for a minute."""
@@ -87,20 +88,21 @@ class Maintaining:
         if event.name != events.ITEM or port is None or not port.well or self.start.server is not None:
             return  # nothing new, no address yet, or a server that has it
         action = self.action
-        if action is not None and action.serve == "maintenance":
+        if action is not None and action["app"] == "maintenance":
             self.begin(action)
 
     def until_well(self) -> None:
         """Serves, and checks again with growing pauses what failed; returns when all holds or the time is over."""
         action, start = self.action, self.start
-        began = self._since.setdefault(id(action), time.monotonic())
-        over = None if action.for_ is None else began + action.for_
+        assert action is not None
+        began = self._since.setdefault(tuple(action.values()), time.monotonic())
+        over = None if action["for"] is None else began + action["for"]
         self._tell()
         while self.action is not None and not start.stopping:
             self.begin(action)
             self._rounds += 1
             due = min(time.monotonic() + delay(CHECK_AGAIN, self._rounds, 1.0), over or float("inf"))
-            self._announce(due, action.retry_after)
+            self._announce(due, action["retry_after"])
             start.pause(due)
             if over is None or time.monotonic() < over:
                 self._check_again(over)
@@ -138,15 +140,15 @@ class Maintaining:
             start.importing.begin_again()
         start.settle(over)
 
-    def _give_up(self, action: Action) -> None:
+    def _give_up(self, action: Lowered) -> None:
         """Its time is over: the actions behind it follow. A wait is not awaited; a step is not left half done."""
         if any(
             work.status is Status.WAITING and work.phase not in (WAIT, CHECK) for work in self.start.works
         ):
             self.start.settle()
-        self._since.pop(id(action), None)
+        self._since.pop(tuple(action.values()), None)
         for work in self.start.works:
-            if work.serve is action:
+            if work.serve == action:
                 work.serve = None
                 self.start.lanes.give_up(work)
                 assert work.outcome is not None
@@ -166,21 +168,21 @@ class Maintaining:
         elif lifeline:
             os.close(lifeline[1])
 
-    def since(self, action: Any, when: float) -> None:
+    def since(self, action: Lowered, when: float) -> None:
         """From when (`time.monotonic`) the time of an action counts, which was there before this engine."""
-        self._since[id(action)] = when
+        self._since[tuple(action.values())] = when
 
     @property
     def rounds(self) -> int:
         """How often was checked again, since the service was last stable."""
         return self._rounds
 
-    def begin(self, action: Any) -> None:
+    def begin(self, action: Lowered) -> None:
         """On the service's own socket, in a process of its own. What ended by itself is begun again."""
         self._served = action
         if self._other is not None and self._other.code is None:
             self._other.read_events()
-        if isinstance(self._process, Adopted) and action.serve != "maintenance":
+        if isinstance(self._process, Adopted) and action["app"] != "maintenance":
             self._end_process()
         if (self._process is not None and self._process.poll() is None) or (
             self._other is not None and self._other.code is None
@@ -191,7 +193,7 @@ class Maintaining:
             return
         self._forget()
         self._begun = float("inf")
-        if action.serve == "maintenance" or not self._serves(action.serve, listener):
+        if action["app"] == "maintenance" or not self._serves(action["app"], listener):
             self._serve_maintenance(listener)
         self._begun = time.monotonic()
 

@@ -92,5 +92,5 @@ def _features(start: Start) -> Iterator[str]:
     lists = [getattr(item, "on_failure", None) for item in items]
     for actions in lists:
         for action in flat(actions or (), spec.fallbacks or {}):
-            if action.word == "degrade":
-                yield str(action.degrade)  # type: ignore[attr-defined]
+            if (feature := action.lowered().get("feature")) is not None:
+                yield str(feature)

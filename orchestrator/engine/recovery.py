@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.backoff import Policy
 from orchestrator.core.outcome import Status
+from orchestrator.core.words import STOP
 from orchestrator.engine import launch_plan, resume, snapshot
 from orchestrator.engine.item import CHECK, HEALTH, QUICK, WAIT, Work
 from orchestrator.engine.report import exit_code
@@ -164,7 +165,7 @@ def _next(start: Start, work: Work) -> dict[str, Any]:
     assert work.outcome is not None
     code = exit_code([(work.kind, work.outcome.reason)])
     if work.tried >= len(actions):
-        return {"what": "stop", "code": code}
-    action: Any = actions[work.tried]
-    own = action.exit_code if action.word == "stop" else None
-    return {"what": action.word, "code": code if own is None else own}
+        return {"what": STOP, "do": STOP, "code": code}
+    lowered = actions[work.tried].lowered()
+    own = lowered.get("code")
+    return {"what": lowered["name"], "do": lowered["do"], "code": code if own is None else own}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.words import SERVE
 from orchestrator.engine import events, health_checks, launch_plan, snapshot
 from orchestrator.engine.item import HEALTH, LAUNCH, Work
 
@@ -42,7 +43,7 @@ def _place_in_its_list(start: Start, work: Work | None, known: int) -> int:
     if work is None or not work.tried:
         return known
     last = start.actions(work)[work.tried - 1]
-    return work.tried - 1 if last.word == "serve" else max(known, work.tried)
+    return work.tried - 1 if last.lowered()["do"] == SERVE else max(known, work.tried)
 
 
 def take_up(service: Service, orders: Mapping[str, Any]) -> None:

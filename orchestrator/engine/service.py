@@ -255,7 +255,7 @@ class Service:
         assert launch is not None
         if launch.command:
             return ok(f"`{launch.command[0]}` runs")
-        if launch_plan.binds_itself(launch):
+        if importer.executed:
             return ok(f"{launch.server} runs")
         return ok(f"{launch.server} serves {self._where()} after {took:.1f} s")
 

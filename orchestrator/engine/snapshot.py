@@ -61,7 +61,7 @@ def restore(start: Start, work: Work) -> bool:
     work.attempts_of_actions = {int(at): times for at, times in known["actions"].items()}
     work.outcome = Outcome(**known["outcome"]) if known["outcome"] is not None else None
     if work.used:
-        from orchestrator.engine.remedies import using
+        from orchestrator.fallbacks.use import using
 
         work.item = using(work.item, *work.used) or work.item
     return True
@@ -143,7 +143,6 @@ def can_be_repeated(work: Work) -> bool:
 
 def limit_of(start: Start, work: Work) -> float | None:
     """Seconds that one try of an item with its remedies may take; None where nothing limits it."""
-    from orchestrator.engine import remedies
     from orchestrator.engine.imports import IMPORT_DEADLINE
 
     item = work.item
@@ -156,7 +155,9 @@ def limit_of(start: Start, work: Work) -> float | None:
         one = getattr(item, "timeout", None) or own or start.default_timeout
     if one is None:
         return None
-    return float(one) + sum(remedies.longest(each) + float(one) for each in start.actions(work)[work.tried :])
+    seconds = float(one)
+    limits = (each.lowered().get("limit", 0.0) for each in start.actions(work)[work.tried :])
+    return seconds + sum(float(limit) + seconds for limit in limits)
 
 
 def blamed(start: Start) -> str:

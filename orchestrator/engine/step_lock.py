@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.core.outcome import Outcome, failed
-from orchestrator.engine.conditions import CannotTell
 from orchestrator.engine.locks import CannotLock
+from orchestrator.requirements._conditions import CannotTell
 
 if TYPE_CHECKING:
     from collections.abc import Callable

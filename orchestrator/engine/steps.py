@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core import backoff
 from orchestrator.core.outcome import Outcome, Status, failed, ok
 from orchestrator.engine import events, identity, step_lock
-from orchestrator.engine.conditions import holds
 from orchestrator.engine.exceptions import InternalError
 from orchestrator.engine.locks import lock_of
+from orchestrator.requirements._conditions import holds
 from orchestrator.system import processes
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from orchestrator.core.outcome import Outcome, ok
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.build_items import beside, expanded, names_in, with_schemas_of_health
-from orchestrator.engine.conditions import CannotTell, holds
 from orchestrator.engine.contracts import apply as apply_contracts
 from orchestrator.engine.exceptions import Invalid
 from orchestrator.engine.item import QUICK, Work
+from orchestrator.requirements._conditions import answer
 from orchestrator.spec.values import RunValues, find_contract
 
 if TYPE_CHECKING:
@@ -191,10 +191,7 @@ class Variables:
 
     def _is_skipped(self, work: Work) -> bool:
         when: Any = getattr(work.item, "when", None)
-        try:
-            return when is not None and not holds(when, self._start.context())[0]
-        except CannotTell:
-            return False
+        return when is not None and answer(when, self._start.context())[0] is False
 
 
 def _changed(environ: Mapping[str, str], names: Mapping[str, str | None]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestrator.core.outcome import Outcome, Status
+from orchestrator.core.words import needs_the_server
 from orchestrator.engine import events, remedies
 from orchestrator.engine.build_items import flat
 from orchestrator.engine.item import IMPORT, STEP
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from orchestrator.engine.run import Start
     from orchestrator.spec.item import Action
 
-LETS_GO = ("warn", "degrade")
-"""Verdicts that go on without the item."""
 _LEVELS = {
     Status.FAILED: "error", Status.BLOCKED: "error", Status.DEGRADED: "warning", Status.WARNED: "warning",
 }  # fmt: skip
@@ -35,7 +34,7 @@ def conclude(start: Start, work: Work, outcome: Outcome) -> None:
     listed = actions(start, work)
     while work.tried < len(listed):
         action = listed[work.tried]
-        if start.alone and action.word in remedies.ABOUT_THE_SERVER:
+        if start.alone and needs_the_server(action.lowered()):
             break  # that is the supervisor's business
         work.tried += 1
         if remedies.act(start, work, action):
@@ -88,17 +87,10 @@ def actions(start: Start, work: Work) -> list[Action]:
     given = () if start.only_looks else getattr(work.item, "on_failure", None)
     if given is None:
         given = start.spec.on_failure or ()
-    listed = [each for each in flat(given, start.spec.fallbacks or {}) if stands_on(each, work.kind)]
+    listed = [each for each in flat(given, start.spec.fallbacks or {}) if each.stands_on(work.kind)]
     # Those that were applied keep their places, for they are counted.
     done = listed[: work.tried]
-    return done + [each for each in listed[work.tried :] if not (work.essential and each.word in LETS_GO)]
-
-
-def stands_on(action: Action, kind: str) -> bool:
-    """Whether an action may stand on a kind of item. Without its socket or its server there is no service that could go on."""
-    if kind in ("launch", "port") and action.word in LETS_GO:
-        return False
-    return action.allowed is None or kind in action.allowed
+    return done + [each for each in listed[work.tried :] if not (work.essential and each.tolerates)]
 
 
 # What is told

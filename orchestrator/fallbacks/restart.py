@@ -1,12 +1,16 @@
 """`restart`: start the server again."""
 
-from typing import Annotated
 
-from pydantic import Field
-
-from orchestrator.spec.item import Action
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
+from pydantic import Field
+from typing import TYPE_CHECKING, Annotated
+
+from orchestrator.core.words import RESTART
+from orchestrator.spec.item import Action
+
+if TYPE_CHECKING:
+    from orchestrator.core.words import Lowered
 
 
 class Restarting(Model):
@@ -14,9 +18,7 @@ class Restarting(Model):
 
     noun = "restart"
 
-    times: Templated[Annotated[int, Field(ge=1, le=1000)]] = Field(
-        1, description="At most so many times, with a growing delay."
-    )
+    times: Templated[Annotated[int, Field(ge=1, le=1000)]] = Field(1, description="At most so many times, with a growing delay.")
 
 
 class Restart(Action):
@@ -30,6 +32,9 @@ class Restart(Action):
     @property
     def times(self) -> int:
         return self.restart.times if self.restart else 1
+
+    def lowered(self) -> "Lowered":
+        return {"do": RESTART, "name": self.word, "times": self.times}
 
 
 KIND = Restart

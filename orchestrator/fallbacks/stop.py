@@ -1,12 +1,16 @@
 """`stop`: end the start. It follows every list of actions."""
 
-from typing import Annotated
 
-from pydantic import Field
-
-from orchestrator.spec.item import Action
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
+from pydantic import Field
+from typing import TYPE_CHECKING, Annotated
+
+from orchestrator.core.words import STOP
+from orchestrator.spec.item import Action
+
+if TYPE_CHECKING:
+    from orchestrator.core.words import Lowered
 
 
 class Stopping(Model):
@@ -26,9 +30,8 @@ class Stop(Action):
 
     stop: Stopping | None = Field(None, description="How to end.")
 
-    @property
-    def exit_code(self) -> int | None:
-        return self.stop.exit_code if self.stop else None
+    def lowered(self) -> "Lowered":
+        return {"do": STOP, "name": self.word, "code": self.stop.exit_code if self.stop else None}
 
 
 KIND = Stop

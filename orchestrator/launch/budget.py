@@ -5,6 +5,8 @@ No I/O, no clock, builtins alone. Knows nothing of signals, of states, and of ho
 
 from __future__ import annotations
 
+from orchestrator.core.words import REMEDY, RESTART, SERVE, STOP, needs_the_server
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -78,7 +80,7 @@ class Budget:
         """The next of the actions that is not spent; none is left: the end, with this code."""
         while self.action < len(self.actions):
             action = self.actions[self.action]
-            if "restart" in action and self.used < action["restart"]:
+            if action["do"] == RESTART and self.used < action["times"]:
                 self.used += 1
                 return self._spawn()
             at = self.action
@@ -90,15 +92,15 @@ class Budget:
 
     def _purpose_of(self, action: dict[str, Any], at: int, code: int) -> Purpose | None:
         """What an action means once there is no server; None where it means nothing."""
-        if "stop" in action:
-            said = action["stop"]
-            return ("exit", code if said is None else said)
-        if "serve" in action and self.engine:
-            return ("engine", at, True, action.get("for"))
-        if action.get("serve") == "maintenance":
+        word = action["do"]
+        if word == STOP:
+            return ("exit", code if action["code"] is None else action["code"])
+        if word == SERVE and self.engine:
+            return ("engine", at, True, action["for"])
+        if word == SERVE and action["app"] == "maintenance":
             self.tried.append("serve: maintenance")
-            return ("maintain", action.get("for"))
-        if self.engine and ("run" in action or "engine" in action):
+            return ("maintain", action["for"])
+        if word == REMEDY and self.engine:
             return ("engine", at, False, None)
         return None
 
@@ -107,7 +109,7 @@ class Budget:
         if not self.engine or self.action >= len(self.actions):
             return None
         action = self.actions[self.action]
-        return action if "keep" in action or "run" in action else None
+        return None if needs_the_server(action) else action
 
     def passed(self, tried: int) -> None:
         """So many actions were gone through by somebody else."""

@@ -17,6 +17,7 @@ Events                                   Decisions
 
 from __future__ import annotations
 
+from orchestrator.core.words import REMEDY, SERVE, STOP
 from orchestrator.launch.budget import STABLE, Budget
 from orchestrator.launch.features import Features
 from orchestrator.launch.watch import Watch
@@ -28,10 +29,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from orchestrator.launch.budget import Purpose
+
     Event = tuple[Any, ...]
     Decision = tuple[Any, ...]
-
-    from orchestrator.launch.budget import Purpose
 
 KILL, TERM, QUIT, DUMP = 9, 15, 3, 63
 STOPS = (15, 2)
@@ -426,7 +427,8 @@ class Supervision:
             self._item_next(
                 now,
                 item,
-                answer | {"what": "another action", "tried": self.budget.action + 1, "code": NOT_WELL},
+                answer
+                | {"what": "another action", "do": REMEDY, "tried": self.budget.action + 1, "code": NOT_WELL},
             )
         elif self.features.put_off(item, now, answer):
             self._say("error", f"cannot try {item} again: {answer['summary']}")
@@ -468,10 +470,10 @@ class Supervision:
         if item.startswith("health:"):
             self.budget.action = tried
             self.purpose = self.budget.next(self.code)
-        elif what == "stop":
+        elif answer["do"] == STOP:
             self.purpose = ("exit", self.code)
         else:
-            self.purpose = ("engine", tried, what == "serve", None)
+            self.purpose = ("engine", tried, answer["do"] == SERVE, None)
         self._show_outage(answer["summary"])
         if self.state in {SERVING, BOOTING}:
             self._begin_stop(now, self.drain if self.state == SERVING else 0.0)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.launch import spawn
 from orchestrator.system import signals
+from orchestrator.system.inherited import begin_child
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +94,6 @@ def begin(files: Sequence[str]) -> Preloaded | None:
     signals.release(mask)
     theirs.close()
     os.close(told)
-    spawn.group(pid)
     return Preloaded(pid, ours, reports)
 
 
@@ -118,9 +118,7 @@ def _in_the_child(modules: Sequence[str], control: socket.socket, told: int, par
 
     code = 1
     try:
-        signals.reset()
-        signals.release()
-        os.setpgid(0, 0)
+        begin_child()
         bind_to_parent(parent)
         gc.collect()
         gc.freeze()

@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine import conditions
+from orchestrator.core import words
+from orchestrator.core.conditions import Facts, evaluate
+from orchestrator.document.plain import Unknown
 from orchestrator.engine.build_items import flat, names_in
 from orchestrator.engine.estimate import works_of
 from orchestrator.engine.item import HEALTH, QUICK, Work
 from orchestrator.engine.launch_plan import given_for_port
-from orchestrator.engine.remedies import using
 from orchestrator.engine.report import exit_code
-from orchestrator.engine.verdict import stands_on
 from orchestrator.rehearsal import asked
 from orchestrator.rehearsal.failures import failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row
+from orchestrator.spec.values import StaticValues, items_with_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.core.words import Lowered
     from orchestrator.spec.item import Action
     from orchestrator.spec.loading import Loaded
 
@@ -31,26 +33,14 @@ KILLED = 137
 
 def simulated(loaded: Loaded, environ: Mapping[str, str], only: Sequence[str] = ()) -> list[Row]:
     """A row for each failure of each item, or of the items with these ids, in the order of the phases."""
-    known = _with_what_is_known(loaded, environ)
+    known = items_with_values(loaded, environ)
+    simulation = _Simulation(loaded, _facts(loaded, environ), known)
     return [
         row
         for work in items(loaded)
         if not only or work.id in only
-        for row in _Simulation(loaded, environ).rows(_as_known(work, known))
+        for row in simulation.rows(_as_known(work, known))
     ]
-
-
-def _with_what_is_known(loaded: Loaded, environ: Mapping[str, str]) -> dict[tuple[str | int, ...], Any]:
-    """The items with the values that stand in the spec and in this environment; what else there is stays as written."""
-    from orchestrator.spec.values import StaticValues
-
-    class Known(StaticValues):
-        def lookup(self, name: str) -> str | None:
-            return environ[name] if name in environ else super().lookup(name)
-
-    assert loaded.spec is not None
-    resolved = loaded.resolve(Known(loaded.spec.variables)).spec
-    return dict(resolved.located_items()) if resolved is not None else {}
 
 
 def _as_known(work: Work, known: Mapping[tuple[str | int, ...], Any]) -> Work:
@@ -81,7 +71,8 @@ def _asked(work: Work, loaded: Loaded) -> Work:
 @dataclass(frozen=True, slots=True)
 class _Simulation:
     loaded: Loaded
-    environ: Mapping[str, str]
+    facts: Facts
+    known: Mapping[tuple[str | int, ...], Any]
 
     @property
     def spec(self) -> Any:
@@ -103,10 +94,10 @@ class _Simulation:
 
     def _is_optional(self, work: Work, reason: str) -> bool:
         """A variable that is required under a condition may be missing where that does not hold."""
-        asked = getattr(work.item, "required_when", None)
-        if reason != "missing" or asked is None or work.item.required:
+        condition = getattr(self.known.get(work.path), "required_when", None)
+        if reason != "missing" or condition is None or work.item.required:
             return False
-        return _decided(asked, self._context())[0] is False
+        return evaluate(condition.lowered(), self.facts)[0] is False
 
     def _row(self, work: Work, reason: str) -> Row:
         if (work.id, reason) == ("launch", "ended"):
@@ -130,7 +121,7 @@ class _Simulation:
                 if self._settled(work, reason, action) is not None:
                     return None, []
                 continue
-            if not _can(action, work.item):
+            if not action.fits(work.item):
                 told.append((action.word, "cannot stand in for anything here"))
                 continue
             ending, rest = self._verdict(work, reason, actions[at + 1 :])
@@ -149,7 +140,7 @@ class _Simulation:
                 told.append((action.word, "tried"))
                 continue
             ending, said = settled
-            if action.word != "stop":
+            if said:
                 told.append((action.word, said))
             return self._with_what_needs_it(work, ending, told)
         return Ending(STOPPED, _code(work, reason)), told
@@ -189,13 +180,13 @@ class _Simulation:
         ]
         actions = flat(given[0] if given else self.spec.on_failure or (), self.spec.fallbacks or {})
         kind = "health" if measured else "launch"
-        return [each for each in actions if stands_on(each, kind) and each.word not in ("warn", "degrade")]
+        return [each for each in actions if each.stands_on(kind) and not each.tolerates]
 
     def _actions(self, work: Work, kind: str) -> list[Action]:
         item = self.spec.health if work.phase == HEALTH else work.item
         given = given_for_port(self.spec) if kind == "port" else getattr(item, "on_failure", None)
         given = given if given is not None else self.spec.on_failure or ()
-        return [each for each in flat(given, self.spec.fallbacks or {}) if stands_on(each, kind)]
+        return [each for each in flat(given, self.spec.fallbacks or {}) if each.stands_on(kind)]
 
     @property
     def _goes_on(self) -> int | None:
@@ -204,34 +195,25 @@ class _Simulation:
 
     def _not_tried(self, work: Work) -> str:
         """Why it is never tried here, where that is written or stands in the environment."""
-        when = getattr(work.item, "when", None)
+        when = getattr(self.known.get(work.path, work.item), "when", None)
         if when is None:
             return ""
-        yes, why = _decided(when, self._context())
-        return why if yes is False else ""
+        holds, why, _ = evaluate(when.lowered(), self.facts)
+        return why if holds is False else ""
 
-    def _context(self) -> Any:
-        from orchestrator.core.context import Context
-
-        return Context(
-            {**_defaults(self.spec), **self.environ},
-            environment=self.loaded.environment,
-            role=self.loaded.role,
-        )
-
-    def _settled(self, work: Work, reason: str, action: Any) -> tuple[Ending, str] | None:
-        """What a verdict comes to; None for all else: after a plug-in's action the next one follows."""
-        match action.word:
-            case "warn":
+    def _settled(self, work: Work, reason: str, action: Action) -> tuple[Ending, str] | None:
+        """What a verdict comes to, and in words; None for all else: after a plug-in's action the next one follows."""
+        lowered = action.lowered()
+        match lowered["do"]:
+            case words.WARN:
                 return Ending(READY, self._goes_on), "going on"
-            case "degrade":
-                return Ending(DEGRADED, self._goes_on, (action.degrade,)), _said_of_degrade(action)
-            case "serve":
-                until = f", the next action after {action.for_:g} s" if action.for_ is not None else ""
-                return Ending(MAINTENANCE), f"serving {action.serve} instead until it holds{until}"
-            case "stop":
-                said = action.exit_code
-                return Ending(STOPPED, _code(work, reason) if said is None else said), ""
+            case words.DEGRADE:
+                return Ending(DEGRADED, self._goes_on, (lowered["feature"],)), _degraded(lowered)
+            case words.SERVE:
+                return Ending(MAINTENANCE), _served(lowered)
+            case words.STOP:
+                code = lowered["code"]
+                return Ending(STOPPED, _code(work, reason) if code is None else code), ""
         return None
 
 
@@ -246,25 +228,39 @@ def _code(work: Work, reason: str) -> int:
     return exit_code([(work.kind, reason)])
 
 
-def _said_of_degrade(action: Any) -> str:
-    said = f"going on without {action.degrade}"
-    if action.recheck is not None:
-        said += f", tried again every {action.recheck:g} s"
-    if action.max_degraded is not None:
-        said += f", the next action after {action.max_degraded:g} s"
+def _degraded(lowered: Lowered) -> str:
+    said = f"going on without {lowered['feature']}"
+    if lowered["recheck"] is not None:
+        said += f", tried again every {_seconds(lowered['recheck'])}"
+    if lowered["max_degraded"] is not None:
+        said += f", the next action after {_seconds(lowered['max_degraded'])}"
     return said
 
 
-def _can(action: Any, item: Any) -> bool:
-    """Whether a `use` has something to stand in for; what is only known at the start is supposed to fit."""
-    return action.word != "use" or action.use.value[0] == "port" or using(item, *action.use.value) is not None
+def _served(lowered: Lowered) -> str:
+    until = f", the next action after {_seconds(lowered['for'])}" if lowered["for"] is not None else ""
+    return f"serving {lowered['app']} instead until it holds{until}"
+
+
+def _seconds(value: float | str) -> str:
+    """A duration, or how it is written where only a start knows it."""
+    return value if isinstance(value, str) else f"{value:g} s"
+
+
+def _facts(loaded: Loaded, environ: Mapping[str, str]) -> Facts:
+    """What is known without a start: this environment, the defaults that stand in the spec, and nothing of any step."""
+    assert loaded.spec is not None
+    outputs = {name for step in loaded.spec.steps for name in step.output_names}
+    return Facts(
+        {**_defaults(loaded.spec), **environ},
+        role=loaded.role,
+        environment=loaded.environment,
+        late=outputs - environ.keys(),
+    )
 
 
 def _defaults(spec: Any) -> dict[str, str]:
     """The variables whose value stands in the spec."""
-    from orchestrator.document.plain import Unknown
-    from orchestrator.spec.values import StaticValues
-
     values, found = StaticValues(spec.variables), dict[str, str]()
     for name in spec.variables:
         try:
@@ -272,32 +268,3 @@ def _defaults(spec: Any) -> dict[str, str]:
         except Unknown:
             continue
     return found
-
-
-def _decided(condition: Any, context: Any) -> tuple[bool | None, str]:
-    """Whether it holds, without asking files, commands or packages; None where only a start knows."""
-    match type(condition).__name__:
-        case "Variable" | "Role" | "Environment":
-            try:
-                return conditions.holds(condition, context)
-            except conditions.CannotTell:
-                return None, ""
-        case "Not":
-            yes, why = _decided(condition.not_, context)
-            return (None if yes is None else not yes), why
-        case "All":
-            return _together([_decided(each, context) for each in condition.all_], decides=False)
-        case "AnyOf":
-            return _together([_decided(each, context) for each in condition.any_], decides=True)
-        case _:
-            return None, ""
-
-
-def _together(answers: list[tuple[bool | None, str]], *, decides: bool) -> tuple[bool | None, str]:
-    """One answer decides; else all must be known."""
-    for yes, why in answers:
-        if yes is decides:
-            return yes, why
-    if any(yes is None for yes, _ in answers):
-        return None, ""
-    return not decides, "; ".join(why for _, why in answers)

@@ -5,19 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.conditions import truth
 from orchestrator.spec.types import parse_duration, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-TRUE_WORDS = frozenset({"true", "yes", "on", "y", "t", "1"})
-FALSE_WORDS = frozenset({"false", "no", "off", "n", "f", "0"})
-
-
-def truth(text: str) -> bool | None:
-    """What a text means as a boolean; None when it is not one of the usual words."""
-    word = text.strip().lower()
-    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
 
 
 def _boolean(text: str) -> bool:

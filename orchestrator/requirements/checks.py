@@ -1,17 +1,17 @@
 """`checks`: checks of your own. A command, a Python function in a child, or a condition."""
 
+
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
+from pydantic import AfterValidator, Field
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
-
-from pydantic import AfterValidator, Field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.commanding import Commanding, CommandLine
-from orchestrator.spec.errors import problem
 from orchestrator.spec.item import AnyCondition
-from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import FunctionReference
 
 if TYPE_CHECKING:
@@ -92,21 +92,16 @@ class Holds(Check):
     )
 
     def attempt(self, context: "Context") -> "Outcome":
-        from orchestrator.engine.conditions import CannotTell, holds
+        from orchestrator.requirements._conditions import answer
 
-        try:
-            yes, found = holds(self.holds, context)
-        except CannotTell as error:
-            return failed(
-                "ORC471",
-                "cannot-tell",
-                f"cannot tell whether it holds: {error}",
-                "mend what the condition asks",
-            )
-        if yes:
-            return ok(found)
-        said = f"{self.why}: {found}" if self.why else f"the condition does not hold: {found}"
-        return failed("ORC471", "condition", said, _to_make_hold(self.holds))
+        holds, why = answer(self.holds, context)
+        if holds is None:
+            message = f"cannot tell whether it holds: {why}"
+            return failed("ORC471", "cannot-tell", message, "fix what the condition asks")
+        if holds:
+            return ok(why)
+        message = f"{self.why}: {why}" if self.why else f"the condition does not hold: {why}"
+        return failed("ORC471", "condition", message, _to_make_hold(self.holds))
 
 
 KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds}

@@ -5,6 +5,7 @@ So an error is about the kind that was meant, and not about every kind there is.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document.node import words_for
@@ -25,9 +26,17 @@ _EXAMPLES = {
 
 
 def validate_chosen(
-    data: Any, noun: str, names: Collection[str], common: Collection[str], load: Callable[[str], type[Model]]
+    data: Any,
+    noun: str,
+    names: Collection[str],
+    common: Collection[str],
+    load: Callable[[str], type[Model]],
+    removed: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
-    """Validates a mapping by the model whose key is present: exactly one of `names`."""
+    """Validates a mapping by the model whose key is present: exactly one of `names`.
+
+    `common` are keys that a mapping of any kind has, `removed` those of kinds of earlier releases, each with a hint.
+    """
     if isinstance(data, Model):
         return data
     if not isinstance(data, dict):
@@ -38,6 +47,8 @@ def validate_chosen(
         listed = " and ".join(f"`{each}`" for each in present)
         message = f"a {noun} has exactly one kind, found {listed}"
         raise problem("ORC111", message, "split it in two", exclusive=present)
+    if not present and (gone := next((key for key in data if key in removed), None)):
+        raise problem("ORC104", f"`{gone}` was removed from {noun}", removed[gone], gone)
     if not present:
         raise _no_kind(data, noun, names, common)
     return load(present[0]).model_validate(data)

@@ -1,20 +1,37 @@
 """`when`, `unless`, `required_when`, `holds`: conditions are data, not an expression language."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
+from orchestrator.document.plain import as_text
 from orchestrator.spec.choice import validate_chosen
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
+from orchestrator.spec.templated import Templated, pending
 from orchestrator.spec.types import Argv, Duration, NonEmpty, PathText, Pattern, Scalar, VariableName
+
+if TYPE_CHECKING:
+    from orchestrator.core.conditions import Condition as Lowered
 
 
 class Condition(Model):
     """Something that holds or does not hold."""
 
     noun = "condition"
+
+    def lowered(self) -> "Lowered":
+        """The plain data that `core.conditions` evaluates."""
+        raise NotImplementedError
+
+
+def _known(value: Any) -> str | None:
+    """The text of a value; None when only a start knows it."""
+    return None if pending(value) else as_text(value)
+
+
+def _known_words(value: Any) -> tuple[str | None, ...]:
+    return tuple(_known(word) for word in (value if isinstance(value, tuple) else (value,)))
 
 
 def validate_condition(value: Any) -> Condition:
@@ -84,6 +101,13 @@ class Variable(Condition):
                           "for example {variable: DEBUG, is: true}")  # fmt: skip
         return self
 
+    def lowered(self) -> "Lowered":
+        if self.in_ is not None:
+            return "variable", self.variable, "in", _known_words(self.in_)
+        tests = (("is", self.is_), ("equals", self.equals), ("matches", self.matches))
+        test, value = next(each for each in tests if each[1] is not None)
+        return "variable", self.variable, test, _known(value)
+
 
 class Exists(Condition):
     """A path that exists."""
@@ -91,6 +115,9 @@ class Exists(Condition):
     exists: Templated[PathText] = Field(
         description="The path of a file or directory.", examples=["state/migrated"]
     )
+
+    def lowered(self) -> "Lowered":
+        return "exists", _known(self.exists)
 
 
 class Succeeds(Condition):
@@ -105,6 +132,9 @@ class Succeeds(Condition):
     )
     timeout: Templated[Duration] | None = Field(None, description="How long the command may take.")
 
+    def lowered(self) -> "Lowered":
+        return "succeeds", _known_words(self.succeeds), self.no_codes, self.timeout
+
 
 class Role(Condition):
     """The role of this start."""
@@ -112,6 +142,9 @@ class Role(Condition):
     role: Templated[Annotated[str, Field(min_length=1)]] | Annotated[tuple[Templated[str], ...], NonEmpty] = (
         Field(description="A role, or a list of which it must be one.", examples=["worker"])
     )
+
+    def lowered(self) -> "Lowered":
+        return "role", _known_words(self.role)
 
 
 class Environment(Condition):
@@ -121,11 +154,17 @@ class Environment(Condition):
         Field(description="An environment, or a list of which it must be one.", examples=["production"])
     )
 
+    def lowered(self) -> "Lowered":
+        return "environment", _known_words(self.environment)
+
 
 class Root(Condition):
     """Whether the engine was started as root."""
 
     root: Templated[bool] = Field(description="True: uid 0; false: any other.")
+
+    def lowered(self) -> "Lowered":
+        return "root", self.root if isinstance(self.root, bool) else None
 
 
 class Package(Condition):
@@ -135,6 +174,9 @@ class Package(Condition):
         description="A requirement (PEP 508) that must be satisfied, such as orjson.", examples=["orjson"]
     )
 
+    def lowered(self) -> "Lowered":
+        return "package", _known(self.package)
+
 
 class Step(Condition):
     """The state of a step before this one."""
@@ -143,6 +185,9 @@ class Step(Condition):
     is_: Templated[Literal["ok", "healed", "degraded", "warned", "failed", "blocked", "skipped"]] = Field(
         "ok", description="Its state.", alias="is"
     )
+
+    def lowered(self) -> "Lowered":
+        return "step", f"step:{self.step.removeprefix('step:')}", _known(self.is_)
 
 
 class All(Condition):
@@ -154,6 +199,9 @@ class All(Condition):
         examples=[[{"root": True}, {"exists": "/data"}]],
     )
 
+    def lowered(self) -> "Lowered":
+        return "all", tuple(part.lowered() for part in self.all_)
+
 
 class AnyOf(Condition):
     """At least one condition of a list holds."""
@@ -164,6 +212,9 @@ class AnyOf(Condition):
         examples=[[{"role": "web"}, {"role": "api"}]],
     )
 
+    def lowered(self) -> "Lowered":
+        return "any", tuple(part.lowered() for part in self.any_)
+
 
 class Not(Condition):
     """A condition does not hold."""
@@ -171,6 +222,9 @@ class Not(Condition):
     not_: AnyCondition = Field(
         description="The condition that must not hold.", alias="not", examples=[{"exists": "state/migrated"}]
     )
+
+    def lowered(self) -> "Lowered":
+        return "not", self.not_.lowered()
 
 
 def key_of(kind: type[Condition]) -> str:

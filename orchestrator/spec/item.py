@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from orchestrator.core.words import REMEDY
 from orchestrator.document.plain import Template
 from orchestrator.spec.choice import validate_chosen
 from orchestrator.spec.errors import problem, validate_each
@@ -14,6 +15,7 @@ from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration
 
 if TYPE_CHECKING:
+    from orchestrator.core.words import Lowered
     from orchestrator.spec.retry import Retry
 else:
     Retry = Annotated[Any, Lazy("orchestrator.spec.retry:Retry")]
@@ -21,6 +23,10 @@ else:
 
 AnyCondition = Annotated[Any, Lazy("orchestrator.spec.conditions:AnyCondition")]
 """The models of conditions are imported when a spec has one: most items have none."""
+
+
+REMEDY_LIMIT = 60.0
+"""Seconds that a remedy may take which says nothing itself."""
 
 
 class Action(Model):
@@ -33,10 +39,47 @@ class Action(Model):
     """Whether nothing behind it in a list can be reached."""
     allowed: ClassVar[frozenset[str] | None] = None
     """The kinds of item it may stand on; None: all."""
+    tolerates: ClassVar[bool] = False
+    """Whether the service goes on without the item: it cannot without its socket or its server."""
+    to_lead_on: ClassVar[str] = ""
+    """What to add to a verdict that does not lead on."""
 
     @property
     def word(self) -> str:
         return type(self).__module__.rpartition(".")[2]
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether a verdict is over some time, so that the action behind it can be reached."""
+        return False
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The variables that it may set."""
+        return ()
+
+    @property
+    def replaces(self) -> str:
+        """What it takes another value of: `path`, `url`, `app` or `port`."""
+        return ""
+
+    def stands_on(self, kind: str) -> bool:
+        """Whether it can be applied to a kind of item."""
+        if self.tolerates and kind in ("launch", "port"):
+            return False
+        return self.allowed is None or kind in self.allowed
+
+    def fits(self, item: Any) -> bool:  # noqa: ARG002 - for those that replace something
+        """Whether there is something in the item that it can be applied to."""
+        return True
+
+    def instead_of(self, item: Any) -> Any | None:  # noqa: ARG002 - for those that replace something
+        """The item with another value; None where there is nothing to replace."""
+        return None
+
+    def lowered(self) -> "Lowered":
+        """The plain data that is decided on, see `core.words`."""
+        return {"do": REMEDY, "name": self.word, "limit": REMEDY_LIMIT, "again": self.remedy}
 
 
 class Named(Action):

@@ -118,7 +118,7 @@ class RestartPolicy(Model):
     )
 
 
-_OF_APPS = ("factory", "routes_present", "max_import_time", "options", "workers", "preload")
+_OF_APPS = ("factory", "options", "workers", "preload")
 
 
 def _not_for_a_command(name: str) -> list[InitErrorDetails]:
@@ -132,25 +132,17 @@ class Launch(Model):
     noun = "launch"
     shorthand = "app"
     alternatives: ClassVar = (("app",), ("command",))
+    removed_keys: ClassVar = {
+        "interface": "leave it out: the server decides, uvicorn serves ASGI, gunicorn and granian take what the app is",
+        "routes_present": "ask the route itself: `health: {endpoints: {orders: /orders}}`",
+        "max_import_time": "list the module: `modules: [{module: app.main, max_import_time: 20s}]`",
+    }
 
     app: Templated[AppReference] | None = Field(
         None, description="The application, `module:attribute`.", examples=["app.main:app"]
     )
     factory: Templated[bool] = Field(
         False, description="The attribute is a function that makes the application."
-    )
-    interface: Templated[Literal["auto", "asgi", "wsgi"]] = Field(
-        "auto", description="What the app must speak; `auto` takes either, as far as the server does."
-    )
-    routes_present: Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
-        None,
-        description="Paths that the app must have a route for, as it writes them or as they are asked.",
-        examples=[["/orders/{number}"]],
-    )
-    max_import_time: Templated[Duration] | None = Field(
-        None,
-        description="How long the app's import may take; a longer one is ended and has failed.",
-        examples=["20s"],
     )
     server: Literal["uvicorn", "gunicorn", "granian", "hypercorn"] = Field(
         "uvicorn", description="The server that serves it."
@@ -226,11 +218,6 @@ class Launch(Model):
         strange = [name for name in _OF_APPS if self.command is not None and getattr(self, name)]
         if strange:
             raise combined(line for name in strange for line in _not_for_a_command(name))
-        if self.factory is True and self.routes_present:
-            said = "`routes_present` needs the app: a factory is called by the server alone"
-            raise problem(
-                "ORC113", said, "take one of them out", "routes_present", ("factory", "routes_present")
-            )
         if self.unix is not None and isinstance(self.port, int):
             raise problem(
                 "ORC113",

@@ -89,7 +89,7 @@ def _literal(node: ast.expr | None) -> Any:
 def read(value: Any, default: object) -> Any:
     """A variable's text as the type of an option: booleans have the usual words of variables."""
     if isinstance(default, bool) and isinstance(value, str | int):
-        from orchestrator.requirements._texts import truth
+        from orchestrator.core.conditions import truth
 
         meant = truth(str(value))
         return value if meant is None else meant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.suggest import Lookup, closest
-from orchestrator.document.plain import Template
+from orchestrator.document.plain import Template, as_text
 from orchestrator.spec import conditions
 from orchestrator.spec.conditions import Condition
 from orchestrator.spec.model import Model
@@ -258,7 +258,5 @@ def _texts(value: Any) -> set[str] | None:
     """The texts of a value or a list of them; None when a start decides about one."""
     if value is None:
         return None
-    from orchestrator.requirements.variables import as_text
-
     values = value if isinstance(value, tuple) else (value,)
     return None if any(isinstance(each, Template) for each in values) else {as_text(each) for each in values}

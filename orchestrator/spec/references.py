@@ -304,7 +304,7 @@ def _fallbacks(
                 _not_here(action, kind, places, place, findings, ())
             if at + 1 < len(actions) and ends(action, named):
                 places.add(findings, "ORC207", f"nothing behind `{action.word}` is ever reached",
-                           action_path(path, at + 1, places), hint=_behind(action))  # fmt: skip
+                           action_path(path, at + 1, places), hint=action.to_lead_on or "take out what follows it")  # fmt: skip
                 break
     edges = {name: [(each.name, ("fallbacks", name)) for each in actions if isinstance(each, Named) and each.name in named]
              for name, actions in named.items()}  # fmt: skip
@@ -343,14 +343,6 @@ def _not_here(
     )
 
 
-def _behind(action: Action) -> str:
-    if action.word == "serve":
-        return "add `for: 30m` to it, or take out what follows"
-    if action.word == "degrade":
-        return "add `recheck` and `max_degraded` to it, or take out what follows"
-    return "take out what follows it"
-
-
 def ends(action: Action, named: Mapping[str, tuple[Action, ...]], seen: frozenset[str] = frozenset()) -> bool:
     """Whether nothing behind an action of a list can be reached."""
     if isinstance(action, Named):
@@ -358,7 +350,7 @@ def ends(action: Action, named: Mapping[str, tuple[Action, ...]], seen: frozense
             return False
         inner = named.get(action.name, ())
         return any(ends(each, named, seen | {action.name}) for each in inner if isinstance(each, Action))
-    return action.ends or (not action.remedy and not getattr(action, "leads_on", False))
+    return action.ends or (not action.remedy and not action.leads_on)
 
 
 def _named_action(action: Named, named: Mapping[str, Any], kind: str, places: Locations, path: Path, findings: Findings,
@@ -428,10 +420,7 @@ def run_time_names(spec: Spec) -> set[str]:
         names.update(step.output_names)
     for _, _, actions in action_lists(spec):
         for action in actions:
-            if action.word == "set":
-                names.update(getattr(action, "set", {}))
-            elif action.word == "use" and getattr(action, "use").export:  # noqa: B009 - a plug-in's may have none
-                names.add(getattr(action, "use").export)  # noqa: B009
+            names.update(action.sets)
     return names
 
 

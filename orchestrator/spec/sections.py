@@ -52,7 +52,9 @@ def validate_check(value: Any) -> Any:
     def load(name: str) -> type[Model]:
         return own[name] if name in own else REQUIREMENTS.load(name)
 
-    return validate_chosen(value, "check", (*own, *plugins), [*Item.keys(), "name"], load)
+    return validate_chosen(
+        value, "check", (*own, *plugins), [*Item.keys(), "name"], load, model_of("checks").removed_keys
+    )
 
 
 def validator(section: str) -> Callable[[Any], Any]:

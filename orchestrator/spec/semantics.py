@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.words import SERVE
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.plain import Template
 from orchestrator.spec import secrets
@@ -403,18 +404,18 @@ def _tried_once(spec: Spec) -> Iterator[tuple[Path, str, str]]:
         if step.unless is not None or step.creates is not None or not isinstance(step.on_failure, tuple):
             continue
         for index, action in enumerate(step.on_failure):
-            word = getattr(action, "word", "")
+            lowered = action.lowered()
             place: Path = ("steps", at, "on_failure", index)
             hint = "add `unless` or `creates`, which says whether it is done"
-            if word == "degrade" and action.recheck is not None:
+            if lowered.get("recheck") is not None:
                 yield (
                     (*place, "recheck"),
                     "`recheck` has no effect: the step was tried, and cannot say whether it is done",
                     hint,
                 )
-            elif word == "serve" and action.for_ is None:
+            elif lowered["do"] == SERVE and lowered["for"] is None:
                 yield (
                     place,
-                    f"`serve: {action.serve}` would last for ever: the step was tried, and cannot say whether it is done",
+                    f"`serve: {lowered['app']}` would last for ever: the step was tried, and cannot say whether it is done",
                     f"{hint}; or give `serve` an end with `for`",
                 )

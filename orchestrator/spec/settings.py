@@ -35,7 +35,7 @@ UserId = Annotated[int, Field(ge=0, le=2**32 - 2)]
 
 
 class NamedUser(Model):
-    """A user whose ids are remapped, as images with PUID and PGID do."""
+    """A user with other numbers than the image gives it, as images with PUID and PGID do. No account is edited."""
 
     name: Templated[Annotated[str, Field(min_length=1)]] = Field(
         description="The user's name in the image.", examples=["app"]

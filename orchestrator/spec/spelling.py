@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.document.node import words_for
+from orchestrator.document.plain import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,8 +31,6 @@ def check(spec: Spec, paths: Iterable[Path], places: Locations, findings: Findin
 
 def _tell(path: Path, node: Node, places: Locations, findings: Findings) -> None:
     """One value: what YAML made of it, and what to write."""
-    from orchestrator.requirements.variables import as_text
-
     text = as_text(node.value)
     places.add(findings, "ORC131", f"YAML reads `{node.raw}` as {words_for(node.value)}: here it becomes the text `{text}`",
                path, hint=f'write "{node.raw}", or {text} if that is meant', written=True)  # fmt: skip

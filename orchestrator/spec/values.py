@@ -6,10 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document import interpolate
-from orchestrator.document.plain import Template, Unknown
+from orchestrator.document.plain import Template, Unknown, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from orchestrator.spec.loading import Loaded
 
 MAX_CHAIN = 50
 """Defaults that need defaults: so deep are they followed before a start."""
@@ -33,8 +35,6 @@ class StaticValues:
         return known
 
     def _default(self, name: str) -> str | None:
-        from orchestrator.requirements.variables import as_text
-
         contract = self.contracts.get(name)
         if contract is None or contract.generate or self._depth >= MAX_CHAIN:
             return None
@@ -91,6 +91,24 @@ class StaticValues:
             return contract.elements(text) if text is not None else ()
         except ValueError:  # an open quote: the contract says so
             raise Unknown(name) from None
+
+
+class KnownValues(StaticValues):
+    """For a plan and a rehearsal: what the environment has, else what the contracts know."""
+
+    def __init__(self, contracts: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        super().__init__(contracts)
+        self.environ = environ
+
+    def lookup(self, name: str) -> str | None:
+        return self.environ[name] if name in self.environ else super().lookup(name)
+
+
+def items_with_values(loaded: Loaded, environ: Mapping[str, str]) -> dict[tuple[str | int, ...], Any]:
+    """The items by their paths, with the values that are known before a start; the rest stays as it is written."""
+    assert loaded.spec is not None
+    resolved = loaded.resolve(KnownValues(loaded.spec.variables, environ)).spec
+    return dict(resolved.located_items()) if resolved is not None else {}
 
 
 class RunValues(StaticValues):

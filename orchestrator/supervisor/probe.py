@@ -13,6 +13,7 @@ import time
 from orchestrator.launch import spawn
 from orchestrator.system import signals
 from orchestrator.system.exit_status import ending
+from orchestrator.system.inherited import begin_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,9 +110,7 @@ def start(work: Callable[[int], NoReturn]) -> tuple[int, int]:
 def _in_the_child(endpoint: Endpoint, plan: Plan, path: list[str], writer: int) -> NoReturn:
     code = 1
     try:
-        signals.reset()
-        signals.release()
-        os.setpgid(0, 0)
+        begin_child()
         if endpoint.get("kind") == "command":
             _become(endpoint["argv"], plan, writer)
         well, why = probe(endpoint, plan, path)

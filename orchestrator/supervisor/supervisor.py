@@ -233,7 +233,7 @@ class Supervisor:
             self._do_say("warning", f"the operations listener {ending(code)}")
 
     def _hear(self) -> None:
-        """A restarted server tells when it serves; of a command, the pipe's end tells that it was started."""
+        """A restarted server reports that it serves; the pipe's end shows that another program was started."""
         if self.reports < 0:
             return
         try:
@@ -243,7 +243,7 @@ class Supervisor:
             chunk = b"more may come"
         complaints = [line for line in self.heard.split(b"\n")[:-1] if line.startswith(b'{"event": "failed"')]
         self.complaint = complaints[-1] if complaints else self.complaint
-        executed = not chunk and b'"tells": false' in self.heard and b'"failed"' not in self.heard
+        executed = not chunk and b'"event": "executing"' in self.heard and b'"failed"' not in self.heard
         if executed or b'"event": "serving"' in self.heard:
             self._close_pipes()
             self.complaint = b""

@@ -94,7 +94,9 @@ def _child(arguments: list[str], given: bytes, seconds: float) -> tuple[int, str
 
     command = [sys.executable, *arguments]
     try:
-        done = subprocess.run(command, input=given, capture_output=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            command, input=given, capture_output=True, timeout=seconds, check=False, start_new_session=True
+        )
     except subprocess.TimeoutExpired:
         raise TooLong from None
     if done.returncode < 0:

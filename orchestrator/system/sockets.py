@@ -35,6 +35,14 @@ def ready_to_listen(listener: socket.socket) -> None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
+def release(listener: socket.socket) -> None:
+    """Gives up an address that was only tried, for a server that binds it itself."""
+    path = listener.getsockname() if listener.family == socket.AF_UNIX else ""
+    listener.close()
+    if path:
+        os.unlink(path)
+
+
 def _bind_tcp(host: str, port: int) -> socket.socket | BindError:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

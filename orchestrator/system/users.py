@@ -45,8 +45,6 @@ class Identity:
     """Whether the engine is somebody else now: processes of the service have to switch."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """HOME, USER and LOGNAME, as far as they follow."""
-    remap: bool = False
-    """Whether the accounts in /etc are to get these numbers."""
     notes: tuple[tuple[str, str, str], ...] = ()
     """Level, message and hint of what is worth knowing."""
 
@@ -58,7 +56,7 @@ def resolve(wanted: str | Named | None, environ: Mapping[str, str]) -> Identity 
     if wanted is None:
         return Identity(current_user())
     try:
-        found = _written(wanted, environ) if isinstance(wanted, str) else _remapped(wanted)
+        found = _written(wanted, environ) if isinstance(wanted, str) else _renumbered(wanted)
     except NoSuchUser as error:
         return _nobody(error)
     return found if isinstance(found, Outcome) or not found.switch else _tried(found)
@@ -108,16 +106,14 @@ def _written(wanted: str, environ: Mapping[str, str]) -> Identity | Outcome:
     return _as(User(uid, gid, groups, entry.pw_name, entry.pw_dir or "/"))
 
 
-def _remapped(wanted: Named) -> Identity:
-    """A user of the image who is to have other numbers: PUID and PGID."""
+def _renumbered(wanted: Named) -> Identity:
+    """A user of the image with other numbers, PUID and PGID: for the kernel they suffice, no account is edited."""
     entry = _entry(wanted.name, number=False)
     assert entry is not None
     uid = entry.pw_uid if wanted.uid is None else wanted.uid
     gid = entry.pw_gid if wanted.gid is None else wanted.gid
     user = User(uid, gid, _groups(wanted.name, gid), wanted.name, entry.pw_dir or "/")
-    return replace(
-        _as(user), remap=uid != 0 and (uid, gid) != (entry.pw_uid, entry.pw_gid), notes=_oddities(user)
-    )
+    return replace(_as(user), notes=(*_oddities(user), *_foreign_home(user, entry.pw_uid)))
 
 
 def _as(user: User) -> Identity:
@@ -139,6 +135,18 @@ def _oddities(user: User) -> tuple[tuple[str, str, str], ...]:
         said = f"uid {user.uid} is `{other.pw_name}` already: the files of both belong to either"
         return (("info", said, f"another uid than {user.uid} keeps them apart"),)
     return ()
+
+
+def _foreign_home(user: User, before: int) -> tuple[tuple[str, str, str], ...]:
+    """A home that still belongs to the number of the image."""
+    try:
+        owner = os.stat(user.home).st_uid
+    except OSError:
+        return ()
+    if user.uid in (0, before) or owner != before:
+        return ()
+    said = f"the home {user.home} belongs to uid {before}, so uid {user.uid} may not be able to write it"
+    return (("info", said, f"`directories: [{user.home}]` makes it writable"),)
 
 
 def _without_account(user: User, environ: Mapping[str, str]) -> Identity:

@@ -1,9 +1,10 @@
 """What all waits share. One attempt is the kind's business; trying again is the engine's."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from orchestrator.document.plain import Template
 from orchestrator.document.plain import Template
 from orchestrator.spec.item import Item
 from orchestrator.spec.types import ItemName

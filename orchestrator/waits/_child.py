@@ -156,27 +156,21 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     import subprocess
 
-    from orchestrator.system.prctl import end_with
-    from orchestrator.system.processes import own_python
+    from orchestrator.system.processes import own_python, popen
 
-    user = context.user
-    switch = os.geteuid() == 0 and user.uid != 0
     given = _input(stdin)
     try:
-        return subprocess.Popen(
+        # Bound: however the engine ends, nobody is left to end it at its deadline.
+        return popen(
             argv,
+            context.user,
+            bound=True,
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=context.cwd,
             env=own_python(context.environ),
             pass_fds=descriptors,
-            start_new_session=True,
-            # However the engine ends: nobody is left to end it at its deadline.
-            preexec_fn=end_with(signal.SIGKILL),  # noqa: PLW1509 -- makes one system call, takes no lock
-            user=user.uid if switch else None,
-            group=user.gid if switch else None,
-            extra_groups=user.groups if switch else None,
         )
     except FileNotFoundError as error:
         if error.filename == context.cwd and argv[0] != context.cwd:

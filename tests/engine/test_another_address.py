@@ -4,7 +4,7 @@ from importlib import import_module
 
 import pytest
 
-from orchestrator.engine.remedies import using
+from orchestrator.fallbacks.use import using
 
 
 def wait(word, given, **more):

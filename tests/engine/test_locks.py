@@ -17,8 +17,8 @@ from servers import BIN, PGBOUNCER, Pooler, PrivatePostgres
 
 from orchestrator.core.context import Context
 from orchestrator.engine import step_lock
-from orchestrator.engine.conditions import CannotTell
 from orchestrator.engine.locks import CannotLock, FileLock, ServerLock, key, lock_of
+from orchestrator.requirements._conditions import CannotTell
 from orchestrator.spec.kinds import WAITS
 from orchestrator.waits._failure import Deadline
 from orchestrator.waits._postgres import Login, Session

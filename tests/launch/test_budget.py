@@ -6,7 +6,11 @@ def budget(*actions, engine=False, **restart):
 
 
 def test_actions_are_gone_through_in_order_and_then_it_is_the_end():
-    left = budget({"restart": 2}, {"serve": "maintenance", "for": 5.0}, {"stop": None})
+    left = budget(
+        {"do": "restart", "times": 2},
+        {"do": "serve", "app": "maintenance", "for": 5.0},
+        {"do": "stop", "code": None},
+    )
     assert [left.next(4) for _ in range(5)] == [
         ("spawn", 0.5), ("spawn", 1.0), ("maintain", 5.0), ("exit", 4), ("exit", 4),
     ]  # fmt: skip
@@ -14,7 +18,12 @@ def test_actions_are_gone_through_in_order_and_then_it_is_the_end():
 
 
 def test_what_needs_an_engine_is_passed_over_where_none_can_come():
-    actions = [{"engine": "set"}, {"run": "run"}, {"serve": "other:app"}, {"stop": 9}]
+    actions = [
+        {"do": "remedy", "name": "set", "beside": False},
+        {"do": "remedy", "name": "run", "beside": True},
+        {"do": "serve", "app": "other:app", "for": None},
+        {"do": "stop", "code": 9},
+    ]
     assert budget(*actions).next(4) == ("exit", 9)
     able = budget(*actions, engine=True)
     assert [able.next(4) for _ in range(3)] == [
@@ -23,11 +32,11 @@ def test_what_needs_an_engine_is_passed_over_where_none_can_come():
 
 
 def test_what_keeps_the_server_is_seen_before_it_is_taken():
-    left = budget({"keep": "warn"}, {"stop": None}, engine=True)
-    assert left.beside() == {"keep": "warn"}
+    left = budget({"do": "warn"}, {"do": "stop", "code": None}, engine=True)
+    assert left.beside() == {"do": "warn"}
     left.passed(1)
     assert left.beside() is None
-    assert budget({"keep": "warn"}).beside() is None
+    assert budget({"do": "warn"}).beside() is None
 
 
 def test_the_policys_restarts_come_back_with_the_time_and_pauses_grow_to_a_limit():
@@ -42,7 +51,7 @@ def test_the_policys_restarts_come_back_with_the_time_and_pauses_grow_to_a_limit
 
 
 def test_what_an_engine_remembers_is_where_the_next_one_goes_on():
-    left = budget({"restart": 3}, {"stop": 9})
+    left = budget({"do": "restart", "times": 3}, {"do": "stop", "code": 9})
     left.next(4)
     again = Budget({"restart": {}, "on_failure": left.actions, "budget": left.remembered()})
     assert again.remembered() == left.remembered()
@@ -50,7 +59,7 @@ def test_what_an_engine_remembers_is_where_the_next_one_goes_on():
 
 
 def test_long_service_is_forgiven():
-    left = budget({"restart": 1}, within=60.0)
+    left = budget({"do": "restart", "times": 1}, within=60.0)
     left.next(4)
     left.forgive(50.0, 0.0)
     assert left.next(4) == ("exit", 4)

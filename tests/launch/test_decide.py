@@ -11,7 +11,7 @@ READY = {**WATCH, "ready": {"port": 1}}
 BOTH = {**WATCH, "live": {"port": 1}, "ready": {"port": 1}}
 ON_FAILURE = {"policy": "on-failure", "attempts": 2, "within": 60.0}
 ALWAYS = {"policy": "always", "attempts": None, "within": 60.0}
-MAINTAIN = [{"serve": "maintenance"}]
+MAINTAIN = [{"do": "serve", "app": "maintenance", "for": None}]
 
 TERM, INT = ("signal", 15), ("signal", 2)
 DIED, FAILED, ENDED = ("exited", -9), ("exited", 4), ("exited", 0)
@@ -244,7 +244,7 @@ HISTORIES = {
         ],
     ),
     "maintenance for a while": (
-        plan(on_failure=[{"serve": "maintenance", "for": 10.0}, {"stop": 9}]),
+        plan(on_failure=[{"do": "serve", "app": "maintenance", "for": 10.0}, {"do": "stop", "code": 9}]),
         [(1, DIED), (1, EMPTY), (11, TICK), (11, EMPTY)],
         [
             status("starting"),
@@ -274,17 +274,17 @@ HISTORIES = {
         ],
     ),
     "stop with a code": (
-        plan(on_failure=[{"stop": 9}]),
+        plan(on_failure=[{"do": "stop", "code": 9}]),
         [(1, DIED), (1, EMPTY)],
         [REFUSE, SWEEP, status("failed"), ("exit", 9)],
     ),
     "stop without a code": (
-        plan(on_failure=[{"stop": None}]),
+        plan(on_failure=[{"do": "stop", "code": None}]),
         [(1, DIED), (1, EMPTY)],
         [REFUSE, SWEEP, status("failed"), ("exit", 137)],
     ),
     "an action restarts, then the next": (
-        plan(on_failure=[{"restart": 1}, {"stop": 9}]),
+        plan(on_failure=[{"do": "restart", "times": 1}, {"do": "stop", "code": 9}]),
         [(1, DIED), (1, EMPTY), (1.5, TICK), (2, UP), (3, DIED), (3, EMPTY)],
         [
             status("starting"),
@@ -304,7 +304,7 @@ HISTORIES = {
         [("probe", "live"), ("probe", "live")],
     ),
     "live fails for long enough": (
-        plan(health=LIVE, on_failure=[{"restart": 1}]),
+        plan(health=LIVE, on_failure=[{"do": "restart", "times": 1}]),
         [(1, ILL), (2, ILL), (3, ILL)],
         [status("starting"), ("send", 15)],
     ),
@@ -315,12 +315,12 @@ HISTORIES = {
         [("send", 15), REFUSE, SWEEP, status("failed"), ("exit", 5)],
     ),
     "asked while an unwell server is ended": (
-        plan(health=LIVE, on_failure=[{"restart": 1}]),
+        plan(health=LIVE, on_failure=[{"do": "restart", "times": 1}]),
         [(1, ILL), (2, ILL), (3, ILL), (4, TERM), (5, ENDED), (5, EMPTY)],
         [status("starting"), ("send", 15), status("stopping"), CLOSE, SWEEP, status("stopped"), ("exit", 0)],
     ),
     "an unwell server that does not end is no forced stop": (
-        plan(health=LIVE, on_failure=[{"restart": 1}]),
+        plan(health=LIVE, on_failure=[{"do": "restart", "times": 1}]),
         [(1, ILL), (2, ILL), (3, ILL), (11, TICK), (11, DUMPED), (11, TERM), (11, DIED), (11, EMPTY)],
         [
             status("starting"),
@@ -399,7 +399,7 @@ HISTORIES = {
         [status("stopping"), CLOSE, ("send", 15), STACKS, KILL],
     ),
     "a live server that hangs writes its stacks": (
-        plan(server="uvicorn", health=LIVE, on_failure=[{"restart": 1}]),
+        plan(server="uvicorn", health=LIVE, on_failure=[{"do": "restart", "times": 1}]),
         [(1, ILL), (2, ILL), (3, ILL), (11, TICK), (11.34, TICK)],
         [status("starting"), ("send", 15), STACKS, KILL],
     ),
@@ -414,7 +414,7 @@ HISTORIES = {
         [status("starting"), REFUSE, SWEEP, status("maintenance"), MAINTENANCE],
     ),
     "a dependency that is away does not restart the service": (
-        plan(health=BOTH, on_failure=[{"restart": 5}]),
+        plan(health=BOTH, on_failure=[{"do": "restart", "times": 5}]),
         [each for now in range(10, 100, 10) for each in ((now, TICK), (now, WELL), (now, UNREADY))],
         [
             each
@@ -448,17 +448,17 @@ HISTORIES = {
         ],
     ),
     "a command is judged with the watch off": (
-        plan(health={**WATCH, "interval": 0, "ready": COMMAND}, on_failure=[{"restart": 1}]),
+        plan(health={**WATCH, "interval": 0, "ready": COMMAND}, on_failure=[{"do": "restart", "times": 1}]),
         [each for now in (0, 30, 60) for each in ((now, TICK), (now, ("probed", "ready", False, "no")))],
         [("probe", "ready"), ("verdict", "ready", False, "no", 92.0)] * 3,
     ),
     "a live command that fails with the watch off ends nothing": (
-        plan(health={**WATCH, "interval": 0, "live": COMMAND}, on_failure=[{"restart": 1}]),
+        plan(health={**WATCH, "interval": 0, "live": COMMAND}, on_failure=[{"do": "restart", "times": 1}]),
         [each for now in (0, 30, 60, 90) for each in ((now, TICK), (now, ILL))],
         [("probe", "live"), ("verdict", "live", False, "status 500", 92.0)] * 4,
     ),
     "a live command that fails restarts": (
-        plan(health={**WATCH, "live": COMMAND}, on_failure=[{"restart": 1}]),
+        plan(health={**WATCH, "live": COMMAND}, on_failure=[{"do": "restart", "times": 1}]),
         [(0, TICK), (0, ILL), (10, TICK), (10, ILL), (20, TICK), (20, ILL)],
         [("probe", "live"), ("verdict", "live", False, "status 500", 32.0)] * 3
         + [status("starting"), ("send", 15)],
@@ -561,7 +561,7 @@ def told(given, history):
 
 
 def test_a_restart_is_announced_when_the_server_has_ended_and_the_pause_begins():
-    given = plan(health=LIVE, on_failure=[{"restart": 1}])
+    given = plan(health=LIVE, on_failure=[{"do": "restart", "times": 1}])
     assert told(given, [(1, ILL), (2, ILL), (3, ILL), (4, ENDED), (5, EMPTY)]) == [
         "live failed 3 times: status 500", "ending the server", ("send", 15), ("refuse",), ("sweep", 15),
         "restarting in 0.5 s",

@@ -37,8 +37,8 @@ STILL = {"word": "off", "summary": "refused", "tried": 1}
 WORSE = {"word": "off", "summary": "timeout", "tried": 1}
 BROKEN = {"word": "unknown", "summary": "the engine ended with 1"}
 WARNED = {"word": "settled", "summary": "refused", "tried": 2, "entry": None}
-STOPS = {"word": "next", "what": "stop", "code": 9, "summary": "refused", "tried": 1}
-SERVES = {"word": "next", "what": "serve", "code": 75, "summary": "refused", "tried": 1}
+STOPS = {"word": "next", "what": "stop", "do": "stop", "code": 9, "summary": "refused", "tried": 1}
+SERVES = {"word": "next", "what": "serve", "do": "serve", "code": 75, "summary": "refused", "tried": 1}
 SCOUT, GO, STUCK = ("scout",), ("scouted", True, ""), ("scouted", False, "no pydantic")
 GONE = {"item": "launch", "summary": "the server was ended by SIGKILL", "code": 137}
 
@@ -159,63 +159,63 @@ HISTORIES = {
         [again(last=True), again(last=True)],
     ),
     "the engine comes back to serve something else": (
-        engine(on_failure=[{"serve": "maintenance", "for": None}]),
+        engine(on_failure=[{"do": "serve", "app": "maintenance", "for": None}]),
         [(1, DIED), (1, EMPTY), (2, GO)],
         [status("starting"), REFUSE, SWEEP, status("maintenance"), MAINTENANCE, SCOUT, back(0, serve=True, since=1)],
     ),
     "the engine cannot come back: maintenance stays": (
-        engine(on_failure=[{"serve": "maintenance", "for": 10.0}, {"stop": 9}]),
+        engine(on_failure=[{"do": "serve", "app": "maintenance", "for": 10.0}, {"do": "stop", "code": 9}]),
         [(1, DIED), (1, EMPTY), (2, STUCK), (11, TICK), (11, EMPTY)],
         [status("starting"), REFUSE, SWEEP, status("maintenance"), MAINTENANCE, SCOUT, REFUSE, SWEEP, status("failed"), ("exit", 9)],
     ),
     "maintenance died before the engine could not come back": (
-        engine(on_failure=[{"serve": "maintenance", "for": None}]),
+        engine(on_failure=[{"do": "serve", "app": "maintenance", "for": None}]),
         [(1, DIED), (1, EMPTY), (1.5, ("maintenance_ended", 1)), (2, STUCK), (2, EMPTY)],
         [status("starting"), REFUSE, SWEEP, status("maintenance"), MAINTENANCE, SCOUT, REFUSE, SWEEP, status("failed"), ("exit", 137)],
     ),
     "the engine comes back to set a variable": (
-        engine(on_failure=[{"engine": "set"}]),
+        engine(on_failure=[{"do": "remedy", "name": "set", "beside": False}]),
         [(1, DIED), (1, EMPTY), (2, GO)],
         [status("starting"), REFUSE, SWEEP, SCOUT, back(0, serve=False, since=1)],
     ),
     "the engine cannot come back: the next action": (
-        engine(on_failure=[{"engine": "set"}, {"run": "run"}, {"stop": 9}]),
+        engine(on_failure=[{"do": "remedy", "name": "set", "beside": False}, {"do": "remedy", "name": "run", "beside": True}, {"do": "stop", "code": 9}]),
         [(1, DIED), (1, EMPTY), (2, STUCK), (2, EMPTY), (3, STUCK), (3, EMPTY)],
         [status("starting"), REFUSE, SWEEP, SCOUT, REFUSE, SWEEP, SCOUT, REFUSE, SWEEP, status("failed"), ("exit", 9)],
     ),
     "asked while the engine comes back": (
-        engine(on_failure=[{"serve": "maintenance", "for": None}]),
+        engine(on_failure=[{"do": "serve", "app": "maintenance", "for": None}]),
         [(1, DIED), (1, EMPTY), (2, TERM), (2, GO), (2, EMPTY)],
         [status("starting"), REFUSE, SWEEP, status("maintenance"), MAINTENANCE, SCOUT, status("stopping"), CLOSE, SWEEP,
          status("stopped"), ("exit", 0)],
     ),
     "without an engine its actions are no actions": (
-        plan(on_failure=[{"engine": "set"}, {"run": "run"}, {"serve": "closed:app"}, {"keep": "warn"}, {"stop": 9}]),
+        plan(on_failure=[{"do": "remedy", "name": "set", "beside": False}, {"do": "remedy", "name": "run", "beside": True}, {"do": "serve", "app": "closed:app", "for": None}, {"do": "warn"}, {"do": "stop", "code": 9}]),
         [(1, DIED), (1, EMPTY)],
         [REFUSE, SWEEP, status("failed"), ("exit", 9)],
     ),
     "nothing is kept of a server that ended": (
-        engine(on_failure=[{"keep": "warn"}, {"stop": 9}]),
+        engine(on_failure=[{"do": "warn"}, {"do": "stop", "code": 9}]),
         [(1, FAILED), (1, EMPTY)],
         [REFUSE, SWEEP, status("failed"), ("exit", 9)],
     ),
     "a server that lives is kept": (
-        engine(health=LIVE, on_failure=[{"keep": "warn", "limit": 5.0}]),
+        engine(health=LIVE, on_failure=[{"do": "warn", "limit": 5.0}]),
         [(1, ILL), (2, ILL), (3, ILL), (4, answer("health:live", WARNED | {"tried": 1})), (5, ILL), (6, ILL), (7, ILL), (8, ILL)],
         [again("health:live", last=True, tried=0)],
     ),
     "a remedy helps a server that lives": (
-        engine(health=LIVE, on_failure=[{"run": "run", "limit": 5.0}, {"stop": 9}]),
+        engine(health=LIVE, on_failure=[{"do": "remedy", "name": "run", "beside": True, "limit": 5.0}, {"do": "stop", "code": 9}]),
         [(1, ILL), (2, ILL), (3, ILL), (4, answer("health:live", WELL)), (5, ILL), (6, ILL), (7, ILL), (8, ENDED), (8, EMPTY)],
         [again("health:live", last=True, tried=0), ("send", 15), REFUSE, SWEEP, status("failed"), ("exit", 9)],
     ),
     "a remedy does not help: the next action": (
-        engine(health=LIVE, on_failure=[{"run": "run", "limit": 5.0}, {"restart": 1}]),
+        engine(health=LIVE, on_failure=[{"do": "remedy", "name": "run", "beside": True, "limit": 5.0}, {"do": "restart", "times": 1}]),
         [(1, ILL), (2, ILL), (3, ILL), (4, answer("health:live", STOPS | {"what": "restart"})), (5, ENDED), (5, EMPTY), (5.5, TICK)],
         [again("health:live", last=True, tried=0), status("starting"), ("send", 15), REFUSE, SWEEP, SPAWN],
     ),
     "the remedy itself goes wrong: the next action": (
-        engine(health=LIVE, on_failure=[{"run": "run", "limit": 5.0}, {"stop": 9}]),
+        engine(health=LIVE, on_failure=[{"do": "remedy", "name": "run", "beside": True, "limit": 5.0}, {"do": "stop", "code": 9}]),
         [(1, ILL), (2, ILL), (3, ILL), (4, answer("health:live", BROKEN)), (5, ENDED), (5, EMPTY)],
         [again("health:live", last=True, tried=0), ("send", 15), REFUSE, SWEEP, status("failed"), ("exit", 9)],
     ),
@@ -263,7 +263,10 @@ def test_there_is_no_wake_up_but_for_what_is_due():
 
 def test_a_budget_is_handed_on_and_forgiven_after_long_service():
     budget = {"restarts": [1.0], "streak": 3, "action": 1, "used": 1, "rounds": 4, "since": 5.0}
-    crashes = plan(budget=budget, on_failure=[{"restart": 1}, {"restart": 2}, {"stop": 9}])
+    crashes = plan(
+        budget=budget,
+        on_failure=[{"do": "restart", "times": 1}, {"do": "restart", "times": 2}, {"do": "stop", "code": 9}],
+    )
     soon, late = Supervision(crashes, 100.0), Supervision(crashes, 100.0)
     soon.on(DIED, 101.0)
     assert (soon.budget.action, soon.budget.used, soon.budget.streak, soon.budget.rounds) == (1, 2, 4, 4)
@@ -273,10 +276,15 @@ def test_a_budget_is_handed_on_and_forgiven_after_long_service():
 
 ACTIONS = st.lists(
     st.one_of(
-        st.builds(lambda times: {"restart": times}, st.integers(1, 5)),
-        st.builds(lambda limit: {"serve": "maintenance", "for": limit}, st.floats(0.1, 100.0)),
+        st.builds(lambda times: {"do": "restart", "times": times}, st.integers(1, 5)),
+        st.builds(lambda limit: {"do": "serve", "app": "maintenance", "for": limit}, st.floats(0.1, 100.0)),
         st.sampled_from(
-            [{"stop": 9}, {"engine": "set"}, {"run": "run", "limit": 5.0}, {"keep": "warn", "limit": 5.0}]
+            [
+                {"do": "stop", "code": 9},
+                {"do": "remedy", "name": "set", "beside": False},
+                {"do": "remedy", "name": "run", "beside": True, "limit": 5.0},
+                {"do": "warn", "limit": 5.0},
+            ]
         ),
     ),
     max_size=8,
@@ -294,7 +302,7 @@ def test_no_list_of_actions_loops_for_ever(actions, attempts, live, beside):
     )
     now, spawned = 0.0, 0
     events = deque([ILL, ILL, ILL] if live else [DIED])
-    budget = attempts + sum(action.get("restart", 1) for action in actions)
+    budget = attempts + sum(action.get("times", 1) for action in actions)
     for _ in range(100 * (budget + 2)):
         now = now + 0.01 if events else max(now, supervision.deadline() or now)
         for what, *more in supervision.on(events.popleft() if events else TICK, now):

@@ -104,7 +104,7 @@ def test_a_new_worker_or_server_takes_the_place_of_one_whose_loop_is_blocked(lau
     request = "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     live = {"host": "127.0.0.1", "port": 0, "unix": "", "request": request, "timeout": 0.5, "statuses": [[200, 299]], "tls": ""}  # fmt: skip
     service = launch(
-        HANGING, workers=workers, grace=0.5, on_failure=[{"restart": 3}],
+        HANGING, workers=workers, grace=0.5, on_failure=[{"do": "restart", "times": 3}],
         health={"interval": 0.1, "failures": 2, "successes": 1, "deadline": 20.0, "live": live},
     ).supervised()  # fmt: skip
     callers = [hang(service)]

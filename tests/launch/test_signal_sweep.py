@@ -101,7 +101,9 @@ def test_between_two_servers_signals_end_nothing_but_what_asks_for_the_end(launc
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_in_maintenance_signals_end_nothing_but_what_asks_for_the_end(launch, prefix, stop):
     service = launch(
-        prefix=prefix, maintenance={"service": "test"}, on_failure=[{"serve": "maintenance"}]
+        prefix=prefix,
+        maintenance={"service": "test"},
+        on_failure=[{"do": "serve", "app": "maintenance", "for": None}],
     ).supervised()
     os.kill(family(service.main)[0], signal.SIGKILL)
     kept = eventually(lambda: [each for each in family(service.main) if b"maintenance.py" in cmdline(each)])

@@ -322,7 +322,7 @@ def watch(**more):
 
 
 def test_a_live_endpoint_that_fails_restarts_the_service(launch, tmp_path):
-    service = launch(WATCHED, health=watch(), on_failure=[{"restart": 1}]).supervised()
+    service = launch(WATCHED, health=watch(), on_failure=[{"do": "restart", "times": 1}]).supervised()
     first = service.json()["pid"]
     (tmp_path / "ill").touch()
     eventually(lambda: "live failed 2 times: status 500" in service.errors())
@@ -333,14 +333,16 @@ def test_a_live_endpoint_that_fails_restarts_the_service(launch, tmp_path):
 
 
 def test_a_stopped_server_is_noticed_and_its_end_is_the_last_action(launch):
-    service = launch(WATCHED, health=watch(), grace=0.5, on_failure=[{"stop": 9}]).supervised()
+    service = launch(WATCHED, health=watch(), grace=0.5, on_failure=[{"do": "stop", "code": 9}]).supervised()
     os.kill(service.event("started")["pid"], signal.SIGSTOP)
     assert service.wait(15) == 9
     assert "timeout" in service.errors()
 
 
 def test_maintenance_is_served_in_place_of_a_dead_server(launch):
-    service = launch(maintenance={"service": "test"}, on_failure=[{"serve": "maintenance"}]).supervised()
+    service = launch(
+        maintenance={"service": "test"}, on_failure=[{"do": "serve", "app": "maintenance", "for": None}]
+    ).supervised()
     os.kill(service.event("started")["pid"], signal.SIGKILL)
 
     def down():
@@ -355,7 +357,9 @@ def test_maintenance_is_served_in_place_of_a_dead_server(launch):
 
 
 def test_maintenance_ends_with_a_killed_supervisor(launch):
-    service = launch(maintenance={"service": "test"}, on_failure=[{"serve": "maintenance"}]).supervised()
+    service = launch(
+        maintenance={"service": "test"}, on_failure=[{"do": "serve", "app": "maintenance", "for": None}]
+    ).supervised()
     os.kill(service.event("started")["pid"], signal.SIGKILL)
     pid = eventually(
         lambda: [each for each in family(service.process.pid) if b"maintenance.py" in cmdline(each)]

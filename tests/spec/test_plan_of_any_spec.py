@@ -72,11 +72,11 @@ def named(spec):
 def test_there_is_a_plan(spec, role):
     loaded = load_text(json.dumps(named(spec))).for_role(role)
     assert loaded.spec is not None, loaded.diagnostics
-    plan = planned(loaded)
+    plan = planned(loaded, {})
     known = [each.end for each in plan.items if each.end is not None]
     assert plan.worst is None or plan.worst >= max(known, default=0)
     assert (plan.worst is None) == bool(plan.unbounded)
     assert all(each.worst == 0 for each in plan.items if each.when == "skipped")
-    assert planned(loaded) == plan
+    assert planned(loaded, {}) == plan
     assert command.text(plan)
     assert command.mermaid(plan).startswith("flowchart LR\n")

@@ -1,8 +1,9 @@
 """What is expected of a database beyond letting somebody in, from a real PostgreSQL; and where migrations stand."""
 
 import pytest
-from pydantic import ValidationError
 from servers import BIN, PrivatePostgres
+
+from pydantic import ValidationError
 
 real = pytest.mark.skipif(not BIN, reason="PostgreSQL is not installed")
 

@@ -7,7 +7,6 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.remedies import using
 from orchestrator.rehearsal import asked, certificates, fake_servers
 from orchestrator.rehearsal.breaking._commands import failing
 from orchestrator.rehearsal.names import here
@@ -163,8 +162,7 @@ def _is_address(name: str) -> bool:
 def _others_well(place: Place, work: Work) -> None:
     """The addresses that a `use` of the item takes: supposed to be well, in so far as a server of ours can speak so."""
     for action in place.start.actions(work):
-        url = action.use.url if action.word == "use" else None  # type: ignore[attr-defined]
-        other = using(work.item, "url", url) if url else None
+        other = action.instead_of(work.item) if action.replaces == "url" else None
         if other is not None:
             _well(place, work, other)
 

@@ -19,16 +19,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.core.context import current_user
+from orchestrator.fallbacks._base import Performed
 from orchestrator.requirements import _installed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engine.item import Work
-    from orchestrator.engine.run import Start
-    from orchestrator.system import processes
+    from orchestrator.fallbacks._base import Hands
 
-DEADLINE = 300.0
 NO_ROOM = "there is no directory that can be written: mount a tmpfs on /tmp, or set ORCHESTRATOR_STATE_DIR"
 NO_PIP = "this Python has no pip: put it into the image (python -m ensurepip), or the package itself"
 PIP = ("--isolated", "--disable-pip-version-check", "--no-cache-dir", "install", "--quiet", "--no-index",
@@ -45,71 +43,67 @@ class Wheel:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """What became of it: a problem, or the wheels and where they are."""
-
-    problem: str = ""
-    wheels: tuple[str, ...] = ()
-    place: str = ""
-    variables: dict[str, str] | None = None
-    """What the server needs to find them."""
+class CannotInstall(Exception):
+    """Why nothing was installed."""
 
 
-def install(start: Start, work: Work, wanted: Any) -> Installed:
-    """Installs what an item lacks, from the folder that the action names."""
-    folder = start.context().path(wanted.from_)
-    problem = _not_trusted(folder) or _wheel_not_trusted(folder)
-    if problem:
-        return Installed(f"cannot install from {wanted.from_}: {problem}")
-    if not _pip_words():
-        return Installed(NO_PIP)
-    if not _room(start):
-        return Installed(NO_ROOM)
+def install(requirement: str, source: str, hashes: str | None, limit: float, hands: Hands) -> Performed:
+    """Installs a requirement from a folder of wheels; `limit` is the seconds for one run of pip."""
+    folder = hands.context().path(source)
     try:
-        return _install(start, work, folder, wanted)
+        problem = _not_trusted(folder) or _wheel_not_trusted(folder)
+        if problem:
+            raise CannotInstall(f"cannot install from {source}: {problem}")
+        if not _pip_words():
+            raise CannotInstall(NO_PIP)
+        if not _room(hands):
+            raise CannotInstall(NO_ROOM)
+        return _install(_wanted(requirement, hashes, hands), folder, limit, hands)
+    except CannotInstall as error:
+        return Performed(ok=False, summary=str(error))
     except OSError as error:
-        return Installed(
-            f"cannot install: {error.filename or folder}: {(error.strerror or str(error)).lower()}"
-        )
+        why = (error.strerror or str(error)).lower()
+        return Performed(ok=False, summary=f"cannot install: {error.filename or folder}: {why}")
 
 
-def _install(start: Start, work: Work, folder: str, wanted: Any) -> Installed:
-    listed = (
-        ["--require-hashes", "--requirement", start.context().path(wanted.hashes)] if wanted.hashes else []
-    )
-    found = _resolved(start, work, folder, listed or [work.item.requirement])
-    if isinstance(found, str):
-        return Installed(found)
-    target = "" if _environment_is_ours() else _own_directory(start)
+def _wanted(requirement: str, hashes: str | None, hands: Hands) -> list[str]:
+    return ["--require-hashes", "--requirement", hands.context().path(hashes)] if hashes else [requirement]
+
+
+def _install(wanted: Sequence[str], folder: str, limit: float, hands: Hands) -> Performed:
+    found = _resolved(wanted, folder, limit, hands)
+    target = "" if _environment_is_ours() else _own_directory(hands)
     compiled = [wheel.shown for wheel in found if not wheel.path.endswith("-none-any.whl")]
     if target and compiled and not _may_be_loaded_from(target):
-        return Installed(f"{', '.join(compiled)} has compiled code, and {target} is mounted noexec")
+        raise CannotInstall(f"{', '.join(compiled)} has compiled code, and {target} is mounted noexec")
     more = ["--target", target, "--upgrade"] if target else []
-    done = _pip(start, work, ["--no-deps", *more, *(wheel.path for wheel in found)])
-    if done.problem or done.code != 0:
-        return Installed(f"pip {done.ended}")
+    _pip(["--no-deps", *more, *(wheel.path for wheel in found)], limit, hands)
     _installed.invalidate()
-    shown = tuple(wheel.shown for wheel in found)
-    return Installed(
-        wheels=shown, place=target or _environment(), variables=_path(start, target) if target else None
+    place, sets = target or _environment(), _path(target, hands) if target else {}
+    names = [wheel.shown for wheel in found]
+    return Performed(
+        ok=True,
+        summary=f"installed {', '.join(names)} in {place}",
+        sets=sets,
+        setting="set PYTHONPATH",
+        changed={"wheels": names, "path": place, "variables": list(sets)},
     )
 
 
-def _resolved(start: Start, work: Work, folder: str, wanted: Sequence[str]) -> list[Wheel] | str:
-    """What pip would install, or why it cannot."""
-    descriptor, path = tempfile.mkstemp(prefix="orchestrator-wheels-", dir=_room(start))
+def _resolved(wanted: Sequence[str], folder: str, limit: float, hands: Hands) -> list[Wheel]:
+    """What pip would install."""
+    descriptor, path = tempfile.mkstemp(prefix="orchestrator-wheels-", dir=_room(hands))
     os.close(descriptor)
     try:
-        done = _pip(start, work, ["--dry-run", "--report", path, "--find-links", folder, *wanted])
-        if done.problem or done.code != 0:
-            return f"pip {done.ended}"
+        _pip(["--dry-run", "--report", path, "--find-links", folder, *wanted], limit, hands)
         with open(path, encoding="utf-8") as file:
             report = json.load(file)
     finally:
         os.unlink(path)
     wheels = sorted((_wheel(each) for each in report["install"]), key=lambda each: each.shown)
-    return wheels or "pip finds nothing that is to be installed"
+    if not wheels:
+        raise CannotInstall("pip finds nothing that is to be installed")
+    return wheels
 
 
 def _wheel(told: Any) -> Wheel:
@@ -117,12 +111,13 @@ def _wheel(told: Any) -> Wheel:
     return Wheel(f"{said['name']} {said['version']}", unquote(urlsplit(told["download_info"]["url"]).path))
 
 
-def _pip(start: Start, work: Work, words: Sequence[str]) -> processes.Result:
-    from orchestrator.engine.remedies import execute
-
-    context = start.context()
-    context = replace(context, user=current_user(), environ={**context.environ, "TMPDIR": _room(start)})
-    return execute(start, work, [sys.executable, "-I", *_pip_words(), *PIP, *words], DEADLINE, context)
+def _pip(words: Sequence[str], limit: float, hands: Hands) -> None:
+    """Runs pip; raises CannotInstall unless it succeeds."""
+    context = hands.context()
+    context = replace(context, user=current_user(), environ={**context.environ, "TMPDIR": _room(hands)})
+    done = hands.execute([sys.executable, "-I", *_pip_words(), *PIP, *words], limit, context)
+    if done.problem or done.code != 0:
+        raise CannotInstall(f"pip {done.ended}")
 
 
 def _pip_words() -> list[str]:
@@ -140,12 +135,12 @@ def _pip_words() -> list[str]:
 # Where it goes
 
 
-def _room(start: Start) -> str:
+def _room(hands: Hands) -> str:
     """A directory for what lasts as long as an installation; empty where there is none."""
     try:
         return tempfile.gettempdir()
     except FileNotFoundError:
-        return start.state_directory
+        return hands.state_directory
 
 
 def _may_be_loaded_from(directory: str) -> bool:
@@ -160,37 +155,32 @@ def _environment_is_ours() -> bool:
     return os.geteuid() == 0 and os.access(_environment(), os.W_OK)
 
 
-def _own_directory(start: Start) -> str:
+def _own_directory(hands: Hands) -> str:
     """One for all that this start installs: below the state directory, where programs may be loaded from there."""
-    known: str = start.installed_in
-    if known:
-        return known
-    kept = start.state_directory
-    if kept and (_may_be_loaded_from(kept) or _room(start) == kept):
-        start.installed_in = os.path.join(kept, "packages")
-        shutil.rmtree(start.installed_in, ignore_errors=True)  # an earlier start's
-        os.mkdir(start.installed_in, 0o755)
+    if hands.packages:
+        return hands.packages
+    kept = hands.state_directory
+    if kept and (_may_be_loaded_from(kept) or _room(hands) == kept):
+        hands.packages = os.path.join(kept, "packages")
+        shutil.rmtree(hands.packages, ignore_errors=True)  # an earlier start's
+        os.mkdir(hands.packages, 0o755)
     else:
-        start.installed_in = tempfile.mkdtemp(prefix="orchestrator-packages-", dir=_room(start))
-        _let_in(start)
-    return start.installed_in
+        hands.packages = tempfile.mkdtemp(prefix="orchestrator-packages-", dir=_room(hands))
+        _share(hands.packages, hands.service_group())
+    return hands.packages
 
 
-def _let_in(start: Start) -> None:
+def _share(directory: str, group: int | None) -> None:
     """The service may be another user, and nobody else is to read there."""
-    found = start.launched_as
-    if found is not None and found.switch:
-        os.chown(start.installed_in, -1, found.user.gid)
-        os.chmod(start.installed_in, 0o750)  # noqa: S103 -- the group is that of the service
+    if group is not None:
+        os.chown(directory, -1, group)
+        os.chmod(directory, 0o750)  # noqa: S103 -- the group is that of the service
 
 
-def _path(start: Start, target: str) -> dict[str, str]:
-    before = [
-        each
-        for each in start.variables.environ.get("PYTHONPATH", "").split(os.pathsep)
-        if each and each != target
-    ]
-    return {"PYTHONPATH": os.pathsep.join([target, *before])}
+def _path(target: str, hands: Hands) -> dict[str, str]:
+    """The variable that the server finds the packages by."""
+    known = hands.context().environ.get("PYTHONPATH", "").split(os.pathsep)
+    return {"PYTHONPATH": os.pathsep.join([target, *(each for each in known if each and each != target)])}
 
 
 # Who can write there
