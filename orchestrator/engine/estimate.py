@@ -17,7 +17,6 @@ from orchestrator.engine.plan import timed
 from orchestrator.engine.run import TIMEOUT, WAIT_DEADLINE
 from orchestrator.engine.steps import RETRIES
 from orchestrator.spec.references import Index
-from orchestrator.spec.templated import pending
 from orchestrator.spec.types import parse_duration
 from orchestrator.spec.values import StaticValues, items_with_values
 

@@ -6,9 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.outcome import Outcome, Status, failed
-from orchestrator.spec.templated import pending
 from orchestrator.engine import events
 from orchestrator.engine.item import QUICK, Work
+from orchestrator.spec.templated import pending
 from orchestrator.system import users
 
 if TYPE_CHECKING:

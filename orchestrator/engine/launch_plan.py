@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.engine import health_checks, identity, workers
 from orchestrator.engine.item import HEALTH, LAUNCH, QUICK, Synthetic, Work
+from orchestrator.spec.templated import pending
 
 if TYPE_CHECKING:
     import socket

@@ -1,15 +1,15 @@
 """Addresses as a spec writes them: a URL, or its parts. Secrets stay out of every text that is made here."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from pydantic import Field, model_validator
+
 from orchestrator.diagnostics.patterns import pattern
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.templated import pending as pending
 from orchestrator.spec.types import PathText, Port
 from orchestrator.waits._stream import Trust, shown
@@ -120,7 +120,9 @@ class HostPort(Model):
     noun = "address"
     shorthand = "address"
 
-    address: Templated[str] | None = Field(None, description="Both in one text.", examples=["db:5432", "[::1]:5432"])
+    address: Templated[str] | None = Field(
+        None, description="Both in one text.", examples=["db:5432", "[::1]:5432"]
+    )
     host: Templated[str] | None = Field(None, description="A name or an address.", examples=["db"])
     port: Templated[Port] | None = Field(None, description="The port.", examples=[5432])
 
@@ -178,13 +180,19 @@ class Tls(Model):
     ca: Templated[PathText] | None = Field(
         None, description="A file with the authorities that are trusted instead of the system's."
     )
-    certificate: Templated[PathText] | None = Field(None, description="A file with the certificate that is shown to the server.")
-    key: Templated[PathText] | None = Field(None, description="The certificate's private key, where it is not in the same file.")
+    certificate: Templated[PathText] | None = Field(
+        None, description="A file with the certificate that is shown to the server."
+    )
+    key: Templated[PathText] | None = Field(
+        None, description="The certificate's private key, where it is not in the same file."
+    )
     server_name: Templated[str] | None = Field(
         None,
         description="Whom the certificate must be for, if not the host that is asked; it is what is asked for (SNI).",
     )
-    min_tls: Templated[Literal["1.2", "1.3"]] | None = Field(None, description="The lowest version of TLS that will do.")
+    min_tls: Templated[Literal["1.2", "1.3"]] | None = Field(
+        None, description="The lowest version of TLS that will do."
+    )
 
     def trust(self, context: "Context") -> Trust:
         ca, certificate, key = (
@@ -203,11 +211,15 @@ class Url(Model):
     parts: ClassVar[tuple[str, ...]] = ("host", "port", "user", "password")
     """The fields that make an address without a URL."""
 
-    url: Templated[str] | None = Field(None, description="The URL. A password in it is never shown.", repr=False)
+    url: Templated[str] | None = Field(
+        None, description="The URL. A password in it is never shown.", repr=False
+    )
     host: Templated[str] | None = Field(None, description="A name or an address.")
     port: Templated[Port] | None = Field(None, description="The port.")
     user: Templated[str] | None = Field(None, description="The user, as it is: nothing needs escaping.")
-    password: Templated[str] | None = Field(None, description="The password, as it is. Never shown.", repr=False)
+    password: Templated[str] | None = Field(
+        None, description="The password, as it is. Never shown.", repr=False
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

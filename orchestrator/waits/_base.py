@@ -1,10 +1,9 @@
 """What all waits share. One attempt is the kind's business; trying again is the engine's."""
 
-
-from pydantic import Field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from orchestrator.document.plain import Template
+from pydantic import Field
+
 from orchestrator.document.plain import Template
 from orchestrator.spec.item import Item
 from orchestrator.spec.types import ItemName

@@ -1,14 +1,13 @@
 """What a database must be like beyond letting somebody in: `expect` of `postgres` and `mysql`. Speaks no protocol."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Lazy, Model
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, model_validator
-from typing import Annotated, Any
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
+from pydantic import AfterValidator, Field, model_validator
+
+from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.model import Lazy, Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._versions import Least, older
@@ -55,11 +54,16 @@ class Expectation(Model):
     query: Templated[str] | None = Field(
         None, description="One query, which only reads.", examples=["select count(*) from alembic_version"]
     )
-    value: AnyMatcher = Field(None, description="A matcher for the first value of the first row of the query.")
-    rows: AnyMatcher = Field(
-        None, description="A matcher for the query's number of rows; without `value` and `rows` there must be one."
+    value: AnyMatcher = Field(
+        None, description="A matcher for the first value of the first row of the query."
     )
-    min_version: Templated[Least] | None = Field(None, description="The least version of the server.", examples=["15"])
+    rows: AnyMatcher = Field(
+        None,
+        description="A matcher for the query's number of rows; without `value` and `rows` there must be one.",
+    )
+    min_version: Templated[Least] | None = Field(
+        None, description="The least version of the server.", examples=["15"]
+    )
     table: Names | None = Field(
         None, description="A table that must be there, or several.", examples=["orders", ["orders", "lines"]]
     )
@@ -67,9 +71,12 @@ class Expectation(Model):
         None, description="A schema that must be there, or several.", alias="schema", examples=["app"]
     )
     privileges: (
-        Annotated[dict[str, Annotated[tuple[Templated[Privilege], ...], NonEmpty]], AfterValidator(_some)] | None
+        Annotated[dict[str, Annotated[tuple[Templated[Privilege], ...], NonEmpty]], AfterValidator(_some)]
+        | None
     ) = Field(
-        None, description="What the user must be allowed to do with which table.", examples=[{"orders": ["select"]}]
+        None,
+        description="What the user must be allowed to do with which table.",
+        examples=[{"orders": ["select"]}],
     )
     headroom: Templated[Annotated[int, Field(ge=1)]] | None = Field(
         None, description="How many more connections the server must take now.", examples=[10]
@@ -79,7 +86,9 @@ class Expectation(Model):
         description="How many connections all replicas together may open: the server must allow so many.",
         examples=[40],
     )
-    charset: Templated[str] | None = Field(None, description="The character set of the database.", examples=["UTF8", "utf8mb4"])
+    charset: Templated[str] | None = Field(
+        None, description="The character set of the database.", examples=["UTF8", "utf8mb4"]
+    )
     timezone: Templated[str] | None = Field(None, description="The time zone of a session.", examples=["UTC"])
     migration: Migration | None = Field(
         None, description="The migrations that must have been applied, and no others."

@@ -1,12 +1,12 @@
 """Whether a database is where the migrations of this image lead. Reads their files, and runs none of them."""
 
-
-from orchestrator.spec.model import Model, exactly_one
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
 import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
+from pydantic import Field, model_validator
+
+from orchestrator.spec.model import Model, exactly_one
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty, PathText
 from orchestrator.waits._failure import Failure
 

@@ -1,13 +1,12 @@
 """`command`: a command that ends well."""
 
-
-from pydantic import Field
 import os
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
 from orchestrator.spec.commanding import STREAMS, Commanding, CommandLine
-from orchestrator.waits._address import pending
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 

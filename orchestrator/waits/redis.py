@@ -1,14 +1,14 @@
 """`redis`: a Redis (Valkey, KeyDB ...) that serves commands. Speaks its protocol itself; needs no driver."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, model_validator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import Matchers
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration, PathText
 from orchestrator.waits._address import Server, Tls, Url
 from orchestrator.waits._base import Asking
@@ -44,11 +44,19 @@ class Address(Url, Tls):
     default_port = 6379
     parts = ("host", "port", "user", "password", "database", "unix")
 
-    database: Templated[Annotated[int, Field(ge=0)]] | None = Field(None, description="The number of the database.")
-    tls: Templated[bool] = Field(False, description="Whether TLS is spoken, where no URL says so (rediss://).")
-    unix: Templated[PathText] | None = Field(None, description="The path of a unix socket, instead of host and port.")
+    database: Templated[Annotated[int, Field(ge=0)]] | None = Field(
+        None, description="The number of the database."
+    )
+    tls: Templated[bool] = Field(
+        False, description="Whether TLS is spoken, where no URL says so (rediss://)."
+    )
+    unix: Templated[PathText] | None = Field(
+        None, description="The path of a unix socket, instead of host and port."
+    )
     writable: Templated[bool] = Field(False, description="Whether it must take writes: a replica does not.")
-    min_version: Templated[Least] | None = Field(None, description="The least version of the server.", examples=["7.0"])
+    min_version: Templated[Least] | None = Field(
+        None, description="The least version of the server.", examples=["7.0"]
+    )
     key: Templated[Annotated[str, AfterValidator(_some_key), Field(min_length=1)]] | Matchers | None = Field(
         None,
         description="A key that must be there, or keys, each with a matcher for its text.",
@@ -58,9 +66,12 @@ class Address(Url, Tls):
         None, description="How long PING may take; the best of three counts.", examples=["20ms"]
     )
     round_trip: Templated[bool] = Field(
-        False, description="Whether a text must be written, read again and removed: a replica answers PING, too."
+        False,
+        description="Whether a text must be written, read again and removed: a replica answers PING, too.",
     )
-    cluster: Templated[bool] = Field(False, description="Whether it must be a node of a cluster that serves all its slots.")
+    cluster: Templated[bool] = Field(
+        False, description="Whether it must be a node of a cluster that serves all its slots."
+    )
     sentinel: Templated[str] | None = Field(
         None,
         description="The name of a master: the address is that of a sentinel, which says where the master is.",

@@ -1,15 +1,14 @@
 """`tcp`: a port that accepts connections, and what is said on one."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, model_validator
-from typing import Self
 import re
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
+from pydantic import AfterValidator, Field, model_validator
+
 from orchestrator.core.outcome import ok
+from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.templated import Templated
 from orchestrator.waits._address import HostPort, Tls, parse_url, pending, references
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
@@ -60,7 +59,9 @@ class Address(HostPort):
         repr=False,
         examples=["${DATABASE_URL}"],
     )
-    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(None, description="The kind of address that is connected to.")
+    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(
+        None, description="The kind of address that is connected to."
+    )
     local_address: Templated[str] | None = Field(
         None, description="The address of this machine that the connection comes from.", examples=["10.0.0.7"]
     )
@@ -120,7 +121,9 @@ class Tcp(Asking):
     )
     expect: AnyMatcher = Field(None, description="A matcher for the first line that the other side says.")
     expect_hex: Templated[Bytes] | None = Field(
-        None, description="The bytes that it must answer with, as far as they are written here.", examples=["53"]
+        None,
+        description="The bytes that it must answer with, as far as they are written here.",
+        examples=["53"],
     )
 
     @model_validator(mode="after")

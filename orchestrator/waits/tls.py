@@ -1,13 +1,13 @@
 """`tls`: a certificate that is right, and stays so for a while."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort
 from orchestrator.waits._base import Asking
@@ -28,8 +28,12 @@ class Certificate(HostPort):
     days_left: Templated[Annotated[int, Field(ge=0, le=3650)]] | None = Field(
         None, description="For how many days more it must be valid.", examples=[14]
     )
-    server_name: Templated[str] | None = Field(None, description="Whom it must be for, if not the host that is asked.")
-    chain: Templated[bool] = Field(True, description="Whether it must be signed by an authority that is trusted.")
+    server_name: Templated[str] | None = Field(
+        None, description="Whom it must be for, if not the host that is asked."
+    )
+    chain: Templated[bool] = Field(
+        True, description="Whether it must be signed by an authority that is trusted."
+    )
     ca: Templated[PathText] | None = Field(
         None, description="A file with the authorities that are trusted instead of the system's."
     )

@@ -1,9 +1,8 @@
 """What is expected of a database beyond letting somebody in, from a real PostgreSQL; and where migrations stand."""
 
 import pytest
-from servers import BIN, PrivatePostgres
-
 from pydantic import ValidationError
+from servers import BIN, PrivatePostgres
 
 real = pytest.mark.skipif(not BIN, reason="PostgreSQL is not installed")
 

@@ -6,8 +6,8 @@ import socket
 import threading
 
 import pytest
-
 from pydantic import ValidationError
+
 from orchestrator.testing import answering_port, closed_port, served
 
 
