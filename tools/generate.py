@@ -32,7 +32,7 @@ def _schemas() -> dict[str, str]:
     return {f"schema/{name}.schema.json": _json(each) for name, each in made.items()}
 
 
-_WIDTH = 120
+_WIDTH = 140
 
 
 def _json(data: Any) -> str:
