@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.spec import expect
 from orchestrator.spec.explaining import inline, yaml_of
-from orchestrator.spec.schema import COMMON, name_of
+from orchestrator.spec.schema import COMMON
+from orchestrator.spec.schema_fields import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

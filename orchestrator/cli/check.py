@@ -109,7 +109,7 @@ def _tell_app(start: Start) -> None:
 
 
 def _refuse_unknown(start: Start, only: list[str]) -> None:
-    from orchestrator.spec.references import Index
+    from orchestrator.spec.index import Index
 
     index = Index(start.spec)
     for reference in only:

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _named(loaded: Loaded, options: argparse.Namespace) -> list[str]:
     """The ids that `--break` means; none is all. Raises Usage."""
-    from orchestrator.spec.references import Index
+    from orchestrator.spec.index import Index
 
     if options.all and options.broken:
         raise Usage("--all and --break exclude each other")

@@ -8,8 +8,8 @@ from orchestrator.document.interpolate import BadInterpolation, parse, reference
 from orchestrator.engine import launch_plan
 from orchestrator.engine.item import CHECK, PHASES, STEP, WAIT, Work
 from orchestrator.engine.plan import Node, Order
+from orchestrator.spec.index import Index
 from orchestrator.spec.item import Action, Named
-from orchestrator.spec.references import Index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,9 +16,10 @@ from orchestrator.engine.launch_plan import GRACE
 from orchestrator.engine.plan import timed
 from orchestrator.engine.run import TIMEOUT, WAIT_DEADLINE
 from orchestrator.engine.steps import RETRIES
-from orchestrator.spec.references import Index
+from orchestrator.spec.index import Index
+from orchestrator.spec.loading import items_with_values
 from orchestrator.spec.types import parse_duration
-from orchestrator.spec.values import StaticValues, items_with_values
+from orchestrator.spec.values import StaticValues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,19 +13,20 @@ from pydantic import ValidationError
 from orchestrator.diagnostics import Diagnostic, Findings, Place, Related, in_order, suppress
 from orchestrator.document.overlay import Rules, lay_over, leftovers
 from orchestrator.document.plain import Missing, Plain
+from orchestrator.spec.follow_ups import once
 from orchestrator.spec.locations import Locations
 from orchestrator.spec.messages import translate
 from orchestrator.spec.sections import ITEM_LISTS, identify, shorthand
 from orchestrator.spec.sources import Layers, environments, overlay_name, overlay_of
 from orchestrator.spec.spec import Spec
-from orchestrator.spec.values import StaticValues
+from orchestrator.spec.values import KnownValues, StaticValues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from orchestrator.document.node import Node
     from orchestrator.document.plain import Values
-    from orchestrator.spec.references import Known
+    from orchestrator.spec.index import Known
 
     Path = tuple[str | int, ...]
 
@@ -87,7 +88,7 @@ class Loaded:
         places = Locations(self.tree, plain.moved)
         spec = _decode(data, places, findings)
         if spec is not None:
-            from orchestrator.spec.semantics import with_options
+            from orchestrator.spec.option_checks import with_options
 
             spec = with_options(spec, places, findings)
         left = suppress.accept(suppress.apply(findings.found, self.sources), accepted(self.tree))
@@ -164,7 +165,7 @@ def _finish(layers: Layers, findings: Findings, environment: str, files: tuple[s
     for over in layers.trees[1:]:
         tree = lay_over(tree, over, RULES, findings)
     spec, places = _validated(tree, findings, overlays)
-    found = in_order(suppress.accept(suppress.apply(_once(findings.found), layers.sources), accepted(tree)))
+    found = in_order(suppress.accept(suppress.apply(once(findings.found), layers.sources), accepted(tree)))
     return Loaded(spec, tree, found, layers.sources, environment, files, places=places)
 
 
@@ -181,43 +182,13 @@ def accepted(tree: Node) -> list[suppress.Suppression]:
     ]
 
 
-_STOPPERS = frozenset({"ORC010", "ORC011", "ORC016"})
-_TRAPS = frozenset({"ORC013", "ORC014", "ORC015", "ORC021"})
-
-
-def _once(found: list[Diagnostic]) -> list[Diagnostic]:
-    """One finding for one mistake: what only follows from another at the same place is left out."""
-    stopped = {each.place for each in found if each.code in _STOPPERS}
-    errors = {each.place for each in found if each.severity == "error"}
-    found = list(
-        {(each.code, each.message, each.place): each for each in reversed(_without_names(found))}.values()
-    )
-    return [
-        each for each in reversed(found)
-        if not (each.place in stopped and each.code not in _STOPPERS) and not (each.code in _TRAPS and each.place in errors)
-    ]  # fmt: skip
-
-
-def _without_names(found: list[Diagnostic]) -> list[Diagnostic]:
-    """Where `${…}` cannot stand at all, it does not matter what is in it."""
-    wrong = [each.place for each in found if each.code == "ORC219"]
-    if not wrong:
-        return found
-    lines = {(place.file, line) for place in wrong for line in range(place.line, place.last_line + 1)}
-    return [each for each in found if each.code not in ("ORC213", "ORC214") or (each.place.file, each.place.line) not in lines
-            or not any(_inside(each.place, place) for place in wrong)]  # fmt: skip
-
-
-def _inside(inner: Place, outer: Place) -> bool:
-    start, end = (outer.line, outer.column), (outer.end_line, outer.end_column)
-    return inner.file == outer.file and start <= (inner.line, inner.column) < end
-
-
 def _validated(
     tree: Node, findings: Findings, overlays: Callable[[], list[str]]
 ) -> tuple[Spec | None, Locations]:
     """Decodes the top level and every role over it, and checks what refers to what in each."""
-    from orchestrator.spec.references import Known, check, unused
+    from orchestrator.spec.fallback_checks import unused
+    from orchestrator.spec.index import Known
+    from orchestrator.spec.references import check
 
     static, plain = _statically(tree, findings)
     places = Locations(tree, plain.moved)
@@ -399,3 +370,10 @@ def provenance(loaded: Loaded) -> dict[str, dict[str, Any]]:
     from orchestrator.document.dump import provenance as of_tree
 
     return of_tree(loaded.tree) if loaded.tree is not None else {}
+
+
+def items_with_values(loaded: Loaded, environ: Mapping[str, str]) -> dict[tuple[str | int, ...], Any]:
+    """The items by their paths, with the values that are known before a start; the rest stays as it is written."""
+    assert loaded.spec is not None
+    resolved = loaded.resolve(KnownValues(loaded.spec.variables, environ)).spec
+    return dict(resolved.located_items()) if resolved is not None else {}

@@ -9,13 +9,14 @@ from orchestrator.document.plain import Template, as_text
 from orchestrator.spec import conditions
 from orchestrator.spec.conditions import Condition
 from orchestrator.spec.model import Model
+from orchestrator.spec.values import BUILT_IN_VARIABLES, run_time_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from orchestrator.diagnostics import Findings
+    from orchestrator.spec.index import Index, Known
     from orchestrator.spec.locations import Locations
-    from orchestrator.spec.references import Index, Known
     from orchestrator.spec.spec import Spec
 
     Path = tuple[str | int, ...]
@@ -103,8 +104,6 @@ def _refers(name: str, item: Any, path: Path, condition: Condition, index: Index
 
 def _variables(spec: Spec) -> set[str]:
     """The names of variables that the spec speaks of."""
-    from orchestrator.spec.references import BUILT_IN_VARIABLES, run_time_names
-
     return {*spec.variables, *run_time_names(spec), *BUILT_IN_VARIABLES}
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.spec import conditions, expect, kinds
 from orchestrator.spec.item import Item
-from orchestrator.spec.schema import COMMON, Builder, base_schema, frozen, name_of
+from orchestrator.spec.schema import COMMON, Builder, base_schema, frozen
+from orchestrator.spec.schema_fields import name_of
 from orchestrator.spec.schema_parts import REFERENCE
 from orchestrator.spec.schema_parts import types as types_of
 from orchestrator.spec.sections import checks

@@ -79,3 +79,8 @@ AnyTemplated = Annotated[Any, AfterValidator(filled_in)]
 def pending(value: object) -> bool:
     """Whether a value is a template whose value only a start knows."""
     return value.__class__ is Template
+
+
+def known(value: object) -> bool:
+    """Whether a value is given, and not left to variables that only a start knows."""
+    return value is not None and not pending(value)

@@ -11,7 +11,8 @@ from orchestrator.spec.expect import Expect, Matcher
 from orchestrator.spec.explaining import page
 from orchestrator.spec.kinds import FALLBACKS, REQUIREMENTS, WAITS
 from orchestrator.spec.reference import example_of, topics
-from orchestrator.spec.schema import Builder, base_schema, frozen, name_of
+from orchestrator.spec.schema import Builder, base_schema, frozen
+from orchestrator.spec.schema_fields import name_of
 from orchestrator.spec.sections import checks
 from orchestrator.spec.spec import Spec
 from tools.generate import files

@@ -17,6 +17,7 @@ from orchestrator.spec import schema
 from orchestrator.spec.building import adapter
 from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.model import Model
+from orchestrator.spec.schema_fields import name_of
 from orchestrator.spec.templated import KeptTemplate, Templated
 
 MODELS = schema.Builder(plugins=False, overlay=False).classes
@@ -151,7 +152,7 @@ def test_a_field_that_is_not_templated_refuses_one(annotation):
         adapter(annotation).validate_python(known("a"))
 
 
-@pytest.mark.parametrize("model", MODELS, ids=schema.name_of)
+@pytest.mark.parametrize("model", MODELS, ids=name_of)
 def test_no_field_has_a_limit_that_a_template_would_meet(model):
     """A limit outside of `Templated` would raise a TypeError: a template has no size."""
     for name, field in model.model_fields.items():
