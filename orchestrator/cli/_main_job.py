@@ -74,19 +74,17 @@ def _new_start(invocation: Invocation, orders: Orders | None) -> Start:
 
 
 def _start(invocation: Invocation, preloaded: Preloaded | None, orders: Orders | None) -> int:
-    directory, why = state.locate(os.environ)
     start = _new_start(invocation, orders)
     start.importing.preloaded = preloaded
-    start.state_directory, start.log_format = directory or "", invocation.log_format
-    kept = state.StateDirectory(directory) if directory else None
-    if kept is not None:
-        invocation.stream.listeners.append(lambda event: _keep(kept, event))
-    else:
-        invocation.stream.emit(events.NOTE, f"no state directory: {why}", level="warning", code="ORC707",
-                            hint="mount a writable directory and set ORCHESTRATOR_STATE_DIR")  # fmt: skip
+    start.log_format = invocation.log_format
+    service = Service(start, invocation.report, orders)
+    journal = _Journal(service)
+    invocation.stream.listeners.append(journal)
+    if may_switch(start):
+        start.root_work.expect()
+    start.root_work.when_done(journal.open)
     if invocation.log_format == "text":
         invocation.stream.listeners.append(lambda event: _say_when_well(invocation, event))
-    service = Service(start, invocation.report, kept, orders)
     try:
         with console.tidied():
             code = service.run()
@@ -102,9 +100,42 @@ def _start(invocation: Invocation, preloaded: Preloaded | None, orders: Orders |
     return invocation.failed(code, verdict) if code else 0
 
 
-def _keep(kept: state.StateDirectory, event: events.Event) -> None:
-    if event.level != "debug":
-        kept.append_event(event.record())
+def may_switch(start: Start) -> bool:
+    """Whether the engine is root, and is perhaps to be another user."""
+    spec = start.spec
+    return os.geteuid() == 0 and (
+        spec.user is not None or (spec.launch is not None and spec.launch.user is not None)
+    )
+
+
+class _Journal:
+    """Events for the state directory, which is opened when the engine is the service's user."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._early: list[events.Event] = []
+        self._opened = False
+
+    def __call__(self, event: events.Event) -> None:
+        if event.level == "debug":
+            return
+        if not self._opened:
+            self._early.append(event)
+        elif self._service.state is not None:
+            self._service.state.append_event(event.record())
+
+    def open(self) -> None:
+        start = self._service.start
+        directory, why = state.locate(os.environ)
+        start.state_directory, self._opened = directory or "", True
+        if directory:
+            self._service.keep_state(state.StateDirectory(directory))
+        else:
+            start.stream.emit(events.NOTE, f"no state directory: {why}", level="warning", code="ORC707",
+                              hint="mount a writable directory and set ORCHESTRATOR_STATE_DIR")  # fmt: skip
+        for event in self._early:
+            self(event)
+        self._early.clear()
 
 
 def _say_when_well(invocation: Invocation, event: events.Event) -> None:

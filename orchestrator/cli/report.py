@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    directory = state.find(os.environ)
+    directory = state.opened(os.environ)
     report = state.StateDirectory(directory).read_report() if directory else None
     if report is None:
         print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ def run(options: argparse.Namespace) -> int:
     notes.install()
     # What was held back arrives now: by who started this process, or while the supervisor became it.
     signals.release()
-    if orders is None:
+    preloaded = None
+    if orders is None and os.geteuid() != 0:  # root imports nothing before it is known who the service is
         preloaded = preimport.begin(options.file or ["startup.yaml"])
-    else:
+    elif orders is not None:
         notes.recall(signals.arrived(orders["noted"], orders["wakeup"]) if "wakeup" in orders else [])
-        preloaded = None
     from orchestrator.cli import _main_job
 
     return _main_job.run(options, notes, preloaded, orders)

@@ -25,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    directory = state.find(os.environ)
+    directory = state.opened(os.environ)
     if directory is None:
         print(
             "orchestrator: no engine runs here, or its state directory is elsewhere: set ORCHESTRATOR_STATE_DIR",

@@ -110,15 +110,10 @@ def expanded(item: Any, start: Start) -> list[Any]:
 
 
 def beside(loaded: Loaded, path: tuple[str | int, ...], item: Any) -> Any:
-    """The item with its `schema`, also that of `expect`, found beside the file in which it is written."""
+    """The item with its `schema` found beside the file in which it is written."""
     schema = getattr(item, "schema_", None)
     if schema is not None:
         return item.model_copy(update={"schema_": loaded.beside((*path, "schema"), schema)})
-    expect = getattr(item, "expect", None)
-    if getattr(expect, "schema_", None) is not None:
-        assert expect is not None
-        there = loaded.beside((*path, "expect", "schema"), expect.schema_)
-        return item.model_copy(update={"expect": expect.model_copy(update={"schema_": there})})
     return item
 
 

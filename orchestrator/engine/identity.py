@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.outcome import Outcome, Status, failed
-from orchestrator.engine import events
+from orchestrator.engine import events, root_work, snapshot
 from orchestrator.engine.item import QUICK, Work
-from orchestrator.spec.templated import pending
-from orchestrator.system import users
+from orchestrator.spec.templated import any_pending
+from orchestrator.system import rights, users
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context, User
@@ -39,7 +39,7 @@ def identify(start: Start) -> bool:
 
     As early as can be: conditions run commands, those of variables, too.
     """
-    if not _known(start.spec.user):
+    if any_pending(start.spec.user):
         said = "who it is cannot be told: a variable that it is written with is not well"
         _refuse(
             start,
@@ -47,11 +47,13 @@ def identify(start: Start) -> bool:
             "user",
         )
         return False
-    found = users.resolve(start.spec.user, start.variables.given)
+    found = snapshot.identity(start) or users.resolve(start.spec.user, start.variables.given)
     if isinstance(found, Outcome):
         _refuse(start, found, "user")
         return False
     start.identity, start.user = found, found.user
+    if start.memory:
+        os.environ.update(found.environ)
     declared = start.loaded.spec.variables if start.loaded.spec is not None else {}
     start.variables.given.update({name: text for name, text in found.environ.items() if name not in declared})
     for level, message, hint in found.notes:
@@ -65,8 +67,10 @@ def identify_launch(start: Start) -> bool:
     """The same for a launch that names a user of its own, so that a wrong one is told before anything is done."""
     launch = start.spec.launch
     own = launch is not None and launch.user is not None
-    found = users.resolve(launch.user, start.variables.given) if own else start.identity
-    outcome = found if isinstance(found, Outcome) else _cannot_start(start, found)
+    found: Identity | Outcome | None = start.identity
+    if launch is not None and launch.user is not None:
+        found = snapshot.identity(start) or users.resolve(launch.user, start.variables.given)
+    outcome = found if isinstance(found, Outcome) else _cannot_go_on(found)
     if outcome is not None:
         _refuse(start, outcome, *(("launch", "user") if own else ("user",)))
         return False
@@ -74,17 +78,14 @@ def identify_launch(start: Start) -> bool:
     start.launched_as = found
     for level, message, hint in found.notes if own and found is not None else ():
         start.stream.emit(events.NOTE, message, level=level, hint=hint, item="launch")
-    _share_state(start)
     return True
 
 
-def _cannot_start(start: Start, found: Identity | None) -> Outcome | None:
-    """Why the user cannot be the importing process."""
-    if found is None or not found.switch or (start.spec.launch is None and not start.spec.modules):
-        return None
-    from orchestrator.launch.spawn import CHILD
-
-    return users.shut_out(found.user, (sys.executable, CHILD))
+def _cannot_go_on(found: Identity | None) -> Outcome | None:
+    """Why the engine cannot be this user; where it stays who it is, no program gives it more rights."""
+    if os.geteuid() != 0 and not (found is not None and found.escalation):
+        rights.no_new_privs()
+    return root_work.trial(found) if found is not None and found.switch else None
 
 
 def of_step(start: Start, user: str | None) -> Context | Outcome:
@@ -95,11 +96,15 @@ def of_step(start: Start, user: str | None) -> Context | Outcome:
 def into_plan(start: Start, plan: LaunchPlan) -> None:
     """The launch's user. One who is the engine's own already needs no switch, and can still be forked."""
     found = start.launched_as
-    if found is None or not found.switch:
+    if found is None:
         return
-    plan.uid, plan.gid, plan.groups = found.user.uid, found.user.gid, list(found.user.groups)
+    plan.no_new_privs = os.geteuid() != 0 and not found.escalation
     if found is not start.identity:
         plan.environ.update(found.environ)
+    if not found.switch:
+        return
+    plan.uid, plan.gid, plan.groups = found.user.uid, found.user.gid, list(found.user.groups)
+    plan.capabilities, plan.escalation = found.capabilities, found.escalation
 
 
 def of_server(start: Start) -> User | None:
@@ -108,31 +113,11 @@ def of_server(start: Start) -> User | None:
     return found.user if found is not None and found.switch else None
 
 
-def _known(wanted: Any) -> bool:
-    """Whether it needs no value of a variable any more."""
-    parts = (wanted.name, wanted.uid, wanted.gid) if hasattr(wanted, "uid") else (wanted,)
-    return not any(map(pending, parts))
-
-
 def _shown(found: Identity) -> str:
     user = found.user
     others = [str(each) for each in user.groups if each != user.gid]
     more = f", groups {', '.join(others)}" if others else ""
     return f"{user.name} (uid {user.uid}, gid {user.gid}{more}; HOME {user.home})"
-
-
-def _share_state(start: Start) -> None:
-    """The app may look into the engine's state: it is another user, and nobody else is to."""
-    found = start.launched_as
-    if not start.state_directory or found is None or not found.switch:
-        return
-    from orchestrator.status import state
-
-    why = state.share(start.state_directory, found.user.gid)
-    if why:
-        start.stream.emit(
-            events.NOTE, f"the app sees what was degraded at its launch only: {why}", level="warning"
-        )
 
 
 def _refuse(start: Start, outcome: Outcome, *path: str) -> None:

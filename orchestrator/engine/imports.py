@@ -101,6 +101,9 @@ class Importing:
     def _may_begin(self) -> bool:
         start = self.start
         late = start.order is not None and start.order.late_imports
+        open_ones = [work for work in start.works if work.phase in (IMPORT, LAUNCH) and not work.settled]
+        if open_ones and all(start.root_work.holds_back(work) for work in open_ones):
+            return False
         if not all(work.settled for work in start.works if work.phase == work.level == QUICK):
             return False
         if late and not self._others_settled():

@@ -74,6 +74,14 @@ def binds_itself(launch: Launch) -> bool:
     return isinstance(server, ExecServer) and not server.INHERITS
 
 
+def is_low(launch: Launch | None, least: int) -> bool:
+    """Whether the engine binds a port that only root may."""
+    if launch is None or launch.unix is not None or binds_itself(launch):
+        return False
+    port = launch.listening_port
+    return isinstance(port, int) and 0 < port < least
+
+
 def port_work(start: Start) -> Work | None:
     launch = start.spec.launch
     if launch is None or (launch.listening_port is None and launch.unix is None):

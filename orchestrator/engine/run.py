@@ -24,6 +24,7 @@ from orchestrator.engine.imports import Importing
 from orchestrator.engine.item import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
 from orchestrator.engine.operations import Operating
 from orchestrator.engine.recovery import Rechecking
+from orchestrator.engine.root_work import RootWork
 from orchestrator.engine.steps import Stepping
 from orchestrator.engine.values import Variables
 from orchestrator.spec.values import find_contract
@@ -103,6 +104,9 @@ class Start:
         """Who the service runs as, once that is settled: `user` is the same."""
         self.launched_as: Identity | None = None
         """The same for the server, which may have a user of its own."""
+        self.as_root = os.geteuid() == 0
+        """Whether the service was started as root, whoever it is by now."""
+        self.root_work = RootWork(self)
         self.cwd = os.getcwd()
         self.role = role
         self.words = tuple(words)
@@ -155,6 +159,7 @@ class Start:
         if not identity.identify_launch(self):
             return
         list_works(self)
+        self.root_work.begin()
         self.variables.require()
         workers.tell(self)
 
@@ -192,6 +197,7 @@ class Start:
                 for each in {**given, **self.spec.variables}
                 if find_contract(self.spec.variables, each) is not None
             ),
+            as_root=self.as_root,
         )
 
     def service_environ(self) -> dict[str, str]:
@@ -223,7 +229,7 @@ class Start:
         return all(work.settled for work in self.works if work.phase < LAUNCH) and self.importing.settled()
 
     def _start_what_can(self) -> bool:
-        progressed = False
+        progressed = self.root_work.finish_if_due()
         for work in self.works:
             if work.status is Status.UNKNOWN and work.phase < LAUNCH and self._may_start(work):
                 progressed = True
@@ -232,6 +238,8 @@ class Start:
 
     def _may_start(self, work: Work) -> bool:
         """Whether everything that orders it is settled; marks it blocked when something it needs is not well."""
+        if self.root_work.holds_back(work):
+            return False
         for need in work.needs:
             other = self.by_id.get(need)
             if other is None or other.well:

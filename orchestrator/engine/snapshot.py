@@ -12,8 +12,10 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.context import User
 from orchestrator.core.outcome import Outcome, Status
 from orchestrator.engine.item import HEALTH, IMPORT, LAUNCH, STEP, Work
+from orchestrator.system.users import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,12 +38,30 @@ def remember(start: Start, report: Report, plan: LaunchPlan) -> Memory:
         "changes": start.variables.changes,
         "installed_in": start.installed_in,
         "began": start.stream.began,
+        "identity": _identity(start),
         "works": {work.id: _packed(work) for work in start.works},
         "report": vars(report),
         "plan": {"host": plan.host, "port": plan.port, "unix": plan.unix, "state_dir": plan.state_dir},
     }
     plain: Memory = json.loads(json.dumps(found, default=str))
     return plain
+
+
+def _identity(start: Start) -> dict[str, Any]:
+    """Who the service is, and whether it was started as root: neither can be found out later."""
+    found = start.launched_as or start.identity
+    environ = dict(found.environ) if found is not None else {}
+    return {"user": asdict(start.user), "environ": environ, "root": start.as_root}
+
+
+def identity(start: Start) -> Identity | None:
+    """What an earlier engine of this process settled; None where there was none, or nothing was given up."""
+    known = start.memory.get("identity")
+    if known is None or os.geteuid() == 0:
+        return None
+    start.as_root = known["root"]
+    user = User(**{**known["user"], "groups": tuple(known["user"]["groups"])})
+    return Identity(user, environ=known["environ"])
 
 
 def _packed(work: Work) -> dict[str, Any]:

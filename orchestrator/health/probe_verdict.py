@@ -54,7 +54,7 @@ def decoded(word: str) -> str:
 def judge(name: str, url: str, explicit: str | None) -> Finding:
     """Whether `name` is well, and why; `explicit` is the state directory that was named, if any."""
     directory = files.find(explicit)
-    if directory is None:
+    if directory is None or not files.become_owner(directory):
         return ask_url(url) if url else (False, nothing_known(explicit))
     known = Known(files.read(directory + "/probe").decode("utf-8", "surrogateescape"))
     if gone(known.pid):

@@ -46,6 +46,8 @@ class LaunchPlan:
     """The mask of those that the server's user keeps."""
     escalation: bool = False
     """Whether set-uid programs may give the server more rights."""
+    no_new_privs: bool = False
+    """Whether a process that began before this plan was known has to give up more rights by set-uid programs."""
     drain: float = 0.0
     grace: float = 8.0
     stop_signal: int = 15

@@ -17,7 +17,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.launch import spawn
-from orchestrator.system import signals
+from orchestrator.system import rights, signals
 from orchestrator.system.inherited import begin_child
 
 if TYPE_CHECKING:
@@ -105,8 +105,6 @@ def wanted(files: Sequence[str]) -> list[str]:
             text += file.read(MOST)
     if b"app:" not in text or b"command:" in text:
         return []
-    if os.geteuid() == 0 and b"user:" in text:
-        return []  # it would be thrown away, and root would have imported what another user may be able to change
     modules = [module for word, names in FRAMEWORKS.items() if word.encode() in text for module in names]
     return [*modules, "uvicorn"] if b"server:" not in text else modules
 
@@ -130,6 +128,8 @@ def _in_the_child(modules: Sequence[str], control: socket.socket, told: int, par
         else:
             plan, listener = received
             spawn.assume(plan.data())
+            if plan.no_new_privs:
+                rights.no_new_privs()
             os.environ.clear()
             os.environ.update(plan.environ)
             code = Child(plan, listener, control.detach(), told, at_once=False).run()

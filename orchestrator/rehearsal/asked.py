@@ -1,16 +1,11 @@
-"""What a wait asks with: the word it is written with, its address, a password, TLS. Pure: nothing is asked here."""
+"""What a wait asks with: the word it is written with, its address, a password, TLS. Pure: it asks nothing."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-from orchestrator.core.context import Context
-
-if TYPE_CHECKING:
-    from orchestrator.waits._stream import Trust
+from typing import Any
 
 _LOGINS = ("postgres", "mysql", "redis", "amqp")
+_SECURED = ("https", "amqps", "rediss", "valkeys")
 
 
 def word(item: Any) -> str:
@@ -64,49 +59,9 @@ def has_password(item: Any) -> bool:
     return bool(server.user or server.query.get("user"))
 
 
-def trust(item: Any) -> Trust | None:
-    """How the certificate of the other side is verified; None where TLS is not spoken, or not known."""
-    found = address(item)
-    if found is None:
-        return None
-    of_kind = _TRUSTS.get(word(item))
-    verified: Trust | None = of_kind(found, Context({}, cwd="/")) if of_kind is not None else None
-    return verified
-
-
-def _of_http(found: Any, context: Context) -> Any:
-    return found.trust(context) if found.server().scheme == "https" else None
-
-
-def _of_amqp(found: Any, context: Context) -> Any:
-    return found.trust(context) if found.secured() else None
-
-
-def _of_postgres(found: Any, context: Context) -> Any:
-    return found.trust(context) if found.mode() in ("require", "verify-ca", "verify-full") else None
-
-
-def _of_mysql(found: Any, context: Context) -> Any:
-    return found.trust(context) if found.tls or found.ca or own_authority(found) else None
-
-
-def _of_tls(found: Any, context: Context) -> Any:
-    return replace(found.trust(context), anchor="" if found.chain else "its own")
-
-
-def _of_redis(found: Any, context: Context) -> Any:
-    return found.security(context)
-
-
-_TRUSTS = {
-    "http": _of_http, "amqp": _of_amqp, "postgres": _of_postgres, "mysql": _of_mysql, "tls": _of_tls, "redis": _of_redis,
-}  # fmt: skip
-
-
-def own_authority(found: Any) -> str:
-    """The authority that a URL names itself, in the words of its driver."""
-    if getattr(found, "url", None) is None:
-        return ""
-    query = found.server().query
-    names = ("ssl_ca", "ssl-ca", "ssl_ca_certs")
-    return next((query[each] for each in names if query.get(each)), "")
+def secured(item: Any) -> bool:
+    """Whether TLS is spoken from the first byte on, as far as that is known."""
+    kind, found = word(item), address(item)
+    if found is None or kind == "tls":
+        return kind == "tls"
+    return found.server().scheme in _SECURED or (kind in ("tcp", "redis") and bool(found.tls))

@@ -27,8 +27,6 @@ EXPLAINED = {
     "dropped": "connections are accepted and closed",
     "protocol": "it answers nonsense",
     "auth": "it refuses the password",
-    "expired": "its certificate has expired",
-    "wrong_name": "its certificate is for somebody else",
     "dns": "its name cannot be found",
     "unexpected": "it says no",
     "exit": "it ends with 1",
@@ -103,13 +101,7 @@ def _wait(item: Any) -> tuple[str, ...]:
     login = ("auth",) if asked.has_password(item) else ()
     if address is not None and asked.socket_path(address):
         return (*_WAITS["unix"], *login)
-    return (*found, *login, *_of_certificates(asked.trust(item)))
-
-
-def _of_certificates(trust: Any) -> tuple[str, ...]:
-    if trust is None or not trust.verify:
-        return ()
-    return ("expired", "wrong_name") if trust.check_name else ("expired",)
+    return (*found, *login)
 
 
 def _check(item: Any) -> tuple[str, ...]:

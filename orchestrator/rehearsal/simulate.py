@@ -224,8 +224,8 @@ def _code(work: Work, reason: str) -> int:
     if reason == "missing" and work.kind == "wait":
         reason = "refused"  # as a socket is that is not there yet
     if reason == "dropped":
-        secured = asked.trust(work.item) is not None and asked.word(work.item) != "postgres"
-        reason = "tls" if secured or asked.word(work.item) == "mysql" else "refused"
+        secured = asked.secured(work.item) or asked.word(work.item) == "mysql"
+        reason = "tls" if secured else "refused"
     return exit_code([(work.kind, reason)])
 
 

@@ -1,5 +1,6 @@
 """What all requirements share."""
 
+
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.core.outcome import Outcome, ok

@@ -1,17 +1,17 @@
 """`checks`: checks of your own. A command, a Python function in a child, or a condition."""
 
+
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
+from pydantic import AfterValidator, Field
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
-
-from pydantic import AfterValidator, Field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.commanding import Commanding, CommandLine
-from orchestrator.spec.errors import problem
 from orchestrator.spec.item import AnyCondition
-from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import FunctionReference
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Run(Check, Commanding):
     """A command that must end with 0. It runs as the service's user, and without a shell unless one is asked for."""
 
     example: ClassVar = {"name": "ledger", "run": ["python", "-m", "app.selfcheck"]}
+    removed_keys: ClassVar = Check.removed_keys | Commanding.removed_keys
 
     run: Annotated[CommandLine, AfterValidator(_some_command)] = Field(
         description="The command and its arguments.", examples=[["python", "-m", "app.selfcheck"]]

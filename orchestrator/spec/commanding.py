@@ -1,6 +1,6 @@
 """What commands have in common that are asked something: the wait `command` and the check `run`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
@@ -10,9 +10,8 @@ from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.item import Item
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
-from orchestrator.spec.types import NonEmpty, PathText, Size, VariableName, argv_given, shell_text
+from orchestrator.spec.types import NonEmpty, PathText, VariableName, argv_given, shell_text
 
-_NAME = r"^[A-Za-z_][A-Za-z0-9_]*\*?$"
 _MATCHER = {"$ref": "#/$defs/AnyMatcher"}
 STREAMS = ("stdout", "stderr")
 
@@ -71,6 +70,12 @@ _EXPECT = WithJsonSchema({"anyOf": [
 class Commanding(Item):
     """How a command is run, and what it must come to."""
 
+    removed_keys: ClassVar = {
+        "inherit_env": "unset what it must not get: `environment: {NAME: null}`",
+        "max_output": "take it out: the last 64 KiB of the output are kept, however much there is",
+        "creates": "a wait of its own asks: `file: /path/that/must/be/there`",
+    }
+
     exit_codes: Annotated[tuple[Templated[Annotated[int, Field(ge=0, le=255)]], ...], NonEmpty] = Field(
         (0,), description="The exit codes that are well."
     )
@@ -86,17 +91,6 @@ class Commanding(Item):
     environment: dict[VariableName, Templated[str] | None] | None = Field(
         None, description="Variables for this command alone; null unsets one.", repr=False
     )
-    inherit_env: tuple[Templated[Annotated[str, Field(pattern=_NAME)]], ...] | None = Field(
-        None,
-        description="The variables of the service that it gets, and no others; a name may end in `*`. All without it.",
-        examples=[["PATH", "PG*"]],
-    )
     user: Templated[str] | None = Field(
         None, description="Who runs it when started as root; the spec's `user` by default."
-    )
-    max_output: Templated[Size] | None = Field(
-        None, description="How much it may write; more ends it, and it has failed.", examples=["1MB"]
-    )
-    creates: Templated[PathText] | None = Field(
-        None, description="It is not run when this path exists, and fails when it does not exist afterwards."
     )

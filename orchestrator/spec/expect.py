@@ -1,6 +1,6 @@
 """`expect`: what an answer must look like. Matchers and HTTP expectations, as data."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
@@ -9,7 +9,7 @@ from orchestrator.document.node import words_for
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated, filled_in
-from orchestrator.spec.types import Duration, Keywords, NonEmpty, PathText, Pattern, Scalar, Specifier
+from orchestrator.spec.types import Duration, Keywords, NonEmpty, Pattern, Scalar, Specifier
 
 _STATUS_RANGE = pattern(r"([1-5][0-9]{2})-([1-5][0-9]{2})\Z")
 
@@ -31,20 +31,19 @@ def _matcher(value: Any) -> Any:
     return filled_in(value)
 
 
-def _matchers(value: Any) -> Any:
-    if not isinstance(value, tuple) or not value:
-        raise problem("ORC115", "expected a list of matchers that is not empty", "")
-    return tuple(_matcher(each) for each in value)
-
-
 AnyMatcher = Annotated[Any, PlainValidator(_matcher), WithJsonSchema({"$ref": "#/$defs/AnyMatcher"})]
-_MATCHERS = WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AnyMatcher"}})
 
 
 class Matcher(Model):
     """What a value must satisfy. All operators that are given must hold."""
 
     noun = "matcher"
+    removed_keys: ClassVar = {
+        "starts_with": 'use `matches`: `{matches: "^220 "}`',
+        "length": 'of a text use `matches`: `{matches: "^.{3,}$"}`; of a list a path into it: `{items.0: {not: ""}}`',
+        "any": 'use `in` for values, and `matches` with `|` for texts: `{matches: "^(ok|up)"}`',
+        "all": "write the operators beside one another: all of them must hold",
+    }
 
     in_: Annotated[tuple[Templated[Scalar], ...], NonEmpty] | None = Field(
         None, description="One of these values.", alias="in"
@@ -55,18 +54,14 @@ class Matcher(Model):
     matches: Templated[Pattern] | None = Field(
         None, description="A text in which this regular expression is found; bounded in time."
     )
-    starts_with: Templated[str] | None = Field(None, description="A text that starts with this text.")
     gt: Templated[int | float] | None = Field(None, description="A number greater than this.")
     ge: Templated[int | float] | None = Field(None, description="A number greater than or equal to this.")
     lt: Templated[int | float] | None = Field(None, description="A number less than this.")
     le: Templated[int | float] | None = Field(None, description="A number less than or equal to this.")
-    length: AnyMatcher = Field(None, description="The length of a text, a list or a mapping.")
     version: Templated[Specifier] | None = Field(
         None, description='A version that satisfies this specifier (PEP 440), such as ">=0.3".'
     )
     not_: AnyMatcher = Field(None, description="Not this.", alias="not")
-    any_: Annotated[Any, PlainValidator(_matchers), _MATCHERS] = Field(None, description="At least one of these matchers holds.", alias="any")  # fmt: skip
-    all_: Annotated[Any, PlainValidator(_matchers), _MATCHERS] = Field(None, description="All of these matchers hold.", alias="all")  # fmt: skip
 
 
 StatusRange = tuple[int, int]
@@ -131,6 +126,10 @@ class Expect(Model):
     """What an HTTP answer must look like. Without `expect` a status of 200 to 299 is well."""
 
     noun = "expectation"
+    removed_keys: ClassVar = {
+        "content_type": 'use `headers`: `{headers: {Content-Type: {matches: "^application/json"}}}`',
+        "schema": "use `json`: `{json: {status: ok}}`",
+    }
 
     status: Status | None = Field(
         None,
@@ -138,16 +137,8 @@ class Expect(Model):
         examples=[200, "200-299"],
     )
     headers: Matchers | None = Field(None, description="Headers by name (any case), each with a matcher.")
-    content_type: AnyMatcher = Field(
-        None,
-        description="A matcher for the type of the body without its parameters.",
-        examples=["application/json"],
-    )
     body: AnyMatcher = Field(None, description="A matcher for the body as text; 64 KiB of it are read.")
     json_: Matchers | None = Field(None, description="Values of the JSON body by dotted path, such as `items.0.name`, each with a matcher.", alias="json")  # fmt: skip
     max_time: Templated[Duration] | None = Field(
         None, description="The answer must be complete within this time."
-    )
-    schema_: Templated[PathText] | None = Field(
-        None, description="A file with a JSON Schema that the JSON body satisfies.", alias="schema"
     )

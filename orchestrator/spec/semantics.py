@@ -27,7 +27,7 @@ _LOWER_BOUND = pattern(r">=?\s*(.+)")
 
 def check(spec: Spec, places: Locations, findings: Findings, broken: frozenset[str] = frozenset()) -> None:
     del broken
-    for each in (option_checks.check, _workers, _items, _health, _live_and_ready, _no_effect):
+    for each in (option_checks.check, _users, _workers, _items, _health, _live_and_ready, _no_effect):
         each(spec, places, findings)
     secrets.check(spec, places, findings)
     if spec.variables:
@@ -39,6 +39,20 @@ def check(spec: Spec, places: Locations, findings: Findings, broken: frozenset[s
 def spelled(seconds: float) -> str:
     """A duration as a spec writes it."""
     return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
+
+
+def _users(spec: Spec, places: Locations, findings: Findings) -> None:
+    """What follows the start is one user's: rights that were given up do not come back."""
+    if spec.launch is None or not known(spec.launch.user) or not known(spec.user):
+        return
+    one = spec.user if isinstance(spec.user, str) else spec.user.name
+    if not known(one) or spec.launch.user == one:
+        return
+    message = (
+        f"`launch.user` is {spec.launch.user}, and `user` is {one}: everything after the start is one user's"
+    )
+    hint = "keep `user`, or `launch.user` alone: then what comes before the launch runs as it was started"
+    places.add(findings, "ORC113", message, ("launch", "user"), key=True, item="launch", hint=hint)
 
 
 def _workers(spec: Spec, places: Locations, findings: Findings) -> None:

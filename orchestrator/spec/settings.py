@@ -1,14 +1,15 @@
 """The smaller sections: `defaults`, `user`, `telemetry`, `lint`."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Lazy, Model
-from orchestrator.spec.templated import Templated
+from orchestrator.spec.templated import Templated, pending
 from orchestrator.spec.types import Duration, PathText
+from orchestrator.system.rights import CAPABILITIES
 
 if TYPE_CHECKING:
     from orchestrator.spec.retry import Retry
@@ -34,14 +35,68 @@ _USER = pattern(r"[^\s:]+(?::[^\s:]+)?\Z")
 UserId = Annotated[int, Field(ge=0, le=2**32 - 2)]
 
 
-class NamedUser(Model):
-    """A user with other numbers than the image gives it, as images with PUID and PGID do. No account is edited."""
+class OwnerOf(Model):
+    """The uid of who owns a path."""
 
-    name: Templated[Annotated[str, Field(min_length=1)]] = Field(
-        description="The user's name in the image.", examples=["app"]
+    noun = "uid"
+
+    owner_of: Templated[PathText] = Field(description="Whose owner it is; root's counts as none.", examples=["/data"])
+    otherwise: Templated[Annotated[int, Field(ge=1, le=2**32 - 2)]] | None = Field(
+        None, description="The uid where nothing is there, or root owns it.", alias="else", examples=[911]
     )
-    uid: Templated[UserId] | None = Field(None, description="The uid it is to have.", examples=["${PUID}"])
+
+
+def _uid(value: Any) -> Any:
+    if isinstance(value, dict):
+        return OwnerOf.model_validate(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 0 <= value <= 2**32 - 2:
+            return value
+        raise problem("ORC105", f"a uid is 0 to {2**32 - 2}, got `{value}`", "for example 1000")
+    raise problem("ORC102", "`uid` is a number, or {owner_of, else}", "for example 1000")
+
+
+AnyUid = Annotated[Any, PlainValidator(_uid, json_schema_input_type=UserId | OwnerOf)]
+
+
+class NamedUser(Model):
+    """Who the service is: a user of the image, or any numbers. No account is edited."""
+
+    noun = "user"
+
+    name: Templated[Annotated[str, Field(min_length=1)]] | None = Field(
+        None, description="The user's name in the image; with `uid` and `gid` it need not exist.", examples=["app"]
+    )
+    uid: Templated[AnyUid] | None = Field(
+        None, description="The uid it is to have, or whose path's owner it is.", examples=["${PUID}"]
+    )
     gid: Templated[UserId] | None = Field(None, description="The gid it is to have.", examples=["${PGID}"])
+    groups: tuple[Templated[str | int], ...] | None = Field(
+        None, description="More groups, by name or number.", examples=[["docker", 44]]
+    )
+    home: Templated[PathText] | None = Field(None, description="Its HOME, in place of the account's.", examples=["/data/home"])
+    capabilities: tuple[Templated[str], ...] | None = Field(
+        None,
+        description="What it keeps of root's rights, for the server too; none otherwise.",
+        examples=[["NET_BIND_SERVICE"]],
+    )
+    allow_privilege_escalation: Templated[bool] = Field(
+        False, description="Set-uid programs such as sudo may give it more rights: no_new_privs stays off."
+    )
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if self.name is None and (self.uid is None or self.gid is None):
+            raise problem("ORC113", "`user` has a `name`, or both `uid` and `gid`", "for example `name: app`")
+        for name in self.capabilities or ():
+            if not pending(name) and name.upper().removeprefix("CAP_") not in CAPABILITIES:
+                raise problem(
+                    "ORC105",
+                    f"there is no capability `{name}`",
+                    "for example NET_BIND_SERVICE",
+                    "capabilities",
+                )
+        return self
 
 
 def _validate_user(value: Any) -> Any:

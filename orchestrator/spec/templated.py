@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationError,
@@ -79,6 +80,13 @@ AnyTemplated = Annotated[Any, AfterValidator(filled_in)]
 def pending(value: object) -> bool:
     """Whether a value is a template whose value only a start knows."""
     return value.__class__ is Template
+
+
+def any_pending(value: object) -> bool:
+    """Whether a value, or anything in it, is left to variables that only a start knows."""
+    if isinstance(value, BaseModel):
+        return any(map(any_pending, vars(value).values()))
+    return any(map(any_pending, value)) if isinstance(value, tuple) else pending(value)
 
 
 def known(value: object) -> bool:

@@ -1,15 +1,15 @@
 """Addresses as a spec writes them: a URL, or its parts. Secrets stay out of every text that is made here."""
 
-import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
-
-from orchestrator.diagnostics.patterns import pattern
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
+from pydantic import Field, model_validator
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.spec.templated import pending as pending
 from orchestrator.spec.types import PathText, Port
 from orchestrator.waits._stream import Trust, shown
@@ -25,6 +25,8 @@ _HOST_PORT = pattern(
 )
 _PATHS = frozenset({"unix", "redis+socket", "redis+unix"})
 _ESCAPES = "in a password write %2F, %3F, %23, %40 for `/`, `?`, `#`, `@`; or write it apart, as `password`"
+WRITABLE = {"writable": "write it under `expect`: `expect: {writable: true}`"}
+"""What became of the key of an address."""
 _BLANKS = pattern(r"[\s\x00-\x1f\x7f]")
 
 
@@ -120,9 +122,7 @@ class HostPort(Model):
     noun = "address"
     shorthand = "address"
 
-    address: Templated[str] | None = Field(
-        None, description="Both in one text.", examples=["db:5432", "[::1]:5432"]
-    )
+    address: Templated[str] | None = Field(None, description="Both in one text.", examples=["db:5432", "[::1]:5432"])
     host: Templated[str] | None = Field(None, description="A name or an address.", examples=["db"])
     port: Templated[Port] | None = Field(None, description="The port.", examples=[5432])
 
@@ -174,31 +174,28 @@ def host_name(host: str) -> str:
 class Tls(Model):
     """How the other side of a TLS connection is verified."""
 
+    removed_keys: ClassVar = {
+        "min_tls": "take it out: nothing older than TLS 1.2 is spoken, and the server decides whether 1.2 is enough"
+    }
+
     verify: Templated[bool] = Field(
         True, description="Whether the certificate must be valid, trusted, and for the host that is asked."
     )
     ca: Templated[PathText] | None = Field(
         None, description="A file with the authorities that are trusted instead of the system's."
     )
-    certificate: Templated[PathText] | None = Field(
-        None, description="A file with the certificate that is shown to the server."
-    )
-    key: Templated[PathText] | None = Field(
-        None, description="The certificate's private key, where it is not in the same file."
-    )
+    certificate: Templated[PathText] | None = Field(None, description="A file with the certificate that is shown to the server.")
+    key: Templated[PathText] | None = Field(None, description="The certificate's private key, where it is not in the same file.")
     server_name: Templated[str] | None = Field(
         None,
         description="Whom the certificate must be for, if not the host that is asked; it is what is asked for (SNI).",
-    )
-    min_tls: Templated[Literal["1.2", "1.3"]] | None = Field(
-        None, description="The lowest version of TLS that will do."
     )
 
     def trust(self, context: "Context") -> Trust:
         ca, certificate, key = (
             context.path(each) if each else "" for each in (self.ca, self.certificate, self.key)
         )
-        return Trust(self.server_name or "", self.verify, ca, certificate, key, lowest=self.min_tls or "")
+        return Trust(self.server_name or "", self.verify, ca, certificate, key)
 
 
 class Url(Model):
@@ -211,15 +208,11 @@ class Url(Model):
     parts: ClassVar[tuple[str, ...]] = ("host", "port", "user", "password")
     """The fields that make an address without a URL."""
 
-    url: Templated[str] | None = Field(
-        None, description="The URL. A password in it is never shown.", repr=False
-    )
+    url: Templated[str] | None = Field(None, description="The URL. A password in it is never shown.", repr=False)
     host: Templated[str] | None = Field(None, description="A name or an address.")
     port: Templated[Port] | None = Field(None, description="The port.")
     user: Templated[str] | None = Field(None, description="The user, as it is: nothing needs escaping.")
-    password: Templated[str] | None = Field(
-        None, description="The password, as it is. Never shown.", repr=False
-    )
+    password: Templated[str] | None = Field(None, description="The password, as it is. Never shown.", repr=False)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -1,12 +1,12 @@
 """What is asked over HTTP, as a spec writes it: address, credentials, content. Sends nothing."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
-
-from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model, exactly_one
 from orchestrator.spec.templated import AnyTemplated, Templated
+from pydantic import AfterValidator, Field, model_validator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
 from orchestrator.spec.types import PathText
 from orchestrator.waits import _http
 from orchestrator.waits._address import Tls, parse_url, pending, references
@@ -26,19 +26,6 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
         if not pending(content) and any(each in content for each in "\r\n\0"):
             raise problem("ORC103", f"the header `{name}` has a line end in it", "a header is one line")
     return value
-
-
-def _proxy(value: str) -> str:
-    if not pending(value):
-        _proxy_server(value)
-    return value
-
-
-def _proxy_server(url: str) -> "Server":
-    server = parse_url(url, ("http",), 3128)
-    if not server.host:
-        raise problem("ORC117", "the URL of the proxy has no host", "for example http://proxy:3128")
-    return server
 
 
 def _from_file(path: str, context: "Context") -> str:
@@ -111,6 +98,10 @@ class Request(Tls):
 
     noun = "request"
     shorthand = "url"
+    removed_keys: ClassVar = Tls.removed_keys | {
+        "follow_redirects": "write the `url` that the redirects lead to: none is followed",
+        "proxy": 'a wait of its own asks through it: `command: [curl, -sf, --proxy, "http://proxy:3128", URL]`',
+    }
 
     url: Templated[str] = Field(
         description="The address, http or https; `user:password@` before the host is basic authentication.",
@@ -133,27 +124,14 @@ class Request(Tls):
         repr=False,
         examples=[{"query": "{ok}"}],
     )
-    follow_redirects: Templated[Annotated[int, Field(ge=0, le=20)]] = Field(
-        0, description="How many redirects are followed; credentials stay with the host they are meant for."
-    )
-    proxy: Templated[Annotated[str, AfterValidator(_proxy)]] | None = Field(
-        None,
-        description="The HTTP proxy to ask through; none without it, whatever the environment says.",
-        repr=False,
-        examples=["http://proxy:3128"],
-    )
-    unix: Templated[PathText] | None = Field(
-        None, description="The path of a unix socket to connect to instead of the host."
-    )
+    unix: Templated[PathText] | None = Field(None, description="The path of a unix socket to connect to instead of the host.")
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
         if not pending(self.url):
             self.server()
-        for one, other in (("body", "json_"), ("unix", "proxy")):
-            if getattr(self, one) is not None and other in self.model_fields_set:
-                name = other.rstrip("_")
-                raise problem("ORC113", f"`{one}` and `{name}` exclude each other", "keep one of them", name)
+        if self.body is not None and "json_" in self.model_fields_set:
+            raise problem("ORC113", "`body` and `json` exclude each other", "keep one of them", "json")
         return self
 
     def server(self) -> "Server":
@@ -184,7 +162,6 @@ class Request(Tls):
             unix=context.path(self.unix) if self.unix else "",
             trust=self.trust(context),
             body=content,
-            proxy=_proxy_server(self.proxy) if self.proxy is not None else None,
         )
 
     def _all_headers(self, server: "Server", kind: str, context: "Context") -> dict[str, str]:

@@ -1,15 +1,16 @@
 """`mysql`: a MySQL or MariaDB that takes connections. Logging in needs a driver, the extra `mysql`."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field
-
-from orchestrator.core.outcome import ok
 from orchestrator.spec.model import Lazy
 from orchestrator.spec.templated import Templated
+from pydantic import Field
+from typing import Annotated, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from orchestrator.core.outcome import ok
 from orchestrator.spec.types import PathText
-from orchestrator.waits._address import Tls, Url
+from orchestrator.waits._address import WRITABLE, Tls, Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, connect, connect_unix, in_time, resolve
@@ -34,13 +35,11 @@ class Address(Url, Tls):
     schemes = ("mysql", "mariadb")
     default_port = 3306
     parts = ("host", "port", "user", "password", "database", "unix")
+    removed_keys: ClassVar = Tls.removed_keys | WRITABLE
 
     database: Templated[str] | None = Field(None, description="The database.")
-    unix: Templated[PathText] | None = Field(
-        None, description="The path of a unix socket, instead of host and port."
-    )
+    unix: Templated[PathText] | None = Field(None, description="The path of a unix socket, instead of host and port.")
     tls: Templated[bool] = Field(False, description="Whether TLS is needed.")
-    writable: Templated[bool] = Field(False, description="Whether it must take writes: a replica does not.")
 
     def complete(self) -> bool:
         return super().complete() or self.unix is not None
@@ -76,16 +75,14 @@ class Mysql(Asking):
         "mysql": {"host": "db", "user": "app", "password": "${DB_PASSWORD}", "database": "app"},
     }
 
-    mysql: Address = Field(
-        description="The URL, or its parts.", examples=["mysql://app:password@db:3306/app"]
-    )
+    mysql: Address = Field(description="The URL, or its parts.", examples=["mysql://app:password@db:3306/app"])
     expect: OfMysql | None = Field(
-        None, description="A query, or what the database must be like.", examples=[{"table": "orders"}]
+        None, description="A query, or what the database must be like.", examples=[{"writable": True}]
     )
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         server = self.mysql.server()
-        if not server.user and not self.expect and not self.mysql.writable:
+        if not server.user and not self.expect:
             return self._greeted(context, deadline)
         try:
             pymysql = import_module("pymysql")
@@ -96,7 +93,7 @@ class Mysql(Asking):
         if not path:
             resolve(server.host, deadline, context.environ)  # so that a failure here has its own reason
         arguments = self._arguments(context, deadline)
-        outcome = in_time(lambda: self._logged_in(pymysql, arguments, context), deadline)
+        outcome = in_time(lambda: self._logged_in(pymysql, arguments), deadline)
         if outcome is None:
             raise deadline.over(f"{self.target()} did not finish its answer")
         return outcome
@@ -140,10 +137,10 @@ class Mysql(Asking):
 
         return {"ssl": tls_context(replace(trust, ca=ca))}
 
-    def _logged_in(self, pymysql: Any, arguments: dict[str, Any], context: "Context") -> "Outcome":
+    def _logged_in(self, pymysql: Any, arguments: dict[str, Any]) -> "Outcome":
         connection = self._connected(pymysql, arguments)
         try:
-            self._judge(connection, context)
+            self._judge(connection)
             return ok(f"{self.target()} let {arguments['user']} in", version=connection.get_server_info())
         except pymysql.MySQLError as error:
             raise _failure(self.target(), error) from None
@@ -161,16 +158,22 @@ class Mysql(Asking):
             said = f"{type(error).__name__} in PyMySQL"
             raise Failure("protocol", f"{self.target()} does not answer as MySQL does: {said}") from None
 
-    def _judge(self, connection: Any, context: "Context") -> None:
-        from orchestrator.waits._database import judge
-        from orchestrator.waits._mysql_facts import Facts
+    def _judge(self, connection: Any) -> None:
+        if self.expect is None:
+            return
+        if self.expect.writable and not _rows(connection, "SELECT @@GLOBAL.read_only = 0")[0][0]:
+            summary = f"{self.target()} is read-only, and takes no writes"
+            raise Failure("unexpected", summary, "ask for the primary")
+        if self.expect.query is not None:
+            from orchestrator.waits._database import compare
 
-        facts = Facts(connection)
-        if self.mysql.writable and not facts.writable():
-            said = f"{self.target()} is read-only, and takes no writes"
-            raise Failure("unexpected", said, "ask for the primary")
-        if self.expect is not None:
-            judge(self.target(), self.expect, facts, context)
+            compare(self.target(), self.expect, _rows(connection, self.expect.query))
+
+
+def _rows(connection: Any, query: str) -> list[list[Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return [list(row) for row in cursor.fetchall()]
 
 
 def _no_driver(target: str, why: str = "") -> Failure:

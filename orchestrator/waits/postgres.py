@@ -1,17 +1,18 @@
 """`postgres`: a PostgreSQL into which the service can log in. Speaks its protocol itself; needs no driver."""
 
-import struct
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, model_validator
-
-from orchestrator.core.outcome import ok
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Lazy
 from orchestrator.spec.templated import Templated
+from pydantic import Field, model_validator
+from typing import Annotated, Any
+import struct
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
+
+from orchestrator.core.outcome import ok
 from orchestrator.spec.types import PathText
-from orchestrator.waits._address import Url
+from orchestrator.waits._address import WRITABLE, Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, Trust, connect, connect_unix
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
     from orchestrator.waits._address import Server
-    from orchestrator.waits._database import OfPostgres
+    from orchestrator.waits._database import Expectation
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._postgres import Login, Session
 else:
-    OfPostgres = Annotated[Any, Lazy("orchestrator.waits._database:OfPostgres")]
+    Expectation = Annotated[Any, Lazy("orchestrator.waits._database:Expectation")]
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -37,24 +38,17 @@ class Address(Url):
     schemes = ("postgresql", "postgres")
     default_port = 5432
     parts = ("host", "port", "user", "password", "database")
+    removed_keys: ClassVar = WRITABLE
 
-    database: Templated[str] | None = Field(
-        None, description="The database; that of the user's name without it."
-    )
+    database: Templated[str] | None = Field(None, description="The database; that of the user's name without it.")
     sslmode: Templated[SslMode] | None = Field(
-        None,
-        description="Whether TLS is used and what is verified, in PostgreSQL's words; `prefer` without it.",
+        None, description="Whether TLS is used and what is verified, in PostgreSQL's words; `prefer` without it."
     )
     ca: Templated[PathText] | None = Field(
         None, description="A file with the authorities that are trusted instead of the system's."
     )
-    certificate: Templated[PathText] | None = Field(
-        None, description="A file with the certificate that is shown to the server."
-    )
-    key: Templated[PathText] | None = Field(
-        None, description="The certificate's private key, where it is not in the same file."
-    )
-    writable: Templated[bool] = Field(False, description="Whether it must take writes: a standby does not.")
+    certificate: Templated[PathText] | None = Field(None, description="A file with the certificate that is shown to the server.")
+    key: Templated[PathText] | None = Field(None, description="The certificate's private key, where it is not in the same file.")
 
     @model_validator(mode="after")
     def _known_mode(self) -> Self:
@@ -129,8 +123,8 @@ class Postgres(Asking):
     postgres: Address = Field(
         description="The URL, or its parts.", examples=["postgresql://app:password@db:5432/app"]
     )
-    expect: OfPostgres | None = Field(
-        None, description="A query, or what the database must be like.", examples=[{"table": "orders"}]
+    expect: Expectation | None = Field(
+        None, description="A query, or what the database must be like.", examples=[{"writable": True}]
     )
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
@@ -139,14 +133,14 @@ class Postgres(Asking):
             if session.unproven or not session.login.proving:
                 return self._not_entered(session)
             with _readable(session):
-                self._judge(session, context, deadline)
+                self._judge(session, deadline)
             session.leave()
         version = session.facts.get("server_version", "")
         return ok(f"{self.target()} let {session.login.user} in", version=version)
 
     def _not_entered(self, session: "Session") -> "Outcome":
         """Nobody is logged in: of what is in the database nothing can be said."""
-        if self.expect is None and not self.postgres.writable:
+        if self.expect is None:
             return ok(f"{self.target()} takes logins" + session.unproven)
         said = f"{self.target()} takes logins{session.unproven}; what is expected of it takes a user"
         raise Failure("auth", said, "write `user`, or set PGUSER")
@@ -177,26 +171,18 @@ class Postgres(Asking):
             stream.connection.close()
             raise
 
-    def _judge(self, session: "Session", context: "Context", deadline: "Deadline") -> None:
-        if self.postgres.writable and session.query("SELECT pg_is_in_recovery()") != [[False]]:
+    def _judge(self, session: "Session", deadline: "Deadline") -> None:
+        if self.expect is None:
+            return
+        if self.expect.writable and session.query("SELECT pg_is_in_recovery()") != [[False]]:
             raise Failure(
                 "unexpected", f"{self.target()} is a standby, which takes no writes", "ask for the primary"
             )
-        if self.expect is None:
-            return
-        from orchestrator.waits._database import judge, listed
-        from orchestrator.waits._postgres_facts import Facts
+        if self.expect.query is not None:
+            from orchestrator.waits._database import compare
 
-        facts = Facts(session)
-        with _reading(session, deadline):
-            missing = [each for each in listed(self.expect.extension) if not facts.has_extension(each)]
-            if missing:
-                raise Failure(
-                    "unexpected",
-                    f"{self.target()}: it has no extension `{'`, `'.join(missing)}`",
-                    f"CREATE EXTENSION {missing[0]}, as somebody who may",
-                )
-            judge(self.target(), self.expect, facts, context)
+            with _reading(session, deadline):
+                compare(self.target(), self.expect, session.query(self.expect.query))
 
 
 @contextmanager

@@ -167,11 +167,9 @@ def test_a_named_user_serves_with_its_groups_home_and_no_way_back(service):
     assert said["environ"] == {"HOME": str(service.accounts.home / "app"), "USER": "app", "LOGNAME": "app"}
     assert said["no_new_privs"] == ["1"]
     assert int(said["capabilities"][0], 16) == 0
-    # The state is the engine's, and the app may read what concerns it.
     assert said["degraded"] == ["search"]
     assert said["live"] == "degraded"
     assert said["report"] == "shop"
-    assert said["lists"] is False
     assert os.stat(service.state / "events.jsonl").st_mode & 0o077 == 0
     assert service.stop() == 0
 
@@ -356,18 +354,54 @@ def test_the_users_of_launch_and_step_are_looked_up_as_well(service):
     assert "did you mean `app`?" in done.stderr
 
 
-def test_the_launch_may_have_a_user_of_its_own(service):
+def test_a_launch_alone_may_have_a_user_and_what_comes_before_runs_as_it_was_started(service):
     argv = json.dumps([service.python, "-c", LIST])
     launch = "{app: main:app, host: 127.0.0.1, port: PORT, user: web}"
-    service.spec(f"user: app\nsteps:\n  - {{name: who, run: {argv}}}\n", launch=launch)
+    service.spec(f"steps:\n  - {{name: who, run: {argv}}}\n", launch=launch)
     service.start(python=service.python, prefix=service.accounts.prefix()).serving()
     said = service.get()[1]
     assert said["uids"] == ["950"] * 4
     assert sorted(said["groups"]) == ["801", "950"]
     assert said["environ"] == {"HOME": "/", "USER": "web", "LOGNAME": "web"}
     assert said["live"] == "ready"
+    assert uids(service.process.pid) == ["950"] * 4
     assert service.stop() == 0
-    assert "[900, 900, 900]" in service.stderr
+    assert "[0, 0, 0]" in service.stderr
+
+
+def test_a_launch_of_another_user_than_the_services_is_an_error(service):
+    service.spec("user: app", launch="{app: main:app, port: PORT, user: web}")
+    done = to_its_end(service)
+    assert done.returncode == 78
+    assert "`launch.user` is web, and `user` is app" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ("{name: app, groups: [shared, 77]}", [[900] * 3, [900] * 3, [77, 800, 801, 900], "app"]),
+        ("{uid: 4711, gid: 4712, home: /tmp}", [[4711] * 3, [4712] * 3, [4712], "uid-4711"]),
+        (
+            "{name: nobody-here, uid: 4711, gid: 4712, home: /tmp}",
+            [[4711] * 3, [4712] * 3, [4712], "nobody-here"],
+        ),
+        ("{name: app, uid: {owner_of: data}}", [[1234] * 3, [900] * 3, [800, 900], "app"]),
+        ("{name: app, uid: {owner_of: none, else: 911}}", [[911] * 3, [900] * 3, [800, 900], "app"]),
+    ],
+)
+def test_a_user_by_numbers_groups_and_owners(service, user, expected):
+    (service.root / "data").mkdir()
+    os.chown(service.root / "data", 1234, 1234)
+    done = to_its_end(asks(service, user))
+    assert done.returncode == 0, done.stderr
+    found = who(done)
+    assert [*found[:3], found[3][1]] == expected
+
+
+def test_an_owner_who_is_root_is_nobody(service):
+    done = to_its_end(asks(service, "{name: app, uid: {owner_of: /etc}}"))
+    assert done.returncode == 3
+    assert "/etc does not say whose the service is" in done.stderr
 
 
 def test_root_without_the_right_to_switch_is_told_what_to_add(service):
@@ -442,7 +476,7 @@ def test_maintenance_does_not_answer_as_root(service):
     service.write("open")
     service.serving(40)
     assert serving_maintenance(service) is None
-    server = next(pid for pid in family(service.process.pid) if b"app_process.py" in cmdline(pid))
+    server = next(pid for pid in family(service.process.pid))
     os.kill(server, signal.SIGSTOP)
     process = eventually(lambda: serving_maintenance(service), 20, lambda: service.stderr)
     assert uids(process) == ["900"] * 4

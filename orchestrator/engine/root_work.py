@@ -1,0 +1,172 @@
+"""What a start does as root, and the moment after which nothing of it is root any more.
+
+Root's work are directories, files that name an owner, items of another user than the service's, a low port, and a place
+for the state. It comes first, with all that it waits for; then the engine becomes the service's user, for good.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.outcome import Outcome, failed
+from orchestrator.engine import events, launch_plan
+from orchestrator.engine.exceptions import InternalError
+from orchestrator.engine.item import STEP, Work
+from orchestrator.system import rights, stdio, users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.core.context import User
+    from orchestrator.engine.run import Start
+    from orchestrator.system.users import Identity
+
+PATIENCE = 5.0
+"""Seconds that threads have to end: each would keep the rights of root."""
+LOW = 1024
+
+
+class RootWork:
+    """Which items root does, and the change of the engine's user behind them."""
+
+    def __init__(self, start: Start) -> None:
+        self.start = start
+        self.done = True
+        """Whether nothing is root's to do any more; also where the engine never was root, or has no other user to be."""
+        self._late = False
+        """Whether the launch alone has a user: up to it, everything runs as it was started."""
+        self._held: frozenset[str] = frozenset()
+        self._then: list[Callable[[], None]] = []
+
+    def expect(self) -> None:
+        """The engine is root, and perhaps not for long: what is to be done `when_done` waits until that is settled."""
+        self.done = False
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Has this done as the service's user: at once, where the engine is that already."""
+        if self.done:
+            call()
+        else:
+            self._then.append(call)
+
+    def begin(self) -> None:
+        """Finds root's items, once all are listed."""
+        if self.done:
+            return
+        identity = self._identity()
+        if identity is None:
+            self._go_on()
+        elif self.start.identity is identity:
+            own = [work.id for work in self.start.works if self._is_roots(work)]
+            assert self.start.order is not None
+            before = [self.start.order.all_before(name) for name in own]
+            self._held = frozenset(own).union(*before)
+        else:
+            self._late = True
+
+    def _identity(self) -> Identity | None:
+        """Who the engine is to become."""
+        start = self.start
+        found = start.identity if start.identity is not None and start.identity.switch else start.launched_as
+        return found if found is not None and found.switch else None
+
+    def _is_roots(self, work: Work) -> bool:
+        item: Any = work.item
+        if work.kind == "directory":
+            return True
+        if work.kind == "file":
+            return item.owner is not None or item.group is not None
+        if work.id == "port":
+            return launch_plan.is_low(self.start.spec.launch, LOW)
+        named = getattr(item, "user", None) if work.phase == STEP or work.kind == "check" else None
+        return isinstance(named, str) and self._is_another(named)
+
+    def _is_another(self, named: str) -> bool:
+        found = users.resolve(named, self.start.variables.given)
+        return isinstance(found, Outcome) or found.user.uid != self.start.user.uid
+
+    def holds_back(self, work: Work) -> bool:
+        """Whether an item has to wait: it is for the service's user to do."""
+        return not self.done and not self._late and work.id not in self._held
+
+    def finish_if_due(self) -> bool:
+        """Gives up root's rights when the last of root's items is settled; whether it did."""
+        works = self.start.by_id
+        if self.done or self._late or not all(works[name].settled for name in self._held if name in works):
+            return False
+        self.finish()
+        return True
+
+    def finish(self) -> None:
+        """Gives them up now: there is nothing more for root to do. Raises InternalError where that does not hold."""
+        identity = None if self.done else self._identity()
+        if identity is not None:
+            self._end_threads()
+            self._become(identity)
+        if not self.done:
+            self._go_on()
+
+    def _end_threads(self) -> None:
+        """Lanes whose item is settled are about to end; one that was given up may hang in a system call."""
+        end = time.monotonic() + PATIENCE
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, end - time.monotonic()))
+
+    def _become(self, identity: Identity) -> None:
+        start = self.start
+        self._hand_over(identity.user)
+        try:
+            rights.drop(identity.rights)
+        except (OSError, RuntimeError, rights.NotHeld) as error:
+            raise InternalError(f"the rights of root could not be given up: {error}") from None
+        rights.be_seen()
+        os.environ.update(identity.environ)
+        tempfile.tempdir = None  # what was chosen may be root's
+        os.chdir(start.cwd)
+        own = replace(identity, switch=False)
+        start.identity = own if start.identity is identity else start.identity
+        start.launched_as = own
+        start.user = identity.user
+        start.stream.emit(
+            events.NOTE,
+            f"from here on as uid {identity.user.uid}: the rights of root are given up",
+            level="debug",
+        )
+
+    def _hand_over(self, user: User) -> None:
+        """What root has made so far for the service, and what belongs to it."""
+        from orchestrator.engine.generated_secrets import give_store
+        from orchestrator.status import state
+
+        start = self.start
+        stdio.give(user.uid)
+        for contract in start.spec.variables.values():
+            if contract.generate is not None:
+                give_store(start.context().path(contract.generate.store), user)
+        state.provide(os.environ, user.uid, user.gid)
+
+    def _go_on(self) -> None:
+        self.done = True
+        waiting, self._then = self._then, []
+        for call in waiting:
+            call()
+
+
+def trial(identity: Identity) -> Outcome | None:
+    """Why the engine could not go on as this user: found out by a child that becomes it."""
+    path = rights.closed(identity.rights, rights.needed())
+    if not path:
+        return None
+    from orchestrator.system.accounts import closed_to, said
+
+    user = identity.user
+    shut = closed_to(os.path.realpath(path), user)
+    hint = f"install it where everybody may go, or chmod a+x {shut}" if shut else f"chmod a+rx {path}"
+    summary = f"{said(user.uid)} cannot use {path}, which the engine goes on with"
+    return failed("ORC453", "closed", summary, hint, final=True)
