@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.engine import events, root_work, snapshot

@@ -1,6 +1,5 @@
 """What remedies have in common: how one is performed, and what came of it."""
 
-
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 

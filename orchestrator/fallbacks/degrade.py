@@ -1,14 +1,13 @@
 """`degrade`: go on with a feature switched off."""
 
+from typing import TYPE_CHECKING, Annotated, Self
 
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
 from pydantic import Field, model_validator
-from typing import Self
-from typing import TYPE_CHECKING, Annotated
 
 from orchestrator.core.words import DEGRADE
+from orchestrator.spec.errors import problem
 from orchestrator.spec.item import Action
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration
 
 if TYPE_CHECKING:
@@ -27,7 +26,9 @@ class Degrade(Action):
     recheck: Templated[Duration] | None = Field(
         None, description="Try again this often, and switch the feature on when it holds."
     )
-    max_degraded: Templated[Duration] | None = Field(None, description="When it lasts longer, the next action follows.")
+    max_degraded: Templated[Duration] | None = Field(
+        None, description="When it lasts longer, the next action follows."
+    )
     restart_app: Templated[bool] = Field(
         False, description="Restart the app when the feature comes back, because it cannot switch live."
     )

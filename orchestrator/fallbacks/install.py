@@ -1,12 +1,12 @@
 """`install`: a missing package from a folder of wheels."""
 
-
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from orchestrator.fallbacks._base import Remedy
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class Installing(Model):
     shorthand = "from"
 
     from_: Templated[PathText] = Field(
-        description="A folder of wheels that nobody but root and the engine's own user can write.", alias="from"
+        description="A folder of wheels that nobody but root and the engine's own user can write.",
+        alias="from",
     )
     hashes: Templated[PathText] | None = Field(
         None, description="A requirements file with the hashes that the wheels must have."

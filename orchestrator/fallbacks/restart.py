@@ -1,13 +1,13 @@
 """`restart`: start the server again."""
 
-
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from orchestrator.core.words import RESTART
 from orchestrator.spec.item import Action
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 
 if TYPE_CHECKING:
     from orchestrator.core.words import Lowered
@@ -18,7 +18,9 @@ class Restarting(Model):
 
     noun = "restart"
 
-    times: Templated[Annotated[int, Field(ge=1, le=1000)]] = Field(1, description="At most so many times, with a growing delay.")
+    times: Templated[Annotated[int, Field(ge=1, le=1000)]] = Field(
+        1, description="At most so many times, with a growing delay."
+    )
 
 
 class Restart(Action):

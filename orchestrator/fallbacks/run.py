@@ -1,12 +1,12 @@
 """`run`: a command that fixes what failed."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from orchestrator.fallbacks._base import Remedy, by_command
 from orchestrator.spec.item import REMEDY_LIMIT
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Argv, Duration
 
 if TYPE_CHECKING:

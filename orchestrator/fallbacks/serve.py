@@ -1,14 +1,13 @@
 """`serve`: answer on the service's own port with something else until all holds again."""
 
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
 from pydantic import Field, model_validator
-from typing import Self
-from typing import TYPE_CHECKING, Annotated, Literal
 
 from orchestrator.core.words import SERVE
+from orchestrator.spec.errors import problem
 from orchestrator.spec.item import Action
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import AppReference, Duration
 
 if TYPE_CHECKING:
@@ -23,7 +22,9 @@ class Serve(Action):
     serve: Templated[Literal["maintenance"] | AppReference] = Field(
         description="`maintenance`, or `module:attribute` of another app."
     )
-    for_: Templated[Duration] | None = Field(None, description="At most so long; then the next action follows.", alias="for")
+    for_: Templated[Duration] | None = Field(
+        None, description="At most so long; then the next action follows.", alias="for"
+    )
     message: Templated[Annotated[str, Field(min_length=1, max_length=1000)]] | None = Field(
         None,
         description="What maintenance tells visitors, in place of its own words.",

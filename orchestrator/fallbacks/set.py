@@ -1,11 +1,11 @@
 """`set`: other values of variables for the next attempt and what follows."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
 from orchestrator.fallbacks._base import Performed, Remedy
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import VariableName
 
 if TYPE_CHECKING:

@@ -1,13 +1,13 @@
 """`stop`: end the start. It follows every list of actions."""
 
-
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from orchestrator.core.words import STOP
 from orchestrator.spec.item import Action
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 
 if TYPE_CHECKING:
     from orchestrator.core.words import Lowered

@@ -1,15 +1,14 @@
 """`use`: another value for the item, handed to the server in a variable."""
 
+import dataclasses
+from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import Field, model_validator
+
+from orchestrator.fallbacks._base import Performed, Remedy
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
-from typing import Self
-import dataclasses
-from typing import TYPE_CHECKING, Any
-
-from orchestrator.fallbacks._base import Performed, Remedy
 from orchestrator.spec.types import AppReference, PathText, Port, VariableName
 
 if TYPE_CHECKING:
@@ -22,10 +21,14 @@ class Using(Model):
     noun = "use"
 
     path: Templated[PathText] | None = Field(None, description="Another path, for a directory or a file.")
-    url: Templated[str] | None = Field(None, description="Another address, for a wait; it is asked as the old one was.")
+    url: Templated[str] | None = Field(
+        None, description="Another address, for a wait; it is asked as the old one was."
+    )
     app: Templated[AppReference] | None = Field(None, description="Another application, for the launch.")
     port: Templated[Port] | None = Field(None, description="Another port.")
-    export: Templated[VariableName] | None = Field(None, description="The variable in which the server gets the value.")
+    export: Templated[VariableName] | None = Field(
+        None, description="The variable in which the server gets the value."
+    )
 
     @model_validator(mode="after")
     def _one_value(self) -> Self:

@@ -1,12 +1,12 @@
 """`warn`: go on, and say so in the report."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import TYPE_CHECKING
+
+from pydantic import Field
 
 from orchestrator.core.words import WARN
 from orchestrator.spec.item import Action
+from orchestrator.spec.templated import Templated
 
 if TYPE_CHECKING:
     from orchestrator.core.words import Lowered

@@ -1,6 +1,5 @@
 """What all requirements share."""
 
-
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.core.outcome import Outcome, ok

@@ -1,17 +1,17 @@
 """`checks`: checks of your own. A command, a Python function in a child, or a condition."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.commanding import Commanding, CommandLine
+from orchestrator.spec.errors import problem
 from orchestrator.spec.item import AnyCondition
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import FunctionReference
 
 if TYPE_CHECKING:

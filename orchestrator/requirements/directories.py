@@ -1,19 +1,18 @@
 """`directories`: made, given to the user, and tried. What differs is mended; what cannot be is said."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
-from typing import Annotated, Self
 import errno
 import os
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import failed
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
 from orchestrator.requirements._remedies import for_user, install_line, refusal, run_line, volume
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Mode, PathText, Size
 from orchestrator.system import accounts
 
@@ -50,12 +49,16 @@ class Directory(Requirement):
         description="The path; a relative one is from the working directory.", examples=["state"]
     )
     create: Templated[bool] = Field(True, description="Make it, and what is above it, when it is not there.")
-    mode: Templated[Mode] | None = Field(None, description="The mode it must have, in octal and in quotes.", examples=["0750"])
+    mode: Templated[Mode] | None = Field(
+        None, description="The mode it must have, in octal and in quotes.", examples=["0750"]
+    )
     owner: Templated[str | int] | None = Field(
         None,
         description="The user it must belong to: a name or a number. As root, what is made belongs to the service's user.",
     )
-    group: Templated[str | int] | None = Field(None, description="The group it must belong to: a name or a number.")
+    group: Templated[str | int] | None = Field(
+        None, description="The group it must belong to: a name or a number."
+    )
     fix: Templated[Literal["none", "self", "tree"]] = Field(
         "self",
         description="What is mended where owner, group or mode differ: nothing, the directory itself, or the owner of all below too.",
@@ -63,14 +66,18 @@ class Directory(Requirement):
     writable: Templated[bool] = Field(
         True, description="The user that will run must be able to write to it; this is tried with a file."
     )
-    empty: Templated[bool] | None = Field(None, description="Whether it must be empty (true) or must not be (false).")
+    empty: Templated[bool] | None = Field(
+        None, description="Whether it must be empty (true) or must not be (false)."
+    )
     min_free: Templated[Size] | None = Field(
         None, description="Space that must be free on its file system.", examples=["200MB", "1GiB"]
     )
     min_free_inodes: Templated[Annotated[int, Field(ge=1)]] | None = Field(
         None, description="Files that it must still be possible to make.", examples=[10000]
     )
-    mount: Templated[bool] = Field(False, description="It must be a mount point, so that its files outlive the container.")
+    mount: Templated[bool] = Field(
+        False, description="It must be a mount point, so that its files outlive the container."
+    )
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:

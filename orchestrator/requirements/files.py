@@ -1,14 +1,11 @@
 """`files`: files that must be there and be right; copied or rendered from a pristine source where asked."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
-from typing import Self
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import failed
 from orchestrator.requirements import _contents
@@ -16,6 +13,8 @@ from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
 from orchestrator.requirements._remedies import readable_by, refusal, run_line
 from orchestrator.requirements.directories import in_words
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
     Duration,
     Mode,
@@ -65,17 +64,30 @@ class File(Requirement):
     }
 
     path: Templated[PathText] = Field(
-        description="The path; a relative one is from the working directory.", examples=["config/settings.toml"]
+        description="The path; a relative one is from the working directory.",
+        examples=["config/settings.toml"],
     )
-    type: Templated[Literal["file", "symlink", "socket", "fifo", "device"]] = Field("file", description="What it must be.")
-    mode: Templated[Mode] | None = Field(None, description="The mode it must have, in octal and in quotes.", examples=["0640"])
-    owner: Templated[str | int] | None = Field(None, description="The user it must belong to: a name or a number.")
-    group: Templated[str | int] | None = Field(None, description="The group it must belong to: a name or a number.")
+    type: Templated[Literal["file", "symlink", "socket", "fifo", "device"]] = Field(
+        "file", description="What it must be."
+    )
+    mode: Templated[Mode] | None = Field(
+        None, description="The mode it must have, in octal and in quotes.", examples=["0640"]
+    )
+    owner: Templated[str | int] | None = Field(
+        None, description="The user it must belong to: a name or a number."
+    )
+    group: Templated[str | int] | None = Field(
+        None, description="The group it must belong to: a name or a number."
+    )
     fix: Templated[Literal["none", "self"]] = Field(
         "self", description="Whether owner, group and mode are mended where they differ."
     )
-    min_size: Templated[Size] | None = Field(None, description="The least size it must have.", examples=["1B"])
-    max_size: Templated[Size] | None = Field(None, description="The greatest size it may have.", examples=["10MB"])
+    min_size: Templated[Size] | None = Field(
+        None, description="The least size it must have.", examples=["1B"]
+    )
+    max_size: Templated[Size] | None = Field(
+        None, description="The greatest size it may have.", examples=["10MB"]
+    )
     format: Templated[Literal["json", "yaml", "toml", "ini", "env", "pem"]] | None = Field(
         None, description="The format it must be readable in; a mistake is shown with line and column."
     )
@@ -91,7 +103,9 @@ class File(Requirement):
     contains: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None, description="A text that must be found in it, or a list of texts that must all be."
     )
-    max_age: Templated[Duration] | None = Field(None, description="How long ago it may have been changed.", examples=["1d"])
+    max_age: Templated[Duration] | None = Field(
+        None, description="How long ago it may have been changed.", examples=["1d"]
+    )
     private: Templated[bool] = Field(False, description="Neither its group nor others may read or write it.")
     copy_from: Templated[PathText] | None = Field(
         None,

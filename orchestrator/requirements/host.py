@@ -1,17 +1,17 @@
 """`host`: properties of the machine or container. Each key of the map is an item: `host:memory`."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated, filled_in, pending
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
 from orchestrator.requirements import _host
 from orchestrator.requirements._base import Requirement
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, filled_in, pending
 from orchestrator.spec.types import parse_size
 from orchestrator.system import accounts
 
@@ -335,7 +335,9 @@ class Bytecode(HostItem):
 
     key = "bytecode"
 
-    is_: Templated[Annotated[bool, AfterValidator(_only_true)]] = Field(description="True: they must be.", alias="is")
+    is_: Templated[Annotated[bool, AfterValidator(_only_true)]] = Field(
+        description="True: they must be.", alias="is"
+    )
 
     def attempt(self, context: "Context") -> "Outcome":
         del context
@@ -358,8 +360,12 @@ class Host(Model):
     user: User | None = Field(None, description="Who the service runs as.", examples=["not-root"])
     timezone: Timezone | None = Field(None, description="The time zone.", examples=["UTC"])
     capabilities: Capabilities | None = Field(None, description="The Linux capabilities.", examples=["none"])
-    read_only_root: ReadOnlyRoot | None = Field(None, description="Whether the root file system is read-only.")
-    bytecode: Bytecode | None = Field(None, description="Whether installed packages are compiled.", examples=[True])
+    read_only_root: ReadOnlyRoot | None = Field(
+        None, description="Whether the root file system is read-only."
+    )
+    bytecode: Bytecode | None = Field(
+        None, description="Whether installed packages are compiled.", examples=[True]
+    )
 
     @model_validator(mode="before")
     @classmethod

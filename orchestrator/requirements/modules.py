@@ -4,20 +4,19 @@ Finding one runs none of its code. Importing happens in the process that will se
 process tells into outcomes.
 """
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
-from typing import Self
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration, ImportName, PathText
 
 if TYPE_CHECKING:
@@ -57,10 +56,13 @@ class Module(Requirement):
         description="`importable` imports it in the process that will serve; `resolvable` finds it and runs no code.",
     )
     attribute: Templated[Annotated[str, Field(pattern=_DOTTED)]] | None = Field(
-        None, description="Something that the module must have once it is imported, such as `app` or `Settings.load`."
+        None,
+        description="Something that the module must have once it is imported, such as `app` or `Settings.load`.",
     )
     max_import_time: Templated[Duration] | None = Field(
-        None, description="How long its import may take; a longer one is ended and has failed.", examples=["5s"]
+        None,
+        description="How long its import may take; a longer one is ended and has failed.",
+        examples=["5s"],
     )
     inside: Templated[PathText] | None = Field(
         None,

@@ -1,18 +1,17 @@
 """`packages`: distributions that must be installed, by their metadata. Imports none of them."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, model_validator
-from typing import Self
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
 from orchestrator.requirements._agreement import applies, bare, consistent, fits, hidden, lacking, same_place
 from orchestrator.requirements._base import Requirement, judged
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty, PathText
 
 if TYPE_CHECKING:

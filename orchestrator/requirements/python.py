@@ -1,13 +1,13 @@
 """`python`: the interpreter that runs the service."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 import sys
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
+from pydantic import Field
+
 from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Specifier
 
 if TYPE_CHECKING:
@@ -45,10 +45,18 @@ class Python(Requirement):
         "user_site": _AS_VARIABLE.format("PYTHONNOUSERSITE"),
     }
 
-    version: Templated[Specifier] | None = Field(None, description="A version specifier (PEP 440).", examples=[">=3.11"])
-    implementation: Templated[Literal["cpython", "pypy", "graalpy"]] | None = Field(None, description="The implementation.")
-    venv: Templated[bool] | None = Field(None, description="Whether it must be the Python of a virtual environment.")
-    utf8: Templated[bool] | None = Field(None, description="Whether text files and standard streams must be UTF-8 by default.")
+    version: Templated[Specifier] | None = Field(
+        None, description="A version specifier (PEP 440).", examples=[">=3.11"]
+    )
+    implementation: Templated[Literal["cpython", "pypy", "graalpy"]] | None = Field(
+        None, description="The implementation."
+    )
+    venv: Templated[bool] | None = Field(
+        None, description="Whether it must be the Python of a virtual environment."
+    )
+    utf8: Templated[bool] | None = Field(
+        None, description="Whether text files and standard streams must be UTF-8 by default."
+    )
 
     @property
     def title(self) -> str:

@@ -3,19 +3,18 @@
 Judging is pure: where the text comes from (environment, file, default, generated) is the engine's business.
 """
 
-
-from orchestrator.spec.errors import problem, validate_each
-from orchestrator.spec.model import Lazy, Model
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
-from typing import Annotated, Any, Self
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.node import words_for
 from orchestrator.document.plain import Template, as_text
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._texts import ARTICLES, EXAMPLES, READERS
+from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.item import AnyCondition
+from orchestrator.spec.model import Lazy, Model
 from orchestrator.spec.types import (
     NonEmpty,
     Pattern,
@@ -73,7 +72,9 @@ Default = Annotated[
         _default,
         json_schema_input_type=Scalar
         | tuple[str, ...]
-        | Annotated[tuple[Annotated[Any, Lazy("orchestrator.requirements._parts:Choice")], ...], Field(min_length=1)],
+        | Annotated[
+            tuple[Annotated[Any, Lazy("orchestrator.requirements._parts:Choice")], ...], Field(min_length=1)
+        ],
     ),
 ]
 _removed = WithJsonSchema({"anyOf": [{"type": "string"}, {"const": True}]})
@@ -97,7 +98,8 @@ class Variable(Requirement):
     required: bool = Field(False, description="The start fails when it is unset or empty.")
     required_when: AnyCondition | None = Field(None, description="Required only when this condition holds.")
     default: Default = Field(
-        None, description="The value when it is unset: a value, or a list of {value, when}, the first that holds."
+        None,
+        description="The value when it is unset: a value, or a list of {value, when}, the first that holds.",
     )
     allowed: Annotated[tuple[Scalar, ...], NonEmpty] | None = Field(
         None, description="The only values it may have.", examples=[["debug", "info"]]
@@ -107,7 +109,9 @@ class Variable(Requirement):
         None, description="The least value: a number, for durations and sizes with a unit."
     )
     max: int | float | str | None = Field(None, description="The greatest value.")
-    min_length: Annotated[int, Field(ge=0)] | None = Field(None, description="The least number of characters.")
+    min_length: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="The least number of characters."
+    )
     forbidden: Annotated[tuple[str, ...], NonEmpty] | None = Field(
         None, description="Values it must not have, any case.", examples=[["changeme"]]
     )
@@ -117,9 +121,12 @@ class Variable(Requirement):
     separator: Annotated[str, Field(min_length=1, max_length=3)] | None = Field(None, description="For a list: what separates elements; without it they are split like shell words.")  # fmt: skip
     secret: bool = Field(False, description="Its value is never shown.")
     from_file: bool = Field(
-        False, description="It may be given in a file: NAME_FILE names it, or /run/secrets/<name in lower case>."
+        False,
+        description="It may be given in a file: NAME_FILE names it, or /run/secrets/<name in lower case>.",
     )
-    generate: Generate | None = Field(None, description="Made at the first start when it is given nowhere, and kept.")
+    generate: Generate | None = Field(
+        None, description="Made at the first start when it is given nowhere, and kept."
+    )
     conflicts: Annotated[tuple[VariableName, ...], NonEmpty] | None = Field(
         None, description="Variables that must not be set beside it."
     )

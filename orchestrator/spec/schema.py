@@ -25,8 +25,9 @@ from orchestrator.spec.spec import Spec
 from orchestrator.spec.types import spelled_duration, spelled_size
 
 if TYPE_CHECKING:
-    from orchestrator.spec.model import Model
     from pydantic.fields import FieldInfo
+
+    from orchestrator.spec.model import Model
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

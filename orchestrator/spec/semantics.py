@@ -45,7 +45,7 @@ def _users(spec: Spec, places: Locations, findings: Findings) -> None:
     """What follows the start is one user's: rights that were given up do not come back."""
     if spec.launch is None or not known(spec.launch.user) or not known(spec.user):
         return
-    one = spec.user if isinstance(spec.user, str) else spec.user.name
+    one = getattr(spec.user, "name", spec.user)
     if not known(one) or spec.launch.user == one:
         return
     message = (

@@ -40,7 +40,9 @@ class OwnerOf(Model):
 
     noun = "uid"
 
-    owner_of: Templated[PathText] = Field(description="Whose owner it is; root's counts as none.", examples=["/data"])
+    owner_of: Templated[PathText] = Field(
+        description="Whose owner it is; root's counts as none.", examples=["/data"]
+    )
     otherwise: Templated[Annotated[int, Field(ge=1, le=2**32 - 2)]] | None = Field(
         None, description="The uid where nothing is there, or root owns it.", alias="else", examples=[911]
     )
@@ -65,7 +67,9 @@ class NamedUser(Model):
     noun = "user"
 
     name: Templated[Annotated[str, Field(min_length=1)]] | None = Field(
-        None, description="The user's name in the image; with `uid` and `gid` it need not exist.", examples=["app"]
+        None,
+        description="The user's name in the image; with `uid` and `gid` it need not exist.",
+        examples=["app"],
     )
     uid: Templated[AnyUid] | None = Field(
         None, description="The uid it is to have, or whose path's owner it is.", examples=["${PUID}"]
@@ -74,7 +78,9 @@ class NamedUser(Model):
     groups: tuple[Templated[str | int], ...] | None = Field(
         None, description="More groups, by name or number.", examples=[["docker", 44]]
     )
-    home: Templated[PathText] | None = Field(None, description="Its HOME, in place of the account's.", examples=["/data/home"])
+    home: Templated[PathText] | None = Field(
+        None, description="Its HOME, in place of the account's.", examples=["/data/home"]
+    )
     capabilities: tuple[Templated[str], ...] | None = Field(
         None,
         description="What it keeps of root's rights, for the server too; none otherwise.",

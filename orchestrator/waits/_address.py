@@ -1,16 +1,15 @@
 """Addresses as a spec writes them: a URL, or its parts. Secrets stay out of every text that is made here."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from pydantic import Field, model_validator
+
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.spec.templated import pending as pending
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, pending
 from orchestrator.spec.types import PathText, Port
 from orchestrator.waits._stream import Trust, shown
 
@@ -122,19 +121,25 @@ class HostPort(Model):
     noun = "address"
     shorthand = "address"
 
-    address: Templated[str] | None = Field(None, description="Both in one text.", examples=["db:5432", "[::1]:5432"])
+    address: Templated[str] | None = Field(
+        None, description="Both in one text.", examples=["db:5432", "[::1]:5432"]
+    )
     host: Templated[str] | None = Field(None, description="A name or an address.", examples=["db"])
     port: Templated[Port] | None = Field(None, description="The port.", examples=[5432])
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        self.check_parts()
+        return self
+
+    def check_parts(self) -> None:
+        """Raises unless it is one text, or a host and a port, from which a server can be made."""
         if self.address is None and (self.host is None or self.port is None):
             raise problem("ORC101", "an address needs a host and a port", "for example `db:5432`")
         if self.address is not None and (self.host is not None or self.port is not None):
             raise problem("ORC113", "an address is one text or its parts, not both", "")
         if not any(pending(each) for each in (self.address, self.host, self.port)):
             self.server()
-        return self
 
     def server(self) -> Server:
         if self.address is None:
@@ -184,8 +189,12 @@ class Tls(Model):
     ca: Templated[PathText] | None = Field(
         None, description="A file with the authorities that are trusted instead of the system's."
     )
-    certificate: Templated[PathText] | None = Field(None, description="A file with the certificate that is shown to the server.")
-    key: Templated[PathText] | None = Field(None, description="The certificate's private key, where it is not in the same file.")
+    certificate: Templated[PathText] | None = Field(
+        None, description="A file with the certificate that is shown to the server."
+    )
+    key: Templated[PathText] | None = Field(
+        None, description="The certificate's private key, where it is not in the same file."
+    )
     server_name: Templated[str] | None = Field(
         None,
         description="Whom the certificate must be for, if not the host that is asked; it is what is asked for (SNI).",
@@ -208,11 +217,15 @@ class Url(Model):
     parts: ClassVar[tuple[str, ...]] = ("host", "port", "user", "password")
     """The fields that make an address without a URL."""
 
-    url: Templated[str] | None = Field(None, description="The URL. A password in it is never shown.", repr=False)
+    url: Templated[str] | None = Field(
+        None, description="The URL. A password in it is never shown.", repr=False
+    )
     host: Templated[str] | None = Field(None, description="A name or an address.")
     port: Templated[Port] | None = Field(None, description="The port.")
     user: Templated[str] | None = Field(None, description="The user, as it is: nothing needs escaping.")
-    password: Templated[str] | None = Field(None, description="The password, as it is. Never shown.", repr=False)
+    password: Templated[str] | None = Field(
+        None, description="The password, as it is. Never shown.", repr=False
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

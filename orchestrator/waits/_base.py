@@ -1,8 +1,8 @@
 """What all waits share. One attempt is the kind's business; trying again is the engine's."""
 
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.document.plain import Template
 from orchestrator.spec.item import Item

@@ -1,13 +1,13 @@
 """What a database must be like beyond accepting a login: `expect` of `postgres` and `mysql`. Speaks no protocol."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
 from typing import Any, ClassVar, Self
 
+from pydantic import Field, model_validator
+
+from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.waits._failure import Failure
 
 _ROWS = "use `query`: `{{query: {}, rows: {{ge: 1}}}}`"
@@ -39,9 +39,12 @@ class Expectation(Model):
     query: Templated[str] | None = Field(
         None, description="One query, which only reads.", examples=["select count(*) from alembic_version"]
     )
-    value: AnyMatcher = Field(None, description="A matcher for the first value of the first row of the query.")
+    value: AnyMatcher = Field(
+        None, description="A matcher for the first value of the first row of the query."
+    )
     rows: AnyMatcher = Field(
-        None, description="A matcher for the query's number of rows; without `value` and `rows` there must be one."
+        None,
+        description="A matcher for the query's number of rows; without `value` and `rows` there must be one.",
     )
 
     @model_validator(mode="after")

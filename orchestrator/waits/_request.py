@@ -1,15 +1,15 @@
 """What is asked over HTTP, as a spec writes it: address, credentials, content. Sends nothing."""
 
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model, exactly_one
-from orchestrator.spec.templated import AnyTemplated, Templated
-from pydantic import AfterValidator, Field, model_validator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
-
+from orchestrator.spec.templated import AnyTemplated, Templated, pending
 from orchestrator.spec.types import PathText
 from orchestrator.waits import _http
-from orchestrator.waits._address import Tls, parse_url, pending, references
+from orchestrator.waits._address import Tls, parse_url, references
 from orchestrator.waits._failure import Failure
 
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ class Request(Tls):
         repr=False,
         examples=[{"query": "{ok}"}],
     )
-    unix: Templated[PathText] | None = Field(None, description="The path of a unix socket to connect to instead of the host.")
+    unix: Templated[PathText] | None = Field(
+        None, description="The path of a unix socket to connect to instead of the host."
+    )
 
     @model_validator(mode="after")
     def _readable(self) -> Self:

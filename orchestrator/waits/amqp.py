@@ -1,12 +1,12 @@
 """`amqp`: a RabbitMQ (AMQP 0-9-1) that opens a virtual host. Speaks its protocol itself; needs no driver."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 import struct
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
+from orchestrator.spec.templated import Templated
 from orchestrator.waits._address import Server, Tls, Url, parse_url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
@@ -62,7 +62,9 @@ class Amqp(Asking):
 
     example: ClassVar = {"name": "broker", "amqp": "amqp://broker:5672"}
 
-    amqp: Address = Field(description="The URL, or its parts.", examples=["amqp://app:password@broker:5672/app"])
+    amqp: Address = Field(
+        description="The URL, or its parts.", examples=["amqp://app:password@broker:5672/app"]
+    )
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         server = self.amqp.server()

@@ -1,12 +1,11 @@
 """`command`: a command that ends well."""
 
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
-from typing import TYPE_CHECKING, ClassVar
 
 from orchestrator.core.outcome import ok
 from orchestrator.spec.commanding import STREAMS, Commanding, CommandLine
-from orchestrator.waits._address import pending
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 

@@ -1,14 +1,14 @@
 """`dns`: a name that can be resolved."""
 
-
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.waits._address import host_name, pending, references
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, pending
+from orchestrator.waits._address import host_name, references
 from orchestrator.waits._base import Asking
 from orchestrator.waits._stream import resolve
 
@@ -25,7 +25,9 @@ class Name(Model):
     shorthand = "host"
 
     host: Templated[str] = Field(description="The name.", examples=["db"])
-    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(None, description="The kind of address that is needed.")
+    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(
+        None, description="The kind of address that is needed."
+    )
 
     @model_validator(mode="after")
     def _is_name(self) -> Self:

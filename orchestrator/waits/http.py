@@ -1,8 +1,8 @@
 """`http`: an HTTP or HTTPS address that answers as expected."""
 
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
-from typing import TYPE_CHECKING, ClassVar
 
 from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import Expect

@@ -1,14 +1,13 @@
 """`mysql`: a MySQL or MariaDB that takes connections. Logging in needs a driver, the extra `mysql`."""
 
-
-from orchestrator.spec.model import Lazy
-from orchestrator.spec.templated import Templated
-from pydantic import Field
-from typing import Annotated, Any
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.model import Lazy
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import WRITABLE, Tls, Url
 from orchestrator.waits._base import Asking
@@ -38,7 +37,9 @@ class Address(Url, Tls):
     removed_keys: ClassVar = Tls.removed_keys | WRITABLE
 
     database: Templated[str] | None = Field(None, description="The database.")
-    unix: Templated[PathText] | None = Field(None, description="The path of a unix socket, instead of host and port.")
+    unix: Templated[PathText] | None = Field(
+        None, description="The path of a unix socket, instead of host and port."
+    )
     tls: Templated[bool] = Field(False, description="Whether TLS is needed.")
 
     def complete(self) -> bool:
@@ -75,7 +76,9 @@ class Mysql(Asking):
         "mysql": {"host": "db", "user": "app", "password": "${DB_PASSWORD}", "database": "app"},
     }
 
-    mysql: Address = Field(description="The URL, or its parts.", examples=["mysql://app:password@db:3306/app"])
+    mysql: Address = Field(
+        description="The URL, or its parts.", examples=["mysql://app:password@db:3306/app"]
+    )
     expect: OfMysql | None = Field(
         None, description="A query, or what the database must be like.", examples=[{"writable": True}]
     )

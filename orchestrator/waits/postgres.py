@@ -1,16 +1,15 @@
 """`postgres`: a PostgreSQL into which the service can log in. Speaks its protocol itself; needs no driver."""
 
+import struct
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
+from pydantic import Field, model_validator
+
+from orchestrator.core.outcome import ok
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Lazy
 from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
-from typing import Annotated, Any
-import struct
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
-
-from orchestrator.core.outcome import ok
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import WRITABLE, Url
 from orchestrator.waits._base import Asking
@@ -40,15 +39,22 @@ class Address(Url):
     parts = ("host", "port", "user", "password", "database")
     removed_keys: ClassVar = WRITABLE
 
-    database: Templated[str] | None = Field(None, description="The database; that of the user's name without it.")
+    database: Templated[str] | None = Field(
+        None, description="The database; that of the user's name without it."
+    )
     sslmode: Templated[SslMode] | None = Field(
-        None, description="Whether TLS is used and what is verified, in PostgreSQL's words; `prefer` without it."
+        None,
+        description="Whether TLS is used and what is verified, in PostgreSQL's words; `prefer` without it.",
     )
     ca: Templated[PathText] | None = Field(
         None, description="A file with the authorities that are trusted instead of the system's."
     )
-    certificate: Templated[PathText] | None = Field(None, description="A file with the certificate that is shown to the server.")
-    key: Templated[PathText] | None = Field(None, description="The certificate's private key, where it is not in the same file.")
+    certificate: Templated[PathText] | None = Field(
+        None, description="A file with the certificate that is shown to the server."
+    )
+    key: Templated[PathText] | None = Field(
+        None, description="The certificate's private key, where it is not in the same file."
+    )
 
     @model_validator(mode="after")
     def _known_mode(self) -> Self:

@@ -1,14 +1,14 @@
 """`python`: a function of the service that says whether something is ready."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 import os
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import FunctionReference
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure

@@ -1,14 +1,14 @@
 """`redis`: a Redis (Valkey, KeyDB ...) that serves commands. Speaks its protocol itself; needs no driver."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.model import Model
-from orchestrator.spec.templated import Templated
-from pydantic import Field, model_validator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
+from pydantic import Field, model_validator
+
 from orchestrator.core.outcome import ok
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import WRITABLE, Server, Tls, Url
 from orchestrator.waits._base import Asking
@@ -52,9 +52,15 @@ class Address(Url, Tls):
         }
     )
 
-    database: Templated[Annotated[int, Field(ge=0)]] | None = Field(None, description="The number of the database.")
-    tls: Templated[bool] = Field(False, description="Whether TLS is spoken, where no URL says so (rediss://).")
-    unix: Templated[PathText] | None = Field(None, description="The path of a unix socket, instead of host and port.")
+    database: Templated[Annotated[int, Field(ge=0)]] | None = Field(
+        None, description="The number of the database."
+    )
+    tls: Templated[bool] = Field(
+        False, description="Whether TLS is spoken, where no URL says so (rediss://)."
+    )
+    unix: Templated[PathText] | None = Field(
+        None, description="The path of a unix socket, instead of host and port."
+    )
 
     @model_validator(mode="after")
     def _numbered(self) -> Self:

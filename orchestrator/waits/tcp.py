@@ -1,15 +1,15 @@
 """`tcp`: a port that accepts connections, and the greeting of what listens there."""
 
-
-from orchestrator.spec.errors import problem
-from orchestrator.spec.templated import Templated
-from pydantic import AfterValidator, Field, model_validator
 import re
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.waits._address import HostPort, Tls, parse_url, pending, references
+from orchestrator.spec.templated import Templated, pending
+from orchestrator.waits._address import HostPort, Tls, parse_url, references
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Trust, connect, secure
@@ -64,20 +64,20 @@ class Address(HostPort):
         repr=False,
         examples=["${DATABASE_URL}"],
     )
-    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(None, description="The kind of address that is connected to.")
+    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(
+        None, description="The kind of address that is connected to."
+    )
     tls: Templated[bool] | Tls = Field(
         False, description="Whether TLS is spoken; a mapping says how the other side is verified."
     )
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def check_parts(self) -> None:
         if self.url is None:
-            return super()._complete()
-        if any(each is not None for each in (self.address, self.host, self.port)):
+            super().check_parts()
+        elif any(each is not None for each in (self.address, self.host, self.port)):
             raise problem(
                 "ORC113", "an address is a URL, one text or its parts, not several", "keep one", "url"
             )
-        return self
 
     def server(self) -> "Server":
         return _server(self.url) if self.url is not None else super().server()

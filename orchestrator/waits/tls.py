@@ -1,12 +1,12 @@
 """`tls`: a certificate that is right, and stays so for a while."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 import time
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort
 from orchestrator.waits._base import Asking
@@ -31,7 +31,9 @@ class Certificate(HostPort):
     days_left: Templated[Annotated[int, Field(ge=0, le=3650)]] | None = Field(
         None, description="For how many days more it must be valid.", examples=[14]
     )
-    server_name: Templated[str] | None = Field(None, description="Whom it must be for, if not the host that is asked.")
+    server_name: Templated[str] | None = Field(
+        None, description="Whom it must be for, if not the host that is asked."
+    )
     ca: Templated[PathText] | None = Field(
         None, description="A file with the authorities that are trusted instead of the system's."
     )

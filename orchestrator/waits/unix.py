@@ -1,11 +1,11 @@
 """`unix`: a socket in the file system that accepts connections."""
 
-
-from orchestrator.spec.templated import Templated
-from pydantic import Field
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._base import Asking
 from orchestrator.waits._stream import connect_unix

@@ -2,9 +2,9 @@ import os
 import time
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.spec.sections import validate_check
-from pydantic import ValidationError
 
 
 def check(project, spec, timeout=10.0, **context):

@@ -4,9 +4,9 @@ import os
 import time
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.document.plain import Template
-from pydantic import ValidationError
 
 PATH = {"PATH": os.environ["PATH"]}
 

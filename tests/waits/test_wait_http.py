@@ -5,9 +5,9 @@ import socket
 import time
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.document.plain import Template
-from pydantic import ValidationError
 from orchestrator.testing import answering_port, closed_port, dripping_port, full_port, served, silent_port
 
 SECRET = "hunter2-%"

@@ -3,9 +3,9 @@
 import socket
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.document.plain import Template
-from pydantic import ValidationError
 from orchestrator.testing import closed_port, dripping_port, full_port, silent_port
 
 
