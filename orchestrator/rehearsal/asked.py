@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.spec.templated import any_pending
+
 _LOGINS = ("postgres", "mysql", "redis", "amqp")
 _SECURED = ("https", "amqps", "rediss", "valkeys")
 
