@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from orchestrator.core.order import QUICK
 from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.engine import events, root_work, snapshot
-from orchestrator.engine.item import QUICK, Work
+from orchestrator.engine.item import Work
 from orchestrator.spec.templated import any_pending
 from orchestrator.system import rights, users
 

@@ -13,16 +13,17 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.order import STEP
 from orchestrator.core.outcome import Outcome, failed
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.exceptions import InternalError
-from orchestrator.engine.item import STEP, Work
 from orchestrator.system import rights, stdio, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.core.context import User
+    from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
     from orchestrator.system.users import Identity
 
