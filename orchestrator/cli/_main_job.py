@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import BUG, console, summary
@@ -13,7 +14,7 @@ from orchestrator.engine import events, recovery, snapshot
 from orchestrator.engine.exceptions import InternalError, Invalid
 from orchestrator.engine.run import Start
 from orchestrator.engine.service import Service
-from orchestrator.launch import spawn
+from orchestrator.launch import preimport, spawn
 from orchestrator.status import state
 from orchestrator.supervisor import child_engine
 from orchestrator.system import files
@@ -31,9 +32,13 @@ UNDECLARED = "ORC214"
 
 
 def run(
-    options: argparse.Namespace, notes: Notes, preloaded: Preloaded | None, orders: Orders | None = None
+    options: argparse.Namespace,
+    notes: Notes,
+    preloaded: Preloaded | None,
+    orders: Orders | None = None,
+    path: list[str] | None = None,
 ) -> int:
-    """`orders` are those of the supervisor, where that has started the engine again."""
+    """`orders` are those of the supervisor, where that has started the engine again; `path` is that of modules, for later."""
     try:
         invocation = Invocation(options, notes)
     except Usage as error:
@@ -44,7 +49,7 @@ def run(
         return _leave(_beside(invocation, orders))
     if orders is None:
         invocation.show(each for each in invocation.loaded.diagnostics if each.code != UNDECLARED)
-    return _leave(_start(invocation, preloaded, orders))
+    return _leave(_start(invocation, preloaded, orders, path))
 
 
 def _beside(invocation: Invocation, orders: Orders) -> int:
@@ -73,7 +78,9 @@ def _new_start(invocation: Invocation, orders: Orders | None) -> Start:
     )  # fmt: skip
 
 
-def _start(invocation: Invocation, preloaded: Preloaded | None, orders: Orders | None) -> int:
+def _start(
+    invocation: Invocation, preloaded: Preloaded | None, orders: Orders | None, path: list[str] | None
+) -> int:
     start = _new_start(invocation, orders)
     start.importing.preloaded = preloaded
     start.log_format = invocation.log_format
@@ -82,7 +89,11 @@ def _start(invocation: Invocation, preloaded: Preloaded | None, orders: Orders |
     invocation.stream.listeners.append(journal)
     if may_switch(start):
         start.root_work.expect()
+    if path is not None:
+        start.root_work.when_done(partial(sys.path.__setitem__, slice(None), path))
     start.root_work.when_done(journal.open)
+    if path is not None and start.root_work.done:  # it stays root, so that all may begin
+        start.importing.preloaded = preimport.begin(start.loaded.files)
     if invocation.log_format == "text":
         invocation.stream.listeners.append(lambda event: _say_when_well(invocation, event))
     try:

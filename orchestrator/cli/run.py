@@ -29,11 +29,15 @@ def run(options: argparse.Namespace) -> int:
     notes.install()
     # What was held back arrives now: by who started this process, or while the supervisor became it.
     signals.release()
-    preloaded = None
-    if orders is None and os.geteuid() != 0:  # root imports nothing before it is known who the service is
+    preloaded, path = None, None
+    if (
+        os.geteuid() == 0
+    ):  # it imports nothing ahead, and nothing of others, before it is known who the service is
+        path = inherited.trust_no_path()
+    elif orders is None:
         preloaded = preimport.begin(options.file or ["startup.yaml"])
-    elif orders is not None:
+    if orders is not None:
         notes.recall(signals.arrived(orders["noted"], orders["wakeup"]) if "wakeup" in orders else [])
     from orchestrator.cli import _main_job
 
-    return _main_job.run(options, notes, preloaded, orders)
+    return _main_job.run(options, notes, preloaded, orders, path)

@@ -12,6 +12,7 @@ from orchestrator.document.plain import Template, as_text
 from orchestrator.requirements._conditions import CannotTell, holds
 from orchestrator.spec.model import Model
 from orchestrator.spec.values import find_contract
+from orchestrator.system.reading import read_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,8 +153,8 @@ class _Application:
         if named is None and not os.path.exists(path):
             return None, None
         try:
-            with open(self.context.path(path), encoding="utf-8") as file:
-                return file.read().removesuffix("\n"), None
+            content = read_for(self.context.path(path), self.context.user)
+            return content.decode().replace("\r\n", "\n").removesuffix("\n"), None
         except (OSError, UnicodeDecodeError) as error:
             said = (
                 error.strerror.lower()

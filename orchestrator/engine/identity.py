@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.core.order import QUICK
@@ -102,10 +103,18 @@ def into_plan(start: Start, plan: LaunchPlan) -> None:
     plan.no_new_privs = os.geteuid() != 0 and not found.escalation
     if found is not start.identity:
         plan.environ.update(found.environ)
+    if start.as_root and not found.switch and _has_site(found.user):
+        plan.importer = "exec"  # a fork would not have what the user has installed below its home
     if not found.switch:
         return
     plan.uid, plan.gid, plan.groups = found.user.uid, found.user.gid, list(found.user.groups)
     plan.capabilities, plan.escalation = found.capabilities, found.escalation
+
+
+def _has_site(user: User) -> bool:
+    """Whether Python would look below the user's home, too."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return user.uid != 0 and os.path.isdir(f"{user.home}/.local/lib/python{version}/site-packages")
 
 
 def of_server(start: Start) -> User | None:

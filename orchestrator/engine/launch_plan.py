@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -149,8 +148,10 @@ def end_gently(process: Importer, number: int, until: float, heard: Callable[[],
     import select
     import time
 
+    from orchestrator.system import signals
+
     if process.code is None:
-        os.kill(process.pid, number)
+        signals.send(process.pid, number)
     while process.code is None and (left := until - time.monotonic()) > 0:
         poll = select.poll()
         if process.fileno() >= 0:
@@ -225,7 +226,7 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     plan.server, plan.factory, plan.importer, plan.mode = (
         launch.server,
         launch.factory,
-        launch.importer,
+        "exec" if plan.importer == "exec" else launch.importer,
         launch.mode,
     )
     plan.app = work.item.app if work is not None and launch.app is not None else (launch.app or "")

@@ -14,10 +14,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.order import STEP
-from orchestrator.core.outcome import Outcome, failed
+from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.exceptions import InternalError
-from orchestrator.system import rights, stdio, users
+from orchestrator.engine.item import Work
+from orchestrator.system import prctl, rights, signals, stdio, users
+from orchestrator.system.reaper import descendants, uid_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 """Seconds that threads have to end: each would keep the rights of root."""
 LOW = 1024
+REFUSED = "permission"
+"""The reason of an outcome where the system said no to who asked."""
+KILL = 9
 
 
 class RootWork:
@@ -39,6 +44,8 @@ class RootWork:
         self.start = start
         self.done = True
         """Whether nothing is root's to do any more; also where the engine never was root, or has no other user to be."""
+        self.adopts = False
+        """Whether orphans become children of this process, for it to collect."""
         self._late = False
         """Whether the launch alone has a user: up to it, everything runs as it was started."""
         self._held: frozenset[str] = frozenset()
@@ -47,6 +54,8 @@ class RootWork:
     def expect(self) -> None:
         """The engine is root, and perhaps not for long: what is to be done `when_done` waits until that is settled."""
         self.done = False
+        # What root's items leave running is ended before root is: so it has to be found.
+        self.adopts = prctl.adopt_orphans()
 
     def when_done(self, call: Callable[[], None]) -> None:
         """Has this done as the service's user: at once, where the engine is that already."""
@@ -95,6 +104,18 @@ class RootWork:
         """Whether an item has to wait: it is for the service's user to do."""
         return not self.done and not self._late and work.id not in self._held
 
+    def leaves_to_user(self, work: Work, outcome: Outcome) -> bool:
+        """Whether root is refused what the service's user perhaps may, as on NFS: it is tried again as that user."""
+        order = self.start.order
+        if outcome.reason != REFUSED or self.holds_back(work) or self.done or self._late or order is None:
+            return False
+        others = self._held - {work.id}
+        if any(work.id in order.all_before(name) for name in others):
+            return False  # root's own work builds on it
+        self._held = others
+        work.status, work.attempts = Status.UNKNOWN, 0
+        return True
+
     def finish_if_due(self) -> bool:
         """Gives up root's rights when the last of root's items is settled; whether it did."""
         works = self.start.by_id
@@ -108,6 +129,7 @@ class RootWork:
         identity = None if self.done else self._identity()
         if identity is not None:
             self._end_threads()
+            self._end_left_over(identity.user.uid)
             self._become(identity)
         if not self.done:
             self._go_on()
@@ -118,6 +140,14 @@ class RootWork:
         for thread in threading.enumerate():
             if thread is not threading.current_thread():
                 thread.join(max(0.0, end - time.monotonic()))
+
+    def _end_left_over(self, uid: int) -> None:
+        """What root's items have left running: later, nobody here could end it."""
+        for pid in descendants():
+            owner = uid_of(pid)
+            if owner not in (uid, None) and signals.send(pid, KILL):
+                said = f"a process that was left running as uid {owner} is ended (pid {pid})"
+                self.start.stream.emit(events.NOTE, said, level="warning")
 
     def _become(self, identity: Identity) -> None:
         start = self.start

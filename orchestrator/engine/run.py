@@ -312,7 +312,8 @@ class Start:
             outcome = self.variables.judge(work)
         else:
             outcome = work.item.attempt(self.context(timeout=self._timeout(work)))
-        self.conclude(work, outcome)
+        if not self.root_work.leaves_to_user(work, outcome):
+            self.conclude(work, outcome)
 
     def _in_a_lane(self, work: Work) -> None:
         work.status = Status.WAITING
@@ -363,7 +364,7 @@ class Start:
         for number in taken:
             if number in STOPS and not self._asked_to_stop.again(number, time.monotonic()):
                 raise Interrupted(number)
-        if os.getpid() == 1 or (self.memory and not self.alone):
+        if os.getpid() == 1 or self.root_work.adopts or (self.memory and not self.alone):
             self.reaper.reap()  # without being PID 1: what the supervisor has adopted that this process was
         if CHILD in taken:
             self.child_ended()

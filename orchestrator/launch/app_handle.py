@@ -109,8 +109,7 @@ class Importer:
         if self.executed:
             wait_for_stacks(self.pid)
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signals.DUMP)
+        if signals.send(self.pid, signals.DUMP):
             time.sleep(TO_DUMP + EACH_DUMP * self.workers)
 
     def end(self) -> None:
@@ -196,10 +195,8 @@ class Importer:
         return event | {"reason": reason, "message": message, "at": "", "traceback": ""}
 
     def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        for each in (self.pid, -self.pid):
+            signals.send(each, signal.SIGKILL)
 
 
 def _watched(pid: int) -> int:

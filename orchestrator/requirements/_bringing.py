@@ -12,6 +12,7 @@ from orchestrator.requirements._places import Owner, SymlinkError, guarded, reac
 from orchestrator.requirements._remedies import refusal
 from orchestrator.requirements._template import TemplateError, render
 from orchestrator.requirements._writing import write
+from orchestrator.system.reading import read_for
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
@@ -42,8 +43,8 @@ def bring(asked: Source, path: str, owner: Owner, context: Context) -> Outcome |
 
 def _copied(asked: Source, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
     try:
-        with open(context.path(source), "rb") as file:
-            content, mode = file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        content = read_for(context.path(source), context.user)
+        mode = stat.S_IMODE(os.stat(context.path(source)).st_mode)
     except OSError as error:
         return no_source(source, error, context)
     wanted = asked.mode if asked.mode is not None else 0o600 if asked.private else mode
@@ -52,9 +53,7 @@ def _copied(asked: Source, path: str, source: str, owner: Owner, context: Contex
 
 def _rendered(asked: Source, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
     try:
-        with open(context.path(source), encoding="utf-8", newline="") as file:
-            text = file.read()
-        content = render(text, context).encode()
+        content = render(read_for(context.path(source), context.user).decode(), context).encode()
     except OSError as error:
         return no_source(source, error, context)
     except UnicodeDecodeError as error:

@@ -58,10 +58,7 @@ class Heard:
             return
         self.late, self.due = True, now + MARGIN
         for each in (-self.pid, self.pid):
-            try:
-                os.kill(each, KILL)
-            except ProcessLookupError:
-                continue  # it has no group yet, or has just ended
+            signals.send(each, KILL)
 
     def last_line(self) -> str:
         """Its last words, after it has ended."""

@@ -17,7 +17,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from orchestrator.core.exit_status import ending
-from orchestrator.system.accounts import other_than
+from orchestrator.system.accounts import as_user, other_than
 from orchestrator.system.prctl import end_with
 
 if TYPE_CHECKING:
@@ -173,8 +173,10 @@ class Command:
         *,
         deadline: float | None,
         grace: float,
+        user: User | None = None,
     ) -> None:
         self.process = process
+        self._user = user
         self.deadline = deadline
         """When (`time.monotonic`) it is asked to end."""
         self.timed_out = False
@@ -226,8 +228,14 @@ class Command:
         return Result(self.process.returncode, self.tail.decode("utf-8", "replace"), timed_out=self.timed_out)
 
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            try:
+                os.killpg(self.process.pid, number)
+            except PermissionError:
+                if self._user is None:
+                    return
+                # A root without CAP_KILL: a child that is this user may.
+                as_user(self._user, partial(os.killpg, self.process.pid, number))
 
     def _read(self, chunks: int) -> None:
         """Not without end: one that never stops talking must not keep the engine from everything else."""
@@ -284,7 +292,9 @@ def capture(argv: Sequence[str], context: Context, timeout: float) -> Result:
         process = start(argv, context, bound=True)
     except OSError as error:
         return Result(-1, problem=not_started(argv, error)[0])
-    running = Command(process, lambda _line: None, deadline=time.monotonic() + timeout, grace=0.2)
+    running = Command(
+        process, lambda _line: None, deadline=time.monotonic() + timeout, grace=0.2, user=context.user
+    )
     with awaited(process.pid), selectors.DefaultSelector() as selector:
         selector.register(running, selectors.EVENT_READ)
         while (result := running.poll()) is None:

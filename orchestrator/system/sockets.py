@@ -8,7 +8,7 @@ import socket
 import stat
 from dataclasses import dataclass
 
-from orchestrator.system.listener import SOCKET_MODE
+from orchestrator.system.listener import open_to_all
 
 LISTENING = "0A"
 ATTEMPTS = 20
@@ -111,7 +111,7 @@ def _bind_unix(path: str) -> socket.socket | BindError:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(path)
-            os.chmod(path, SOCKET_MODE)
+            open_to_all(path)
         except BaseException:
             listener.close()
             raise
