@@ -1,12 +1,10 @@
-"""How long to pause between attempts: arithmetic alone. Knows no clock, no randomness and no waits."""
+"""How long to pause between attempts: arithmetic alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orchestrator.spec.retry import Retry
+    from typing import Any
 
 NOTICE = 0.1
 """Within so many seconds something that happens in the first second is noticed."""
@@ -14,26 +12,47 @@ _STEPS = 64
 """After so many steps any growth has reached its cap; more of them would only overflow."""
 
 
-@dataclass(frozen=True, slots=True)
 class Policy:
     """How attempts follow one another. The first attempt is made at once; this is about what follows."""
 
-    initial: float = 0.05
-    factor: float = 2.0
-    max: float = 5.0
-    jitter: Literal["full", "none"] = "full"
-    times: int | None = None
-    """At most so many attempts; None: only the deadline ends them."""
+    __slots__ = ("factor", "initial", "jitter", "max", "times")
+
+    def __init__(
+        self,
+        initial: float = 0.05,
+        factor: float = 2.0,
+        max: float = 5.0,  # noqa: A002 - as users write it
+        jitter: str = "full",
+        times: int | None = None,
+    ) -> None:
+        self.initial, self.factor, self.max = initial, factor, max
+        self.jitter = jitter
+        """`full`: a random part of the pause; `none`: the whole."""
+        self.times = times
+        """At most so many attempts; None: only the deadline ends them."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and all(
+            getattr(self, name) == getattr(other, name) for name in Policy.__slots__
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
-def policy(retry: Retry | None, defaults: Retry | None = None) -> Policy:
+RESTARTS = Policy(initial=0.5, factor=2.0, max=30.0, jitter="none")
+"""Between restarts of a server."""
+ROUNDS = Policy(initial=1.0, factor=2.0, max=30.0, jitter="none")
+"""Between the rounds in which everything is checked again while something else is served."""
+
+
+def policy(retry: Any, defaults: Any = None) -> Policy:
     """What an item says, where it says nothing what the spec's `defaults` say, else the built-in numbers."""
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     for each in (defaults, retry):
         if each is not None:
-            said = ((name, getattr(each, name)) for name in Policy.__slots__)
-            given |= {name: value for name, value in said if value is not None}
-    return Policy(**given)  # type: ignore[arg-type]
+            values = ((name, getattr(each, name)) for name in Policy.__slots__)
+            given |= {name: value for name, value in values if value is not None}
+    return Policy(**given)
 
 
 def delay(policy: Policy, attempt: int, draw: float) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.order import CHECK, PHASES, STEP, WAIT, Node, Order
 from orchestrator.document.interpolate import BadInterpolation, parse, references
 from orchestrator.engine import launch_plan
-from orchestrator.engine.item import CHECK, PHASES, STEP, WAIT, Work
-from orchestrator.engine.plan import Node, Order
+from orchestrator.engine.item import Work
 from orchestrator.spec.item import Action, Named
 from orchestrator.spec.references import Index
 
@@ -35,7 +35,7 @@ def list_works(start: Start) -> None:
     start.order = ordered(start.works, start.resolved)
     for work in start.works:
         node = start.order.nodes[work.id]
-        work.level, work.before = node.level, tuple(start.order.before(work.id))
+        work.level, work.before = node.level, start.order.before_mask(work.id)
 
 
 def _work(start: Start, path: tuple[str | int, ...], item: Any, index: Index) -> Work:
@@ -79,7 +79,7 @@ def ordered(works: Sequence[Work], loaded: Loaded) -> Order:
         ]
         work.needs = tuple(dict.fromkeys([*work.needs, *outputs]))
         sets = work.phase == STEP and bool(getattr(work.item, "output_names", ()))
-        nodes.append(Node(work.id, work.phase, work.needs, tuple(dict.fromkeys(wished)), sets))
+        nodes.append(Node(work.id, work.phase, work.needs, tuple(dict.fromkeys(wished)), outputs=sets))
     return Order(nodes)
 
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.backoff import Policy, delay
 from orchestrator.core.conditions import Facts, evaluate
+from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT
 from orchestrator.document import interpolate
 from orchestrator.document.plain import Interpolated, Unknown
 from orchestrator.engine.build_items import flat, ordered
 from orchestrator.engine.health_checks import HEALTH_DEADLINE
 from orchestrator.engine.imports import IMPORT_DEADLINE
-from orchestrator.engine.item import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT, Work
+from orchestrator.engine.item import Work
 from orchestrator.engine.launch_plan import GRACE
 from orchestrator.engine.plan import timed
 from orchestrator.engine.run import TIMEOUT, WAIT_DEADLINE

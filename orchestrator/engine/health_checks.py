@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.order import HEALTH
 from orchestrator.core.outcome import Outcome, failed, ok
-from orchestrator.engine.item import HEALTH, Synthetic, Work
+from orchestrator.engine.item import Synthetic, Work
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context

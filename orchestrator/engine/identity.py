@@ -6,10 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.order import QUICK
 from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.document.plain import Interpolated
 from orchestrator.engine import events, root_work, snapshot
-from orchestrator.engine.item import QUICK, Work
+from orchestrator.engine.item import Work
 from orchestrator.system import rights, users
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.order import CHECK, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.core.outcome import Outcome, Status, failed, ok
 from orchestrator.engine import events, launch_plan
-from orchestrator.engine.item import CHECK, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
+    from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
     from orchestrator.launch.app_handle import Importer
     from orchestrator.launch.preimport import Preloaded
@@ -128,9 +129,9 @@ class Importing:
         """Whether everything is over that an import may have waited for: not what waits for an import itself."""
         order = self.start.order
         assert order is not None
-        open_ones = {work.id for work in self._modules() if not work.settled}
+        open_ones = order.mask(work.id for work in self._modules() if not work.settled)
         return all(
-            work.settled or bool(open_ones & order.all_before(work.id))
+            work.settled or order.comes_after(work.id, open_ones)
             for work in self.start.works
             if work.phase in (QUICK, WAIT, CHECK, STEP) and work.id in order.nodes
         )

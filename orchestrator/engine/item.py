@@ -11,12 +11,6 @@ if TYPE_CHECKING:
     from orchestrator.core.words import Lowered
     from orchestrator.diagnostics import Place
 
-QUICK, IMPORT, WAIT, CHECK, STEP, LAUNCH, HEALTH = range(7)
-"""The phases, in the order in which a start goes through them."""
-
-PHASES = {"python": QUICK, "package": QUICK, "host": QUICK, "directory": QUICK, "file": QUICK, "port": QUICK,
-          "module": IMPORT, "wait": WAIT, "check": CHECK, "step": STEP, "launch": LAUNCH, "health": HEALTH}  # fmt: skip
-
 
 @dataclass(slots=True, eq=False)
 class Work:
@@ -63,8 +57,8 @@ class Work:
     attempts_of_actions: dict[int, int] = field(default_factory=dict)
     level: int = 0
     """The phase in which it can be at the earliest."""
-    before: tuple[str, ...] = ()
-    """What must have come to its end before it begins."""
+    before: int = 0
+    """What must have come to its end before it begins, as a set of `core.order`."""
     remedy: str = ""
     """The word of the remedy after which it is tried again now."""
     lane: int = 0

@@ -6,10 +6,11 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.order import HEALTH, LAUNCH, QUICK
 from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.document.plain import Interpolated
 from orchestrator.engine import health_checks, identity, workers
-from orchestrator.engine.item import HEALTH, LAUNCH, QUICK, Synthetic, Work
+from orchestrator.engine.item import Synthetic, Work
 
 if TYPE_CHECKING:
     import socket

@@ -10,11 +10,11 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.backoff import Policy, delay
+from orchestrator.core.backoff import ROUNDS, delay
+from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, WAIT
 from orchestrator.core.outcome import Status
 from orchestrator.engine import events, health_checks, identity, launch_plan
 from orchestrator.engine.build_items import flat
-from orchestrator.engine.item import CHECK, HEALTH, IMPORT, LAUNCH, WAIT
 from orchestrator.engine.snapshot import can_be_repeated
 from orchestrator.system import processes
 from orchestrator.system.signals import send
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from orchestrator.launch.app_handle import Importer
     from orchestrator.status.maintenance import Config
 
-CHECK_AGAIN = Policy(initial=1.0, factor=2.0, max=30.0, jitter="none")
 FAREWELL = 5.0
 SETTLED = 1.0
 """Seconds after which what is served instead is no longer beginning."""
@@ -45,7 +44,7 @@ class Maintaining:
         self._lifeline = -1
         self._other: Importer | None = None
         self._own_listener: socket.socket | None = None
-        self._rounds: int = service.budget.get("rounds", 0)
+        self._rounds: int = service.restarts.get("rounds", 0)
         self._since: dict[tuple[Any, ...], float] = {}
         self._served: Any = None
         """The action of what is served now."""
@@ -102,7 +101,7 @@ class Maintaining:
         while self.action is not None and not start.stopping:
             self.begin(action)
             self._rounds += 1
-            due = min(time.monotonic() + delay(CHECK_AGAIN, self._rounds, 1.0), over or float("inf"))
+            due = min(time.monotonic() + delay(ROUNDS, self._rounds, 1.0), over or float("inf"))
             self._announce(due, action["retry_after"])
             start.pause(due)
             if over is None or time.monotonic() < over:

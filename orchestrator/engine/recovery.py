@@ -8,15 +8,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.backoff import Policy
+from orchestrator.core.order import CHECK, HEALTH, QUICK, WAIT
 from orchestrator.core.outcome import Status
 from orchestrator.core.words import STOP
 from orchestrator.engine import launch_plan, resume, snapshot
-from orchestrator.engine.item import CHECK, HEALTH, QUICK, WAIT, Work
 from orchestrator.engine.report import exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.engine.item import Work
     from orchestrator.engine.report import Report
     from orchestrator.engine.run import Start
     from orchestrator.status.state import StateDirectory

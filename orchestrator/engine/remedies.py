@@ -6,7 +6,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.backoff import Policy, delay
+from orchestrator.core.backoff import RESTARTS, delay
 from orchestrator.core.outcome import Status
 from orchestrator.core.words import DEGRADE, REMEDY, RESTART, SERVE, STOP, WARN
 from orchestrator.engine import events
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
     from orchestrator.fallbacks._base import Performed
-
-RESTART_DELAY = Policy(initial=0.5, factor=2.0, max=30.0, jitter="none")
 
 
 def act(start: Start, work: Work, action: Any) -> bool:
@@ -78,7 +76,7 @@ def _restart(start: Start, work: Work, lowered: Lowered) -> bool:
         return False
     work.attempts_of_actions[work.tried] = done + 1
     work.tried -= 1  # it stays the next action
-    pause = delay(RESTART_DELAY, done + 1, 1.0)
+    pause = delay(RESTARTS, done + 1, 1.0)
     _tell(start, work, lowered, f"restart {done + 1} of {lowered['times']} in {pause:g} s")
     start.end_server()
     start.pause(time.monotonic() + pause)

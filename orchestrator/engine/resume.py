@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.order import HEALTH, LAUNCH
 from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.core.words import SERVE
 from orchestrator.engine import events, health_checks, launch_plan, snapshot
-from orchestrator.engine.item import HEALTH, LAUNCH, Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.engine.item import Work
     from orchestrator.engine.report import Report
     from orchestrator.engine.run import Start
     from orchestrator.engine.service import Service
@@ -26,15 +27,15 @@ def left_behind(service: Service, plan: LaunchPlan) -> dict[str, Any]:
     """What the supervisor keeps for the next engine, and what it has to know itself."""
     start = service.start
     blamed = snapshot.blamed(start)
-    budget = dict(service.budget)
-    if budget:
+    restarts = dict(service.restarts)
+    if restarts:
         work = start.by_id.get(blamed)
-        budget |= {
+        restarts |= {
             "rounds": service.maintaining.rounds,
-            "action": _place_in_its_list(start, work, budget["action"]),
+            "action": _place_in_its_list(start, work, restarts["action"]),
         }
     return snapshot.remember(start, service.report, plan) | {
-        "supervised": snapshot.supervised(start, service.report, budget, blamed)
+        "supervised": snapshot.supervised(start, service.report, restarts, blamed)
     }
 
 

@@ -13,10 +13,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.order import STEP
 from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.exceptions import InternalError
-from orchestrator.engine.item import STEP, Work
+from orchestrator.engine.item import Work
 from orchestrator.system import prctl, rights, signals, stdio, users
 from orchestrator.system.reaper import descendants, uid_of
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.core.context import User
+    from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
     from orchestrator.system.users import Identity
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.core import backoff
 from orchestrator.core.context import Context, SystemClock, User, current_user
+from orchestrator.core.exit_status import Asked
+from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.engine import events, identity, launch_plan, snapshot, verdict, workers
 from orchestrator.engine.attempts import Lanes
@@ -21,14 +23,12 @@ from orchestrator.engine.build_items import list_works
 from orchestrator.engine.exceptions import InternalError, Interrupted
 from orchestrator.engine.gate import Asking
 from orchestrator.engine.imports import Importing
-from orchestrator.engine.item import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Work
 from orchestrator.engine.operations import Operating
 from orchestrator.engine.recovery import Rechecking
 from orchestrator.engine.root_work import RootWork
 from orchestrator.engine.steps import Stepping
 from orchestrator.engine.values import Variables
 from orchestrator.spec.values import find_contract
-from orchestrator.system.exit_status import Asked
 from orchestrator.system.reaper import Reaper
 from orchestrator.system.signals import CHILD, STOPS
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.core.context import Clock
-    from orchestrator.engine.plan import Order
+    from orchestrator.core.order import Order
+    from orchestrator.engine.item import Work
     from orchestrator.launch.app_handle import Importer
     from orchestrator.spec.item import Action
     from orchestrator.spec.loading import Loaded
@@ -233,13 +234,17 @@ class Start:
 
     def _start_what_can(self) -> bool:
         progressed = self.root_work.finish_if_due()
+        order = self.order
+        settled = order.mask(work.id for work in self.works if work.settled) if order is not None else 0
         for work in self.works:
-            if work.status is Status.UNKNOWN and work.phase < LAUNCH and self._may_start(work):
+            if work.status is Status.UNKNOWN and work.phase < LAUNCH and self._may_start(work, settled):
                 progressed = True
                 self._begin(work)
+                if work.settled and order is not None:
+                    settled |= order.mask([work.id])
         return self.importing.start_if_due() or progressed
 
-    def _may_start(self, work: Work) -> bool:
+    def _may_start(self, work: Work, settled: int) -> bool:
         """Whether everything that orders it is settled; marks it blocked when something it needs is not well."""
         if self.root_work.holds_back(work):
             return False
@@ -255,7 +260,7 @@ class Start:
         if variable:
             self._without(work, variable)
             return True
-        if not all(self.by_id[each].settled for each in work.before if each in self.by_id):
+        if work.before & ~settled:
             return False
         return work.phase != STEP or self._step_allowed(work)
 

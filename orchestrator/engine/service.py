@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.backoff import Policy
+from orchestrator.core.exit_status import ending, named
 from orchestrator.core.outcome import Outcome, Status, failed, ok
 from orchestrator.engine import events, health_checks, launch_plan, resume
 from orchestrator.engine.exceptions import InternalError, Interrupted
@@ -18,8 +19,6 @@ from orchestrator.engine.report import FORCED, Report, exit_code
 from orchestrator.engine.run import Start, no_value
 from orchestrator.status.state import Probe, StateDirectory
 from orchestrator.system import container
-from orchestrator.system.exit_status import ending
-from orchestrator.system.signals import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +45,7 @@ class Service:
     ) -> None:
         self.orders: Mapping[str, Any] = orders or {}
         """What the supervisor that this process was said, where there was one: the service has been ready before."""
-        self.budget: Mapping[str, Any] = self.orders.get("budget", {})
+        self.restarts: Mapping[str, Any] = self.orders.get("restarts", {})
         self.start = start
         self.report = report
         self.state: StateDirectory | None = None

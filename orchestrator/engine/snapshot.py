@@ -13,13 +13,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.context import User
+from orchestrator.core.order import HEALTH, IMPORT, LAUNCH, STEP
 from orchestrator.core.outcome import Outcome, Status
-from orchestrator.engine.item import HEALTH, IMPORT, LAUNCH, STEP, Work
 from orchestrator.system.users import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestrator.engine.item import Work
     from orchestrator.engine.report import Report
     from orchestrator.engine.run import Start
     from orchestrator.launch.plan import LaunchPlan
@@ -110,14 +111,14 @@ def state_of(work: Work) -> dict[str, Any]:
 # For the supervisor
 
 
-def supervised(start: Start, report: Report, budget: Mapping[str, Any], blamed: str) -> dict[str, Any]:
+def supervised(start: Start, report: Report, restarts: Mapping[str, Any], blamed: str) -> dict[str, Any]:
     """What it has to know of the items, beside its plan."""
     off = [entry_of(start, work) for work in start.works if work.status is Status.DEGRADED or work.features]
     watched = [
         work for work in start.works if work.phase in (LAUNCH, HEALTH) or work.status is Status.DEGRADED
     ]
     known = {work.id: _said_of(start, report, work) for work in watched}
-    return {"features": off, "budget": dict(budget), "blamed": blamed, "known": known}
+    return {"features": off, "restarts": dict(restarts), "blamed": blamed, "known": known}
 
 
 def _said_of(start: Start, report: Report, work: Work) -> dict[str, Any]:
@@ -136,7 +137,7 @@ def _said_of(start: Start, report: Report, work: Work) -> dict[str, Any]:
 
 
 def entry_of(start: Start, work: Work) -> dict[str, Any]:
-    """An item that is off, as `launch.features` keeps it."""
+    """An item that is off, as `core.state.Features` keeps it."""
     since = work.off_since or time.monotonic()
     watched = work.status is Status.DEGRADED and work.recheck is not None
     again = watched and can_be_repeated(work)

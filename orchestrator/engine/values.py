@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.core.order import QUICK
 from orchestrator.core.outcome import Outcome, ok
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.build_items import beside, expanded, names_in, with_schemas_of_health
 from orchestrator.engine.contracts import apply as apply_contracts
 from orchestrator.engine.exceptions import Invalid
-from orchestrator.engine.item import QUICK, Work
+from orchestrator.engine.item import Work
 from orchestrator.requirements._conditions import answer
 from orchestrator.spec.values import RunValues, find_contract
 

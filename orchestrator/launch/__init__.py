@@ -5,7 +5,7 @@ and judges (`app_check`), and on "go" it is the server: in this process, as seve
 `fork_safety` allows it, or as a program of `servers`; `exec_mode` is `mode: exec`. Its address is held by `sockets` and
 `listener`.
 
-The supervisor: `supervisor` does what `decide` decides, of which `budget`, `watch` and `features` are parts. It looks by
+The supervisor: `supervisor` does what `core.transition` decides. It looks by
 `probing`, starts an engine `beside` it or in its place (`again`), and ends with a `farewell`.
 
 Between them: `plan` is what is launched, as data; `signals`, `reaper`, `leaving`, `prctl`, `oom` and `streams` know the

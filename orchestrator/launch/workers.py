@@ -11,8 +11,8 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.exit_status import Asked, ending, exit_code
 from orchestrator.system import log_output, oom, signals
-from orchestrator.system.exit_status import Asked, ending, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable

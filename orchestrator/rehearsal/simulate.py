@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core import words
 from orchestrator.core.conditions import Facts, evaluate
+from orchestrator.core.order import HEALTH, QUICK
 from orchestrator.document.plain import Unknown
 from orchestrator.engine.build_items import flat, names_in
 from orchestrator.engine.estimate import works_of
-from orchestrator.engine.item import HEALTH, QUICK, Work
+from orchestrator.engine.item import Work
 from orchestrator.engine.launch_plan import given_for_port
 from orchestrator.engine.report import exit_code
 from orchestrator.rehearsal import asked

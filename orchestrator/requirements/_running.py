@@ -6,8 +6,8 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from orchestrator.core.exit_status import named
 from orchestrator.core.outcome import failed, ok
-from orchestrator.system.signals import named
 from orchestrator.waits._child import asked as ran
 from orchestrator.waits._failure import Deadline, Failure
 from orchestrator.waits.command import output_wrong

@@ -69,11 +69,12 @@ class Action(Model):
         """What it takes another value of: `path`, `url`, `app` or `port`."""
         return ""
 
-    def stands_on(self, kind: str) -> bool:
+    @classmethod
+    def stands_on(cls, kind: str) -> bool:
         """Whether it can be applied to a kind of item."""
-        if self.tolerates and kind in ("launch", "port"):
+        if cls.tolerates and kind in ("launch", "port"):
             return False
-        return self.allowed is None or kind in self.allowed
+        return cls.allowed is None or kind in cls.allowed
 
     def fits(self, item: Any) -> bool:  # noqa: ARG002 - for those that replace something
         """Whether there is something in the item that it can be applied to."""

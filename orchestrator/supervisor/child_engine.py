@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import time
 
+from orchestrator.core.exit_status import ending
 from orchestrator.launch import reexec, spawn
 from orchestrator.supervisor import probe
-from orchestrator.system.exit_status import ending
 from orchestrator.system.inherited import begin_child
 
 TYPE_CHECKING = False

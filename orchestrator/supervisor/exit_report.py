@@ -5,18 +5,17 @@ Pure: the facts are the supervisor's, who also writes it. `cli.ending` has the s
 
 from __future__ import annotations
 
+from orchestrator.core.server import DIED, NEVER_READY, UNHEALTHY
 from orchestrator.system.log_output import folded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-DIED, NEVER_READY, UNWELL = "ORC704", "ORC703", "ORC706"
-"""What an end is about, where it is the server's."""
 HINTS = {
     DIED: "what it printed is above",
     NEVER_READY: "what it printed is above; `health.deadline` gives it more time",
-    UNWELL: "the app answers no more, or not as it should: what it printed is above",
+    UNHEALTHY: "the app answers no more, or not as it should: what it printed is above",
 }
 NOTHING_TRIED = (
     "; `launch.restart` starts it again, `on_failure` of `health` and `launch` say what else is done"
@@ -59,7 +58,7 @@ class Farewell:
             of_item.get("hint", "") if not about else HINTS[about] + ("" if tried else NOTHING_TRIED)
         )
         self.meaning = (
-            MEANINGS.get(code, "") if (about, code) != (UNWELL, 5) else "the app was not well any more"
+            MEANINGS.get(code, "") if (about, code) != (UNHEALTHY, 5) else "the app was not well any more"
         )
 
     def text(self, width: int = 0) -> str:

@@ -10,9 +10,9 @@ import os
 import sys
 import time
 
+from orchestrator.core.exit_status import ending
 from orchestrator.launch import spawn
 from orchestrator.system import signals
-from orchestrator.system.exit_status import ending
 from orchestrator.system.inherited import begin_child
 
 TYPE_CHECKING = False

@@ -1,4 +1,4 @@
-"""The process that stays: the engine's pid, little memory, one loop. It does what `decide` decides.
+"""The process that stays: the engine's pid, little memory, one loop. It does what `core.transition` decides.
 
 `become` is called by the engine and execs this file, which knows the plan alone: no spec, no requirements.
 """
@@ -16,13 +16,16 @@ if __name__ == "__main__":
 
 import _socket
 
-from orchestrator.launch import decide, reexec, spawn
+from orchestrator.core import features, stopping
+from orchestrator.core.exit_status import ending
+from orchestrator.core.state import KILLING, SWEEPING
+from orchestrator.core.transition import deadline, launched, transition
+from orchestrator.launch import reexec, spawn
 from orchestrator.launch.stack_requests import Dumping
 from orchestrator.supervisor.child_engine import ALONE, BACK, SCOUT, Beside
 from orchestrator.supervisor.exit_report import Farewell
 from orchestrator.supervisor.probe import Heard, Prober
 from orchestrator.system import files, log_output, oom, signals
-from orchestrator.system.exit_status import ending
 from orchestrator.system.listener import open_to_all, refuse
 from orchestrator.system.reaper import descendants
 
@@ -37,6 +40,10 @@ if TYPE_CHECKING:
 BUG = 1
 AGAIN = 0.05
 """While processes are killed, how often to look for ones that were born in the meantime."""
+DECIDED_ON = (
+    "restart", "on_failure", "health", "drain", "grace", "stop_signal", "server", "command", "workers",
+)  # fmt: skip
+"""What of the plan the core is told."""
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 
 
@@ -141,9 +148,8 @@ class Supervisor:
         self.noted: list[int] = given["noted"]
         self.wakeup: int = given["wakeup"]
         self.notes = signals.Notes()
-        self.supervision = decide.Supervision(
-            self.plan | given["supervised"], time.monotonic(), given["status"]
-        )
+        plan = {name: self.plan[name] for name in DECIDED_ON} | given["supervised"]
+        self.state = launched(plan, time.monotonic(), given["status"])
 
     def run(self) -> NoReturn:
         for descriptor in (self.listener, self.memory, self.operations[1], *self.lifeline):
@@ -184,10 +190,10 @@ class Supervisor:
         for child in children:
             if child.reader >= 0:
                 poll.register(child.reader, select.POLLIN)
-        dues = [self.supervision.deadline(), *[child.due for child in children]]
+        dues = [deadline(self.state), *[child.due for child in children]]
         if self.dumping:
             dues.append(self.dumping.due)
-        if self.supervision.state == decide.KILLING:
+        if self.state.server.phase == KILLING:
             dues.append(time.monotonic() + AGAIN)
         known = [each for each in dues if each is not None]
         # Rounded up: a millisecond early would be a turn in vain.
@@ -198,7 +204,7 @@ class Supervisor:
         return log_output.masked(told, self.plan["secrets"])
 
     def _on(self, *event: Any) -> None:
-        for what, *details in self.supervision.on(event, time.monotonic()):
+        for what, *details in transition(self.state, event, time.monotonic()):
             getattr(self, "_do_" + what)(*details)
 
     # What is heard
@@ -257,9 +263,9 @@ class Supervisor:
         self.pipes, self.reports, self.heard = [], -1, b""
 
     def _check_empty(self) -> None:
-        if self.supervision.state not in {decide.SWEEPING, decide.KILLING}:
+        if self.state.server.phase not in (SWEEPING, KILLING):
             return
-        beyond = self._do_sweep(decide.KILL) if self.supervision.state == decide.KILLING else ()
+        beyond = self._do_sweep(stopping.KILL) if self.state.server.phase == KILLING else ()
         left = {self.server, *descendants((self.operations[0],))} - {0, *beyond}
         if not left:
             self._on("empty")
@@ -296,7 +302,7 @@ class Supervisor:
     def _do_status(self, status: str, reason: str) -> None:
         if self.plan["state_dir"]:
             try:
-                degraded = self.supervision.features.names()
+                degraded = features.names(self.state.features)
                 files.set_status(self.plan["state_dir"], status, reason, degraded)
                 self.lost = self.lost and not files.exists(self.plan["state_dir"] + "/probe")
             except OSError as error:
@@ -369,7 +375,7 @@ class Supervisor:
 
     def _do_spawn(self) -> None:
         self.complaint = b""
-        self.plan["environ"]["ORCHESTRATOR_DEGRADED"] = ",".join(self.supervision.features.names())
+        self.plan["environ"]["ORCHESTRATOR_DEGRADED"] = ",".join(features.names(self.state.features))
         for endpoint in self._endpoints():
             endpoint["since"] = time.time()
         listener = -1 if self.plan["command"] else self.listener
@@ -413,7 +419,7 @@ class Supervisor:
         return {
             "settled": self.settled,
             "changes": self.changes,
-            "features": self.supervision.features.entries,
+            "features": self.state.features.entries,
         }
 
     def _answered(self, code: int) -> None:
@@ -470,18 +476,17 @@ class Supervisor:
             "maintenance": self.maintenance,
             "operations": self.operations,
         }
-        budget = self.supervision.budget.remembered()
-        return own | noted | {"failed": failed, "budget": budget} | self._live()
+        return own | noted | {"failed": failed, "restarts": self.state.restarts.dump()} | self._live()
 
     def _do_exit(self, code: int) -> NoReturn:
         if self.plan["unix"]:
             _unlink(self.plan["unix"])
         if self.plan["state_dir"]:
             try:
-                files.end_report(self.plan["state_dir"], self.supervision.shown, code)
+                files.end_report(self.plan["state_dir"], self.state.status, code)
             except OSError as error:
                 self._lost_state(error)
-        if code and not self.supervision.requested:
+        if code and not self.state.stop.number:
             self._say_farewell(code)
         elif code:
             files.write_last_words(self.last_words)
@@ -489,10 +494,16 @@ class Supervisor:
 
     def _say_farewell(self, code: int) -> None:
         """What failed, what was tried, what to do: for people, for the log of JSON lines, for the platform."""
-        decided = self.supervision
+        state = self.state
         farewell = Farewell(
-            self.plan["service"], code, decided.failed, decided.about, decided.budget.tried, self.known, decided.features.names()
-        )  # fmt: skip
+            self.plan["service"],
+            code,
+            state.failed,
+            state.about,
+            state.restarts.tried,
+            self.known,
+            features.names(state.features),
+        )
         line = log_output.record("last_words", "error", farewell.words, farewell.facts())
         log_output.write(2, line if self.plan["log"] == "json" else farewell.text(log_output.columns(2)))
         self._keep(line)
@@ -531,7 +542,7 @@ def main(memory: int) -> NoReturn:
 
         traceback.print_exc()
         log_output.write(2, f"orchestrator: internal error: {error!r}; please report it")
-        sweep(decide.KILL)
+        sweep(stopping.KILL)
         os._exit(BUG)
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
+from orchestrator.core.exit_status import ending
 from orchestrator.system.accounts import as_user, other_than
-from orchestrator.system.exit_status import ending
 from orchestrator.system.prctl import end_with
 
 if TYPE_CHECKING:

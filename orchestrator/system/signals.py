@@ -43,12 +43,6 @@ CHILD = int(signal.SIGCHLD)
 NOTED = (*STOPS, *PASSED_ON, CHILD)
 
 
-def named(number: int) -> str:
-    """`SIGTERM`; a real-time signal has but its number."""
-    names = (each for each in dir(signal) if each.startswith("SIG") and not each.startswith("SIG_"))
-    return next((each for each in names if getattr(signal, each) == number), f"signal {number}")
-
-
 class Notes:
     """Signals that arrived, in their order. The loop that waits on `fileno()` decides what they mean."""
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.system.exit_status import ending
+from orchestrator.core.exit_status import ending
 from orchestrator.waits._failure import Deadline, Failure
 
 if TYPE_CHECKING:

@@ -4,12 +4,10 @@ An item fails and goes on failing. Whatever the action, the start comes to an en
 """
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.engine.item import PHASES
-from orchestrator.engine.verdict import stands_on
+from orchestrator.core.order import PHASES
 from orchestrator.spec.kinds import FALLBACKS
 
 ACTIONS = {
@@ -45,7 +43,7 @@ FAILING = {
 
 
 def allowed(word, kind):
-    return stands_on(SimpleNamespace(word=word, allowed=FALLBACKS.load(word).allowed), kind)
+    return FALLBACKS.load(word).stands_on(kind)
 
 
 PAIRS = [(word, kind) for word in ACTIONS for kind in FAILING if allowed(word, kind)]

@@ -5,7 +5,7 @@ import time
 import pytest
 from starting import alive, eventually, family
 
-from orchestrator.system.exit_status import ECHO
+from orchestrator.core.exit_status import ECHO
 
 SOON = 0.4
 """What is promised is 200 ms; the machine that tests may be busy."""
@@ -69,15 +69,15 @@ def test_a_step_that_cleans_up_has_its_grace(engine):
     assert (engine.root / "cleaned").exists()
 
 
-def test_a_second_request_ends_a_step_that_does_not_want_to_end(engine):
+def test_a_second_interrupt_ends_a_step_that_does_not_want_to_end(engine):
     engine.write("step.py", "import signal, time\nsignal.signal(signal.SIGTERM, lambda *_: open('asked', 'w').close())\n"
                             "open('running', 'w').close()\nwhile True: time.sleep(0.05)\n")  # fmt: skip
     engine.spec("steps: [{name: long, run: [python, step.py], grace: 30s}]").start()
     engine.until((engine.root / "running").exists)
-    engine.process.send_signal(signal.SIGTERM)
+    engine.process.send_signal(signal.SIGINT)
     engine.until((engine.root / "asked").exists)
     time.sleep(2 * ECHO)
-    ended, took = interrupted(engine)
+    ended, took = interrupted(engine, signal.SIGINT)
     assert ended == 137
     assert took < SOON
 
@@ -140,6 +140,18 @@ def test_a_request_that_is_told_twice_at_once_is_one_request(engine):
     for _ in range(3):
         engine.process.send_signal(signal.SIGTERM)
         time.sleep(0.01)
+    assert engine.wait() == 143
+
+
+def test_a_further_term_changes_nothing(engine):
+    """Platforms send two: a step keeps its grace."""
+    engine.write("step.py", "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), sys.exit(0)))\n"
+                            "open('running', 'w').close()\nwhile True: time.sleep(0.05)\n")  # fmt: skip
+    engine.spec("steps: [{name: long, run: [python, step.py], grace: 30s}]").start()
+    engine.until((engine.root / "running").exists)
+    for _ in range(3):
+        engine.process.send_signal(signal.SIGTERM)
+        time.sleep(2 * ECHO)
     assert engine.wait() == 143
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from starting import APP, alive, eventually, family
 
-from orchestrator.system.exit_status import ECHO
+from orchestrator.core.exit_status import ECHO
 
 
 def test_a_start_in_which_all_is_well_serves_and_a_request_to_stop_ends_it_with_zero(engine):
@@ -139,15 +139,18 @@ def test_a_server_that_a_signal_ends_gives_128_and_the_number(engine):
     assert engine.wait() == 137
 
 
-def test_a_second_request_to_stop_forces_the_end(engine):
+def test_a_second_interrupt_forces_the_end(engine):
     engine.write("slow.py", "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: print('hold', flush=True))\n"
                             "print('up', flush=True)\nwhile True: time.sleep(0.05)\n")  # fmt: skip
     engine.spec(launch="{command: [python, slow.py], shutdown: {grace: 20s}}").start().serving()
     engine.until(lambda: "up" in engine.out.read_text())
-    engine.process.send_signal(signal.SIGTERM)
+    engine.process.send_signal(signal.SIGINT)
     engine.until(lambda: "hold" in engine.out.read_text())
     time.sleep(2 * ECHO)
     engine.process.send_signal(signal.SIGTERM)
+    time.sleep(2 * ECHO)
+    assert engine.process.poll() is None, "a further TERM changes nothing"
+    engine.process.send_signal(signal.SIGINT)
     assert engine.wait() == 137
 
 

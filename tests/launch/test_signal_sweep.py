@@ -8,7 +8,8 @@ import pytest
 from launching import APP, cmdline, eventually, family
 from namespaces import TERMINAL, everywhere
 
-from orchestrator.system.signals import PASSED_ON, named
+from orchestrator.core.exit_status import named
+from orchestrator.system.signals import PASSED_ON
 
 NOTING = (
     f"import os, signal\nfor each in {PASSED_ON}:\n"
@@ -43,8 +44,8 @@ def send_all_and_see(service, times):
 def test_signals_are_forwarded_while_it_serves_and_while_it_stops(launch, prefix):
     service = launch(NOTING, prefix=prefix, drain=60.0).supervised()
     send_all_and_see(service, 1)
-    service.signal(signal.SIGTERM)
-    eventually(lambda: "stopping: asked by SIGTERM" in service.errors())
+    service.signal(signal.SIGINT)
+    eventually(lambda: "stopping: asked by SIGINT" in service.errors())
     send_all_and_see(service, 2)
     service.signal(signal.SIGINT)
     assert service.wait(10) == 137

@@ -12,7 +12,8 @@ import pytest
 from launching import APP, answering, eventually
 from test_hanging import HANGING, hang, shows_where
 
-from orchestrator.launch import decide, stack_dump
+from orchestrator.core import stopping
+from orchestrator.launch import stack_dump
 from orchestrator.launch.python_command import DUMPS, with_dumps
 from orchestrator.system import signals
 
@@ -57,7 +58,7 @@ def started(launch, name, **changes):
 
 
 def test_the_signal_is_one_and_the_same():
-    assert decide.DUMP == signals.DUMP == stack_dump.DUMP
+    assert stopping.DUMP == signals.DUMP == stack_dump.DUMP
 
 
 @each

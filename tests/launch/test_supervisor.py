@@ -8,7 +8,7 @@ import time
 import pytest
 from launching import alive, cmdline, eventually, family, refused
 
-from orchestrator.system.exit_status import ECHO
+from orchestrator.core.exit_status import ECHO
 
 RAISING = """
 from contextlib import asynccontextmanager
@@ -76,13 +76,13 @@ def test_a_unix_socket_is_served_and_removed_at_the_end(launch, tmp_path, loop):
     assert not os.path.exists(path)
 
 
-def test_a_second_signal_forces_the_end(launch):
+def test_a_second_interrupt_forces_the_end(launch):
     slow = "import asyncio\nfrom contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n@asynccontextmanager\nasync def lifespan(app):\n    yield\n    await asyncio.sleep(60)\napp = FastAPI(lifespan=lifespan)\n"
     service = launch(slow, grace=60.0).supervised()
-    service.signal(signal.SIGTERM)
+    service.signal(signal.SIGINT)
     eventually(lambda: "stopping" in service.errors())
     time.sleep(2 * ECHO)
-    service.signal(signal.SIGTERM)
+    service.signal(signal.SIGINT)
     assert service.wait(5) == 137
 
 

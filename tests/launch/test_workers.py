@@ -137,15 +137,15 @@ def test_workers_end_with_a_killed_parent(launch, preload):
     eventually(lambda: not any(map(alive, before)), 5)
 
 
-def test_a_second_signal_forces_the_end_of_workers(launch):
+def test_a_second_interrupt_forces_the_end_of_workers(launch):
     slow = LIFESPAN.format("pass").replace(
         "    yield\n", "    yield\n    import asyncio\n    await asyncio.sleep(60)\n"
     )
     service = launch(slow, workers=2, grace=60.0).supervised()
-    service.signal(signal.SIGTERM)
+    service.signal(signal.SIGINT)
     eventually(lambda: "stopping" in service.errors())
     time.sleep(0.2)
-    service.signal(signal.SIGTERM)
+    service.signal(signal.SIGINT)
     assert service.wait(5) == 137
 
 

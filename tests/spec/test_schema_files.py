@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 import yaml
 
+from orchestrator.core.order import STEP, WAIT
 from orchestrator.diagnostics import Diagnostic, Place, Related
 from orchestrator.diagnostics.formats import json as json_format
 from orchestrator.engine.events import Event
-from orchestrator.engine.item import STEP, WAIT
 from orchestrator.engine.plan import Node, Order, timed
 from orchestrator.engine.report import Report
 from orchestrator.spec import load_text

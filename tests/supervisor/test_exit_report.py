@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from orchestrator.supervisor.exit_report import DIED, UNWELL, Farewell
+from orchestrator.core.server import DIED, UNHEALTHY
+from orchestrator.supervisor.exit_report import Farewell
 from orchestrator.system import log_output
 from orchestrator.system.log_output import folded
 
@@ -52,7 +53,7 @@ def test_an_item_that_was_off_for_too_long_has_its_own_words():
 
 
 def test_exit_5_of_a_server_that_was_ready_is_not_said_never_to_have_been():
-    said = farewell(code=5, about=UNWELL, failed={"item": "health:live", "summary": "live failed 2 times"})
+    said = farewell(code=5, about=UNHEALTHY, failed={"item": "health:live", "summary": "live failed 2 times"})
     assert "exit 5: the app was not well any more" in said.text()
 
 

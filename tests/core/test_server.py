@@ -1,9 +1,9 @@
 """Histories of events and what was decided, without a process: `(seconds, event)` and the decisions that matter."""
 
 import pytest
+from supervised import Supervised
 
-from orchestrator.launch import decide
-from orchestrator.launch.decide import Supervision
+from orchestrator.core import stopping
 
 WATCH = {"interval": 10.0, "failures": 3, "successes": 1, "deadline": 60.0, "live": {}, "ready": {}}
 LIVE = {**WATCH, "live": {"port": 1}}
@@ -19,7 +19,7 @@ EMPTY, TICK, UP = ("empty",), ("tick",), ("serving",)
 ILL, WELL = ("probed", "live", False, "status 500"), ("probed", "live", True, "")
 UNREADY, IS_READY = ("probed", "ready", False, "status 503"), ("probed", "ready", True, "")
 COMMAND = {"kind": "command", "argv": ["ask"], "timeout": 2.0}
-STACKS = ("send", decide.DUMP)
+STACKS = ("send", stopping.DUMP)
 DUMPED, ALL_STACKS = ("dumped",), ("dump", 0)
 REFUSE, SWEEP, KILL, CLOSE, SPAWN, MAINTENANCE = (
     ("refuse",),
@@ -55,7 +55,7 @@ def off(item, *features, **changes):
 
 
 def run(given, history, initial="ready"):
-    supervision = Supervision(given, 0.0, initial)
+    supervision = Supervised(given, 0.0, initial)
     decided = [each for now, event in history for each in supervision.on(event, now)]
     return [("status", each[1]) if each[0] == "status" else each for each in decided if each[0] != "say"]
 
@@ -94,14 +94,24 @@ HISTORIES = {
         [(1, TERM), (8.9, TICK)],
         [status("stopping"), CLOSE, ("send", 15)],
     ),
-    "asked twice": (
+    "a further TERM changes nothing": (
         plan(),
-        [(1, TERM), (2, TERM), (2, DIED), (2, EMPTY)],
-        [status("stopping"), CLOSE, ("send", 15), KILL, status("stopped"), ("exit", 137)],
+        [(1, TERM), (2, TERM), (3, TERM), (4, ENDED), (4, EMPTY)],
+        [status("stopping"), *STOPPED, status("stopped"), ("exit", 0)],
     ),
     "asked by both signals": (
         plan(),
-        [(1, TERM), (2, INT), (2, DIED), (2, EMPTY)],
+        [(1, TERM), (2, INT), (3, TERM), (4, ENDED), (4, EMPTY)],
+        [status("stopping"), *STOPPED, status("stopped"), ("exit", 0)],
+    ),
+    "a second INT forces": (
+        plan(),
+        [(1, INT), (2, INT), (2, DIED), (2, EMPTY)],
+        [status("stopping"), CLOSE, ("send", 15), KILL, status("stopped"), ("exit", 137)],
+    ),
+    "a second INT forces, whatever asked before": (
+        plan(),
+        [(1, TERM), (2, INT), (3, INT), (3, DIED), (3, EMPTY)],
         [status("stopping"), CLOSE, ("send", 15), KILL, status("stopped"), ("exit", 137)],
     ),
     "drain first": (
@@ -109,9 +119,9 @@ HISTORIES = {
         [(1, TERM), (5, TICK), (6, TICK)],
         [status("stopping"), CLOSE, ("send", 15)],
     ),
-    "asked twice while draining": (
+    "forced while draining": (
         plan(drain=5.0),
-        [(1, TERM), (2, TERM), (2, DIED), (2, EMPTY)],
+        [(1, INT), (2, INT), (2, DIED), (2, EMPTY)],
         [status("stopping"), CLOSE, KILL, status("stopped"), ("exit", 137)],
     ),
     "it ends while draining": (
@@ -131,7 +141,7 @@ HISTORIES = {
     ),
     "the same request at once again is the same": (
         plan(),
-        [(1, TERM), (1.05, TERM)],
+        [(1, INT), (1.05, INT)],
         [status("stopping"), CLOSE, ("send", 15)],
     ),
     "other signals pass": (plan(), [(1, ("signal", 1)), (2, ("signal", 10))], [("send", 1), ("send", 10)]),
@@ -368,9 +378,9 @@ HISTORIES = {
         [(1, TERM), (9, TICK), (9.1, ENDED), (9.1, EMPTY)],
         [status("stopping"), CLOSE, ("send", 15), STACKS, SWEEP, status("stopped"), ("exit", 137)],
     ),
-    "asked twice while the stacks are written": (
+    "forced while the stacks are written": (
         plan(server="uvicorn"),
-        [(1, TERM), (9, TICK), (9.1, TERM), (9.2, DIED), (9.2, EMPTY)],
+        [(1, INT), (9, TICK), (9.1, INT), (9.2, DIED), (9.2, EMPTY)],
         [status("stopping"), CLOSE, ("send", 15), STACKS, KILL, status("stopped"), ("exit", 137)],
     ),
     "a command that hangs is killed when everybody below it has written": (
@@ -380,17 +390,17 @@ HISTORIES = {
     ),
     "a server by exec that hangs has a time to write": (
         plan(server="gunicorn"),
-        [(1, TERM), (9, TICK), (9 + decide.LAST_DUMP, TICK), (13, DUMPED)],
+        [(1, TERM), (9, TICK), (9 + stopping.LAST_DUMP, TICK), (13, DUMPED)],
         [status("stopping"), CLOSE, ("send", 15), ALL_STACKS, KILL],
     ),
     "stacks that were asked for are written by every process, and the signal follows": (
         plan(server="gunicorn"),
-        [(1, ("signal", 3)), (1.5, DUMPED), (2, ("signal", decide.DUMP)), (2.5, DUMPED)],
-        [("dump", 3), ("dump", decide.DUMP)],
+        [(1, ("signal", 3)), (1.5, DUMPED), (2, ("signal", stopping.DUMP)), (2.5, DUMPED)],
+        [("dump", 3), ("dump", stopping.DUMP)],
     ),
     "a server in process passes that on by itself": (
         plan(server="uvicorn"),
-        [(1, ("signal", 3)), (2, ("signal", decide.DUMP))],
+        [(1, ("signal", 3)), (2, ("signal", stopping.DUMP))],
         [("send", 3), STACKS],
     ),
     "each of many workers has its time to write": (
@@ -506,7 +516,7 @@ def test_there_are_many_histories():
 
 def stopped(history, **changes):
     """What is told about how long the end took."""
-    supervision = Supervision(plan(**changes), 0.0)
+    supervision = Supervised(plan(**changes), 0.0)
     decided = [each for now, event in history for each in supervision.on(event, now)]
     return next(each[3] for each in decided if each[0] == "say" and each[2].startswith("stopped after"))
 
@@ -517,7 +527,7 @@ def stopped(history, **changes):
         ([(1, TERM), (4, TICK), (5.5, ENDED), (5.75, EMPTY)], (3000, 1500, 250, False)),
         ([(1, TERM), (2, ENDED), (2, EMPTY)], (1000, 0, 0, False)),
         ([(1, TERM), (4, TICK), (12, TICK), (12, DIED), (12, EMPTY)], (3000, 8000, 0, True)),
-        ([(1, TERM), (2, TERM), (2, DIED), (2, EMPTY)], (1000, 0, 0, True)),
+        ([(1, INT), (2, INT), (2, DIED), (2, EMPTY)], (1000, 0, 0, True)),
     ],
     ids=["in time", "it ends while draining", "killed", "forced"],
 )
@@ -540,7 +550,7 @@ def test_a_history_leads_to_its_decisions(name):
 
 
 def test_delays_double_up_to_the_longest_and_begin_anew_after_stability():
-    supervision = Supervision(plan(restart=ALWAYS), 0.0)
+    supervision = Supervised(plan(restart=ALWAYS), 0.0)
     now, delays = 0.0, []
     for served in [1.0] * 9 + [100.0]:
         now += served
@@ -555,7 +565,7 @@ def test_delays_double_up_to_the_longest_and_begin_anew_after_stability():
 
 def told(given, history):
     """What is said, between the decisions."""
-    supervision = Supervision(given, 0.0)
+    supervision = Supervised(given, 0.0)
     decided = [each for now, event in history for each in supervision.on(event, now)]
     return [each[2] if each[0] == "say" else each[:2] for each in decided if each[0] != "status"]
 
@@ -572,4 +582,4 @@ def test_a_restart_is_announced_when_the_server_has_ended_and_the_pause_begins()
 
 
 def test_a_service_without_a_watch_has_no_deadline():
-    assert Supervision(plan(), 0.0).deadline() is None
+    assert Supervised(plan(), 0.0).deadline() is None

@@ -1,6 +1,6 @@
 import pytest
 
-from orchestrator.system.exit_status import ECHO, Asked, ending, exit_code
+from orchestrator.core.exit_status import ECHO, Asked, ending, exit_code
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (7, 7), (-9, 137), (-15, 143)])
@@ -16,7 +16,15 @@ def test_an_end_is_told_in_words():
 
 def test_the_same_request_a_moment_later_is_the_same():
     asked = Asked()
-    assert not asked.again(15, 10.0)
-    assert asked.again(15, 10.0 + ECHO / 2)
-    assert not asked.again(2, 10.0 + ECHO / 2)
+    assert not asked.again(2, 10.0)
+    assert asked.again(2, 10.0 + ECHO / 2)
     assert not asked.again(2, 11.0)
+
+
+def test_a_further_term_changes_nothing_and_a_second_int_forces():
+    asked = Asked()
+    assert not asked.again(15, 10.0)
+    assert asked.again(15, 11.0)
+    assert asked.again(2, 12.0)
+    assert asked.again(15, 13.0)
+    assert not asked.again(2, 14.0)

@@ -5,7 +5,8 @@ from collections import deque
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_decide import (
+from supervised import Supervised
+from test_server import (
     ALWAYS,
     BOTH,
     CLOSE,
@@ -29,8 +30,7 @@ from test_decide import (
     status,
 )
 
-from orchestrator.launch.budget import STABLE
-from orchestrator.launch.decide import Supervision
+from orchestrator.core.restarts import STABLE
 
 WELL = {"word": "well", "summary": "there", "tried": 1}
 STILL = {"word": "off", "summary": "refused", "tried": 1}
@@ -237,7 +237,7 @@ def test_a_history_leads_to_its_decisions(name):
 
 
 def test_what_is_said_of_an_item_that_fails_is_said_when_it_changes():
-    supervision = Supervision(engine(features=[entry()]), 0.0, "degraded")
+    supervision = Supervised(engine(features=[entry()]), 0.0, "degraded")
     said = []
     for number, each in enumerate([STILL, STILL, WORSE, WORSE, BROKEN, BROKEN], 1):
         supervision.on(TICK, 100.0 * number)
@@ -250,7 +250,7 @@ def test_what_is_said_of_an_item_that_fails_is_said_when_it_changes():
 
 
 def test_there_is_no_wake_up_but_for_what_is_due():
-    supervision = Supervision(engine(features=[entry(due=30.0, over=50.0)]), 0.0, "degraded")
+    supervision = Supervised(engine(features=[entry(due=30.0, over=50.0)]), 0.0, "degraded")
     assert supervision.deadline() == 30.0
     supervision.on(TICK, 30.0)
     assert supervision.deadline() is None
@@ -261,17 +261,22 @@ def test_there_is_no_wake_up_but_for_what_is_due():
     assert supervision.deadline() is None
 
 
-def test_a_budget_is_handed_on_and_forgiven_after_long_service():
-    budget = {"restarts": [1.0], "streak": 3, "action": 1, "used": 1, "rounds": 4, "since": 5.0}
+def spent(supervised):
+    found = supervised.state.restarts
+    return found.action, found.used, found.streak, found.rounds
+
+
+def test_what_was_spent_is_handed_on_and_forgiven_after_long_service():
+    budget = {"recent": [1.0], "streak": 3, "action": 1, "used": 1, "rounds": 4, "since": 5.0}
     crashes = plan(
-        budget=budget,
+        restarts=budget,
         on_failure=[{"do": "restart", "times": 1}, {"do": "restart", "times": 2}, {"do": "stop", "code": 9}],
     )
-    soon, late = Supervision(crashes, 100.0), Supervision(crashes, 100.0)
+    soon, late = Supervised(crashes, 100.0), Supervised(crashes, 100.0)
     soon.on(DIED, 101.0)
-    assert (soon.budget.action, soon.budget.used, soon.budget.streak, soon.budget.rounds) == (1, 2, 4, 4)
+    assert spent(soon) == (1, 2, 4, 4)
     late.on(DIED, 100.0 + STABLE)
-    assert (late.budget.action, late.budget.used, late.budget.streak, late.budget.rounds) == (0, 1, 1, 0)
+    assert spent(late) == (0, 1, 1, 0)
 
 
 ACTIONS = st.lists(
@@ -297,7 +302,7 @@ ACTIONS = st.lists(
 def test_no_list_of_actions_loops_for_ever(actions, attempts, live, beside):
     """The worst of all services: each server dies or fails at once, every maintenance dies, no engine can come back."""
     restart = {"policy": "on-failure", "attempts": attempts, "within": 1000.0}
-    supervision = Supervision(
+    supervision = Supervised(
         plan(engine=True, restart=restart, on_failure=actions, health=LIVE if live else WATCH), 0.0
     )
     now, spawned = 0.0, 0
@@ -311,7 +316,7 @@ def test_no_list_of_actions_loops_for_ever(actions, attempts, live, beside):
             if what == "exit":
                 assert spawned <= budget
                 return
-    raise AssertionError(f"it goes on: {supervision.state}")
+    raise AssertionError(f"it goes on: {supervision.state.server.phase}")
 
 
 def _worst(what, more, beside, *, live):

@@ -1,0 +1,32 @@
+"""The exit code of a start that failed."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAILED, NOT_BOOTED, LATE_EXIT = 3, 5, 75
+
+LATE = frozenset({"refused", "timeout", "dns", "unreachable"})
+"""Reasons that waiting can fix: a start that failed for these alone ends with 75."""
+
+
+def exit_code(failures: Sequence[tuple[str, str]]) -> int:
+    """The exit code of a start that failed: `(kind, reason)` of every item that failed for good.
+
+    75 when nothing but lateness is to blame: trying again may help. 5 when only the app itself did not boot.
+    """
+    if not failures:
+        return 0
+    late = [
+        reason in LATE and (kind in ("wait", "check") or (kind == "step" and reason != "timeout"))
+        for kind, reason in failures
+    ]
+    if all(late):
+        return LATE_EXIT
+    if all(kind in ("launch", "health") for kind, _ in failures):
+        return NOT_BOOTED
+    if all(kind in ("launch", "health") or (reason in LATE and kind == "wait") for kind, reason in failures):
+        return LATE_EXIT
+    return FAILED
