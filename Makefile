@@ -4,11 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SAMPLE := $(VENV)/.sample
+PORT ?= 8000
 # The tests wait more than they compute.
 TEST_JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format services generate bench clean
+.PHONY: help run test test-long lint format services generate bench clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +20,15 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-run: $(READY)  ## check and serve the sample service on port 8000 (PORT=9000 make run for another)
-	@exec $(BIN)/orchestrator run
+$(SAMPLE): pyproject.toml
+	@echo "installing what the sample service needs into $(VENV) (once, about 20 s)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sample]'
+	@touch $@
+
+run: $(SAMPLE)  ## check and serve the sample service on port 8000 (PORT=9000 make run for another)
+	@echo "serving on http://localhost:$(PORT) once it is ready; Ctrl-C stops"
+	@exec env PORT=$(PORT) $(BIN)/orchestrator run
 
 test: $(READY)  ## run the tests; those that need a Docker engine are skipped where there is none
 	@$(BIN)/python -m pytest -n $(TEST_JOBS) $(ARGS)
@@ -42,7 +51,7 @@ services:  ## install (as root, Debian) the servers that the tests start for the
 	  code=$$?; rm -f /usr/sbin/policy-rc.d; exit $$code; }
 
 generate: $(READY)  ## write again what is derived from the models: schemas and the reference
-	@$(BIN)/python -m orchestrator.spec.generate
+	@$(BIN)/python -m tools.generate
 
 bench: $(READY)  ## measure against the rivals, side by side, as ratios
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -15,5 +15,14 @@ def main() -> int:
     return cli.main(sys.argv[1:])
 
 
+def _without_the_directory() -> None:
+    """`python -m` looks for modules in the working directory first, which perhaps others can write."""
+    import os
+
+    if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _without_the_directory()
     sys.exit(main())

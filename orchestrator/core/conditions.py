@@ -151,7 +151,7 @@ def _named(kind: str, word: str, words: tuple[str | None, ...]) -> Evaluation:
 def _root(condition: Condition, facts: Facts) -> Evaluation:
     if facts.root is None or condition[1] is None:
         return None, "only a start knows who it runs as", None
-    return facts.root == condition[1], f"the engine is {'' if facts.root else 'not '}root", None
+    return facts.root == condition[1], f"the service was {'' if facts.root else 'not '}started as root", None
 
 
 def _step(condition: Condition, facts: Facts) -> Evaluation:

@@ -1,4 +1,4 @@
-"""What every code means, in a table: its severity and a title. Knows nothing of who finds what."""
+"""The table of codes: severity and title of each."""
 
 from __future__ import annotations
 
@@ -119,8 +119,6 @@ _TABLE = """
 413 E package has the wrong version
 414 E package lacks an extra
 415 E packages are inconsistent
-416 E package is there and must not be
-417 E package is not the one that was meant
 421 E module not found
 422 E module fails on its own imports
 423 E module raises when imported
@@ -128,7 +126,6 @@ _TABLE = """
 425 E import ends the process
 426 E module comes from elsewhere
 427 E attribute is missing
-428 E module is not as it is asked for
 431 E directory is missing
 432 E directory is not writable
 433 E directory has the wrong mode or owner
@@ -138,7 +135,6 @@ _TABLE = """
 442 E file has the wrong mode or owner
 443 E file has the wrong format
 444 E file has the wrong content
-445 E path is there and must not be
 451 E host has too little memory or CPU
 452 E too few open files allowed
 453 E wrong user
@@ -173,7 +169,7 @@ _TABLE = """
 801 E fallback failed
 802 E remedy did not help
 803 N feature is degraded
-804 E outcome is not the one that is pinned
+804 E outcome is not the expected one
 805 E fallback does not do what it says
 
 901 E internal error

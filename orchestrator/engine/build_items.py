@@ -9,8 +9,8 @@ from orchestrator.core.phases import CHECK, PHASES, STEP, WAIT
 from orchestrator.document.interpolate import BadInterpolation, parse, references
 from orchestrator.engine import launch_plan
 from orchestrator.engine.item import Work
+from orchestrator.spec.index import Index
 from orchestrator.spec.item import Action, Named
-from orchestrator.spec.references import Index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,15 +111,10 @@ def expanded(item: Any, start: Start) -> list[Any]:
 
 
 def beside(loaded: Loaded, path: tuple[str | int, ...], item: Any) -> Any:
-    """The item with its `schema`, also that of `expect`, found beside the file in which it is written."""
+    """The item with its `schema` found beside the file in which it is written."""
     schema = getattr(item, "schema_", None)
     if schema is not None:
         return item.model_copy(update={"schema_": loaded.beside((*path, "schema"), schema)})
-    expect = getattr(item, "expect", None)
-    if getattr(expect, "schema_", None) is not None:
-        assert expect is not None
-        there = loaded.beside((*path, "expect", "schema"), expect.schema_)
-        return item.model_copy(update={"expect": expect.model_copy(update={"schema_": there})})
     return item
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.document import interpolate
-from orchestrator.document.plain import Interpolated, as_text
+from orchestrator.document.plain import Template, as_text
 from orchestrator.requirements._conditions import CannotTell, holds
 from orchestrator.spec.model import Model
 from orchestrator.spec.values import find_contract
+from orchestrator.system.reading import read_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from orchestrator.core.context import Context
     from orchestrator.requirements.variables import Variable
@@ -67,7 +68,6 @@ class _Application:
             if contract is not None:
                 self._settle_found(name, contract)
         self._among_themselves()
-        self._one_of_several()
         self._remember_secrets()
         return self.result
 
@@ -76,8 +76,6 @@ class _Application:
         base = name.removesuffix("_FILE")
         if base == name or not contract.from_file:
             self._judge(name, contract, self.result.environ[name])
-            if contract.deprecated is not None:
-                self._warn_of(name, contract.deprecated.use)
         elif base not in self.contracts:
             text, failure = self._from_file(base, self.result.environ.get(base))
             if failure is not None:
@@ -118,10 +116,7 @@ class _Application:
         if contract.renamed_to:
             self._renamed(name, contract.renamed_to)
             return
-        given = name in self.result.environ
         text, failure = self._find(name, contract)
-        if contract.deprecated is not None and (given or (contract.from_file and text is not None)):
-            self._warn_of(name, contract.deprecated.use)
         if failure is not None:
             self.result.outcomes[name] = failure
         elif text is None or (text == "" and contract.required):
@@ -129,10 +124,6 @@ class _Application:
         else:
             self.result.environ[name] = text
             self._judge(name, contract, text)
-
-    def _warn_of(self, name: str, instead: str) -> None:
-        hint = f"set {instead} instead" if instead.isidentifier() else instead
-        self.result.warnings.append((name, f"`{name}` is deprecated", hint))
 
     def _find(self, name: str, contract: Variable) -> tuple[str | None, Outcome | None]:
         text = self.result.environ.get(name)
@@ -162,8 +153,8 @@ class _Application:
         if named is None and not os.path.exists(path):
             return None, None
         try:
-            with open(self.context.path(path), encoding="utf-8") as file:
-                return file.read().removesuffix("\n"), None
+            content = read_for(self.context.path(path), self.context.user)
+            return content.decode().replace("\r\n", "\n").removesuffix("\n"), None
         except (OSError, UnicodeDecodeError) as error:
             said = (
                 error.strerror.lower()
@@ -183,7 +174,7 @@ class _Application:
         return None if default is None else self._text(default, contract)
 
     def _text(self, value: Any, contract: Variable) -> str | None:
-        if isinstance(value, Interpolated):
+        if isinstance(value, Template):
             try:
                 return interpolate.expand(interpolate.parse(value.written), self._lookup)
             except interpolate.Missing:
@@ -265,21 +256,6 @@ class _Application:
                         f"set {other}",
                     )
 
-    def _one_of_several(self) -> None:
-        """Of a group of variables exactly one has a value; defaults and files count."""
-        for name, contract in self.contracts.items():
-            outcome = self.result.outcomes.get(name)
-            if contract.one_of is None or outcome is None or not outcome.ok:
-                continue
-            group = (name, *contract.one_of)
-            found = [each for each in group if self.result.environ.get(each)]
-            if not found:
-                said = f"none of {_listed(group)} is set, exactly one must be"
-                self._fail(name, "ORC401", "missing", said, f"set {' or '.join(group)}")
-            elif len(found) > 1:
-                said = f"{_listed(found)} are set, exactly one of {_listed(group)} may be"
-                self._fail(name, "ORC403", "conflict", said, f"keep one of them: {' or '.join(found)}")
-
     def _fail(self, name: str, code: str, reason: str, message: str, hint: str) -> None:
         self.result.outcomes[name] = failed(code, reason, message, hint, final=True)
 
@@ -298,10 +274,6 @@ def _how_to_set(name: str, contract: Variable) -> str:
     value = "…" if contract.secret else _example(contract)
     more = f", or mount a secret and set {name}_FILE" if contract.from_file else ""
     return f"docker run -e {name}={value}, or `environment:` in Compose{more}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{each}`" for each in names)
 
 
 def _example(contract: Variable) -> str:

@@ -23,7 +23,7 @@ from orchestrator.requirements._writing import write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.core.context import Context
+    from orchestrator.core.context import Context, User
     from orchestrator.requirements._parts import Generate
 
 LIMIT = 64 * 1024
@@ -62,6 +62,34 @@ def generate(wanted: Generate, context: Context) -> tuple[str | None, Outcome]:
         )
         return None, failed("ORC404", "unwritable", f"cannot keep the secret in {wanted.store}: {said}{where}",
                             f"make {folder} writable for uid {os.geteuid()}", final=True)  # fmt: skip
+
+
+def give_store(store: str, user: User) -> None:
+    """Gives what root has made here, now or in earlier starts, to the service's user: root does not come back."""
+    folder, name = os.path.split(store)
+    try:
+        directory, _ = reach(folder)
+    except OSError:
+        return  # it was not made, and that was reported
+    try:
+        for each in (name, f"{name}.lock"):
+            _give_file(directory, each, user)
+    finally:
+        os.close(directory)
+
+
+def _give_file(directory: int, name: str, user: User) -> None:
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(name, flags, dir_fd=directory)
+    except OSError:
+        return  # none, or something that root does not touch
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid():
+            os.fchown(descriptor, user.uid, user.gid)
+    finally:
+        os.close(descriptor)
 
 
 def why_not_kept(folder: str) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from orchestrator.core.context import User
 from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.core.phases import QUICK
-from orchestrator.document.plain import Interpolated
 from orchestrator.engine import events
 from orchestrator.engine.item import Work
-from orchestrator.system import users
+from orchestrator.spec.templated import any_pending
+from orchestrator.system import rights, users
+from orchestrator.system.accounts import closed_to, said
 
 if TYPE_CHECKING:
-    from orchestrator.core.context import Context, User
+    from orchestrator.core.context import Context
     from orchestrator.document.node import Node
     from orchestrator.engine.run import Start
     from orchestrator.launch.plan import LaunchPlan
@@ -40,7 +43,7 @@ def identify(start: Start) -> bool:
 
     As early as can be: conditions run commands, those of variables, too.
     """
-    if not _known(start.spec.user):
+    if any_pending(start.spec.user):
         said = "who it is cannot be told: a variable that it is written with is not well"
         _refuse(
             start,
@@ -48,28 +51,40 @@ def identify(start: Start) -> bool:
             "user",
         )
         return False
-    found = users.resolve(start.spec.user, start.variables.given)
+    found = _remembered(start) or users.resolve(start.spec.user, start.variables.given)
     if isinstance(found, Outcome):
         _refuse(start, found, "user")
         return False
     start.identity, start.user = found, found.user
+    if start.memory:
+        os.environ.update(found.environ)
     declared = start.loaded.spec.variables if start.loaded.spec is not None else {}
     start.variables.given.update({name: text for name, text in found.environ.items() if name not in declared})
     for level, message, hint in found.notes:
         start.stream.emit(events.NOTE, message, level=level, hint=hint)
     if found.switch:
         start.stream.emit(events.NOTE, f"the service runs as {_shown(found)}", level="info")
-    if found.remap:
-        _remap(start, found)
     return True
+
+
+def _remembered(start: Start) -> Identity | None:
+    """What an earlier engine of this process settled; None where there was none, or nothing was given up."""
+    known = start.memory.get("identity")
+    if known is None or os.geteuid() == 0:
+        return None
+    start.as_root = known["root"]
+    user = User(**{**known["user"], "groups": tuple(known["user"]["groups"])})
+    return users.Identity(user, environ=known["environ"])
 
 
 def identify_launch(start: Start) -> bool:
     """The same for a launch that names a user of its own, so that a wrong one is told before anything is done."""
     launch = start.spec.launch
     own = launch is not None and launch.user is not None
-    found = users.resolve(launch.user, start.variables.given) if own else start.identity
-    outcome = found if isinstance(found, Outcome) else _cannot_start(start, found)
+    found: Identity | Outcome | None = start.identity
+    if launch is not None and launch.user is not None:
+        found = _remembered(start) or users.resolve(launch.user, start.variables.given)
+    outcome = found if isinstance(found, Outcome) else _cannot_go_on(found)
     if outcome is not None:
         _refuse(start, outcome, *(("launch", "user") if own else ("user",)))
         return False
@@ -77,17 +92,26 @@ def identify_launch(start: Start) -> bool:
     start.launched_as = found
     for level, message, hint in found.notes if own and found is not None else ():
         start.stream.emit(events.NOTE, message, level=level, hint=hint, item="launch")
-    _share_state(start)
     return True
 
 
-def _cannot_start(start: Start, found: Identity | None) -> Outcome | None:
-    """Why the user cannot be the importing process."""
-    if found is None or not found.switch or (start.spec.launch is None and not start.spec.modules):
-        return None
-    from orchestrator.launch.spawn import CHILD
+def _cannot_go_on(found: Identity | None) -> Outcome | None:
+    """Why the engine cannot be this user; where it stays who it is, no program gives it more rights."""
+    if os.geteuid() != 0 and not (found is not None and found.escalation):
+        rights.no_new_privs()
+    return _trial(found) if found is not None and found.switch else None
 
-    return users.shut_out(found.user, (sys.executable, CHILD))
+
+def _trial(identity: Identity) -> Outcome | None:
+    """Why the engine could not go on as this user: found out by a child that becomes it."""
+    path = rights.closed(identity.rights, rights.needed())
+    if not path:
+        return None
+    user = identity.user
+    shut = closed_to(os.path.realpath(path), user)
+    hint = f"install it where everybody may go, or chmod a+x {shut}" if shut else f"chmod a+rx {path}"
+    summary = f"{said(user.uid)} cannot use {path}, which the engine goes on with"
+    return failed("ORC453", "closed", summary, hint, final=True)
 
 
 def of_step(start: Start, user: str | None) -> Context | Outcome:
@@ -98,11 +122,23 @@ def of_step(start: Start, user: str | None) -> Context | Outcome:
 def into_plan(start: Start, plan: LaunchPlan) -> None:
     """The launch's user. One who is the engine's own already needs no switch, and can still be forked."""
     found = start.launched_as
-    if found is None or not found.switch:
+    if found is None:
         return
-    plan.uid, plan.gid, plan.groups = found.user.uid, found.user.gid, list(found.user.groups)
+    plan.no_new_privs = os.geteuid() != 0 and not found.escalation
     if found is not start.identity:
         plan.environ.update(found.environ)
+    if start.as_root and not found.switch and _has_site(found.user):
+        plan.importer = "exec"  # a fork would not have what the user has installed below its home
+    if not found.switch:
+        return
+    plan.uid, plan.gid, plan.groups = found.user.uid, found.user.gid, list(found.user.groups)
+    plan.capabilities, plan.escalation = found.capabilities, found.escalation
+
+
+def _has_site(user: User) -> bool:
+    """Whether Python would look below the user's home, too."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return user.uid != 0 and os.path.isdir(f"{user.home}/.local/lib/python{version}/site-packages")
 
 
 def of_server(start: Start) -> User | None:
@@ -111,56 +147,11 @@ def of_server(start: Start) -> User | None:
     return found.user if found is not None and found.switch else None
 
 
-def _known(wanted: Any) -> bool:
-    """Whether it needs no value of a variable any more."""
-    parts = (wanted,) if isinstance(wanted, str) or wanted is None else (wanted.name, wanted.uid, wanted.gid)
-    return all(not isinstance(each, Interpolated) or each.known for each in parts)
-
-
 def _shown(found: Identity) -> str:
     user = found.user
     others = [str(each) for each in user.groups if each != user.gid]
     more = f", groups {', '.join(others)}" if others else ""
     return f"{user.name} (uid {user.uid}, gid {user.gid}{more}; HOME {user.home})"
-
-
-def _remap(start: Start, found: Identity) -> None:
-    """The accounts follow where they can be changed; else the numbers alone do, which is enough for the kernel."""
-    import pwd
-
-    from orchestrator.engine import remapping
-
-    user = found.user
-    before = pwd.getpwnam(user.name).pw_uid
-    try:
-        remapping.remap(user)
-    except OSError as error:
-        where = error.filename or remapping.ETC
-        start.stream.emit(
-            events.NOTE, f"`{user.name}` keeps its numbers in /etc/passwd ({where}: {(error.strerror or str(error)).lower()}); "
-            f"the service has the uid {user.uid} and gid {user.gid} all the same", level="info",
-        )  # fmt: skip
-    try:
-        remapping.give_home(user, before)
-    except OSError as error:
-        start.stream.emit(
-            events.NOTE, f"the home {user.home} stays uid {before}'s: {(error.strerror or str(error)).lower()}", level="warning",
-            hint=f"chown {user.uid}:{user.gid} {user.home}",
-        )  # fmt: skip
-
-
-def _share_state(start: Start) -> None:
-    """The app may look into the engine's state: it is another user, and nobody else is to."""
-    found = start.launched_as
-    if not start.state_directory or found is None or not found.switch:
-        return
-    from orchestrator.status import state
-
-    why = state.share(start.state_directory, found.user.gid)
-    if why:
-        start.stream.emit(
-            events.NOTE, f"the app sees what was degraded at its launch only: {why}", level="warning"
-        )
 
 
 def _refuse(start: Start, outcome: Outcome, *path: str) -> None:

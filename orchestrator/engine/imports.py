@@ -57,7 +57,7 @@ class Importing:
 
     def takes(self, work: Work) -> bool:
         """Whether a module is for the importing process: it is to be imported, not only found."""
-        return getattr(work.item, "depth", "importable") == "importable" and not work.item.isolated
+        return getattr(work.item, "depth", "importable") == "importable"
 
     def settled(self) -> bool:
         """Whether nothing is to come from here any more."""
@@ -102,6 +102,9 @@ class Importing:
     def _may_begin(self) -> bool:
         start = self.start
         late = start.order is not None and start.order.late_imports
+        open_ones = [work for work in start.works if work.phase in (IMPORT, LAUNCH) and not work.settled]
+        if open_ones and all(start.root_work.holds_back(work) for work in open_ones):
+            return False
         if not all(work.settled for work in start.works if work.phase == work.level == QUICK):
             return False
         if late and not self._others_settled():

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.core.phases import HEALTH, LAUNCH, QUICK
-from orchestrator.document.plain import Interpolated
 from orchestrator.engine import health_checks, identity, workers
 from orchestrator.engine.item import Synthetic, Work
+from orchestrator.spec.templated import pending
 
 if TYPE_CHECKING:
     import socket
@@ -59,19 +58,28 @@ class Port(Synthetic):
             )
         where = launch.unix or health_checks.shown(launch.host, bound.getsockname()[1])
         if binds_itself(launch):
-            bound.close()
+            sockets.release(bound)
             return ok(f"{where} is free, and left to the server to bind")
         self.start.listener = bound
         return ok(f"{where} is bound")
 
 
 def binds_itself(launch: Launch) -> bool:
-    """Whether the server cannot inherit a socket: a command, and a granian that is not known to."""
-    if launch.command is not None or launch.server != "granian":
-        return launch.command is not None
-    from orchestrator.launch.servers import granian
+    """Whether the server cannot inherit a socket: a command, and a server that has no option for one."""
+    if launch.command is not None:
+        return True
+    from orchestrator.launch.servers import ExecServer, load
 
-    return not granian.inherits()
+    server = load(launch.server)
+    return isinstance(server, ExecServer) and not server.INHERITS
+
+
+def is_low(launch: Launch | None, least: int) -> bool:
+    """Whether the engine binds a port that only root may."""
+    if launch is None or launch.unix is not None or binds_itself(launch):
+        return False
+    port = launch.listening_port
+    return isinstance(port, int) and 0 < port < least
 
 
 def port_work(start: Start) -> Work | None:
@@ -140,8 +148,10 @@ def end_gently(process: Importer, number: int, until: float, heard: Callable[[],
     import select
     import time
 
+    from orchestrator.system import signals
+
     if process.code is None:
-        os.kill(process.pid, number)
+        signals.send(process.pid, number)
     while process.code is None and (left := until - time.monotonic()) > 0:
         poll = select.poll()
         if process.fileno() >= 0:
@@ -189,7 +199,7 @@ def plan_of(start: Start, modules: list[Work]) -> LaunchPlan:
         return plan
     if start.variables.unknown_in(("launch",)) or start.variables.unknown_in(("health",)):
         # It will not be served with values that nobody knows; what imports without them is imported and told.
-        plan.app = launch.app if launch.app and not isinstance(launch.app, Interpolated) else ""
+        plan.app = launch.app if launch.app and not pending(launch.app) else ""
         plan.command = [] if plan.app else [sys.executable, "-c", ""]
         plan.port = 0
         return plan
@@ -206,7 +216,6 @@ def _module(work: Work) -> dict[str, Any]:
         "module": item.module,
         "attribute": item.attribute or "",
         "deadline": item.limit or IMPORT_DEADLINE,
-        "asked": item.asked,
     }
 
 
@@ -214,12 +223,10 @@ def _describe(plan: LaunchPlan, launch: Launch, start: Start) -> None:
     import signal
 
     work = start.by_id.get("launch")
-    plan.app_deadline = launch.max_import_time or plan.app_deadline
-    plan.app_asked = {"interface": launch.interface, "routes_present": list(launch.routes_present or ())}
     plan.server, plan.factory, plan.importer, plan.mode = (
         launch.server,
         launch.factory,
-        launch.importer,
+        "exec" if plan.importer == "exec" else launch.importer,
         launch.mode,
     )
     plan.app = work.item.app if work is not None and launch.app is not None else (launch.app or "")

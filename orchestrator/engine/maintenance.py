@@ -17,6 +17,7 @@ from orchestrator.engine import events, health_checks, identity, launch_plan
 from orchestrator.engine.build_items import flat
 from orchestrator.engine.snapshot import can_be_repeated
 from orchestrator.system import processes
+from orchestrator.system.signals import send
 
 if TYPE_CHECKING:
     import socket
@@ -302,7 +303,7 @@ class Adopted:
 
     def terminate(self) -> None:
         if self.poll() is None:
-            os.kill(self.pid, signal.SIGTERM)
+            send(self.pid, signal.SIGTERM)
 
     def _collected(self, how: int) -> int | None:
         if self._code is None:

@@ -25,6 +25,7 @@ from orchestrator.engine.gate import Asking
 from orchestrator.engine.imports import Importing
 from orchestrator.engine.operations import Operating
 from orchestrator.engine.recovery import Rechecking
+from orchestrator.engine.root_work import RootWork
 from orchestrator.engine.steps import Stepping
 from orchestrator.engine.values import Variables
 from orchestrator.spec.values import find_contract
@@ -89,6 +90,8 @@ class Start:
         self.only = tuple(only)
         self.alone = alone
         """The one item that this start is about, where it runs beside the server: tried once, by itself."""
+        self.mends = True
+        """Whether what exists may be changed to hold what the spec says."""
         self.only_looks = False
         """Whether nothing is done about what fails."""
         self.memory: Mapping[str, Any] = remembered or {}
@@ -104,6 +107,9 @@ class Start:
         """Who the service runs as, once that is settled: `user` is the same."""
         self.launched_as: Identity | None = None
         """The same for the server, which may have a user of its own."""
+        self.as_root = os.geteuid() == 0
+        """Whether the service was started as root, whoever it is by now."""
+        self.root_work = RootWork(self)
         self.cwd = os.getcwd()
         self.role = role
         self.words = tuple(words)
@@ -156,6 +162,7 @@ class Start:
         if not identity.identify_launch(self):
             return
         list_works(self)
+        self.root_work.begin()
         self.variables.require()
         workers.tell(self)
 
@@ -193,6 +200,8 @@ class Start:
                 for each in {**given, **self.spec.variables}
                 if find_contract(self.spec.variables, each) is not None
             ),
+            as_root=self.as_root,
+            mends=self.mends,
         )
 
     def service_environ(self) -> dict[str, str]:
@@ -224,7 +233,7 @@ class Start:
         return all(work.settled for work in self.works if work.phase < LAUNCH) and self.importing.settled()
 
     def _start_what_can(self) -> bool:
-        progressed = False
+        progressed = self.root_work.finish_if_due()
         order = self.order
         settled = order.mask(name for name, work in self.by_id.items() if work.settled) if order else 0
         for work in self.works:
@@ -237,6 +246,8 @@ class Start:
 
     def _may_start(self, work: Work, settled: int) -> bool:
         """Whether everything that orders it is settled; marks it blocked when something it needs is not well."""
+        if self.root_work.holds_back(work):
+            return False
         for need in work.needs:
             other = self.by_id.get(need)
             if other is None or other.well:
@@ -287,7 +298,7 @@ class Start:
             self.stepping.begin(work)
         elif work.phase == IMPORT and self.importing.takes(work):
             work.status = Status.WAITING
-        elif work.phase in (WAIT, CHECK) or work.item.deadline is not None or _isolated(work):
+        elif work.phase in (WAIT, CHECK) or work.item.deadline is not None:
             self._in_a_lane(work)
         else:
             self._at_once(work)
@@ -304,7 +315,8 @@ class Start:
             outcome = self.variables.judge(work)
         else:
             outcome = work.item.attempt(self.context(timeout=self._timeout(work)))
-        self.conclude(work, outcome)
+        if not self.root_work.leaves_to_user(work, outcome):
+            self.conclude(work, outcome)
 
     def _in_a_lane(self, work: Work) -> None:
         work.status = Status.WAITING
@@ -355,7 +367,7 @@ class Start:
         for number in taken:
             if number in STOPS and not self._asked_to_stop.again(number, time.monotonic()):
                 raise Interrupted(number)
-        if os.getpid() == 1 or (self.memory and not self.alone):
+        if os.getpid() == 1 or self.root_work.adopts or (self.memory and not self.alone):
             self.reaper.reap()  # without being PID 1: what the supervisor has adopted that this process was
         if CHILD in taken:
             self.child_ended()
@@ -446,7 +458,7 @@ class Start:
             self.importing.begin_again()
         elif work.phase == IMPORT and self.importing.takes(work):
             self.importing.outdated(f"{work.id} was remedied")
-        elif work.phase in (WAIT, CHECK) or work.item.deadline is not None or _isolated(work):
+        elif work.phase in (WAIT, CHECK) or work.item.deadline is not None:
             self._in_a_lane(work)
         else:
             self._at_once(work)
@@ -486,11 +498,6 @@ class Start:
         self.operating.end()
         if self.server is not None:
             self.server.end()
-
-
-def _isolated(work: Work) -> bool:
-    """Whether it is a module that is imported in a process of its own: that takes its time."""
-    return work.phase == IMPORT and bool(work.item.isolated)
 
 
 def no_value(variable: str) -> Outcome:

@@ -42,7 +42,6 @@ class Service:
         self,
         start: Start,
         report: Report,
-        state: StateDirectory | None,
         orders: Mapping[str, Any] | None = None,
     ) -> None:
         self.orders: Mapping[str, Any] = orders or {}
@@ -50,7 +49,9 @@ class Service:
         self.restarts: Mapping[str, Any] = self.orders.get("restarts", {})
         self.start = start
         self.report = report
-        self.state = state
+        self.state: StateDirectory | None = None
+        """Where the service's state is kept, once the engine is the service's user."""
+        self._told: tuple[str, str] | None = None
         self.plan: LaunchPlan | None = None
         self.maintaining = Maintaining(self)
         start.stream.listeners += [self.maintaining.begin_early, self._keep_features]
@@ -71,7 +72,7 @@ class Service:
                 self.start.prepare()
                 self._warn_of_loopback()
                 self.tell("starting")
-                self.start.operating.begin()
+                self.start.root_work.when_done(self.start.operating.begin)
             return self._until_the_end()
         except Interrupted as stop:
             gently = self._end_children()
@@ -135,6 +136,7 @@ class Service:
         message = (
             f"stopped by {named(interrupted)} before it was ready {again}".rstrip() if interrupted else ""
         )
+        self.start.root_work.finish()  # what is written from here on is the service's
         self.tell(status, reason=message)
         self.stream.emit(events.FINISHED, message, level="error" if code else "info", exit_code=code)
         self.write_report()
@@ -171,6 +173,16 @@ class Service:
     def tell(self, status: str, *, reason: str = "") -> None:
         """The service's state: to the listeners, and to the state directory."""
         self.stream.emit(events.SERVICE, reason, status=status, level=TOLD.get(status, "debug"))
+        self._told = (status, reason)
+        self._write_state(status, reason)
+
+    def keep_state(self, state: StateDirectory) -> None:
+        """From now on the state is kept there; what was said already as well."""
+        self.state = state
+        if self._told is not None:
+            self._write_state(*self._told)
+
+    def _write_state(self, status: str, reason: str) -> None:
         if self.state is None:
             return
         start = self.start
@@ -227,6 +239,7 @@ class Service:
     def _imported(self) -> Importer | None:
         """The process that has imported everything in the environment that the server is to have."""
         start, importing = self.start, self.start.importing
+        start.root_work.finish()  # nothing of ours is root after the launch
         if importing.environ.get("ORCHESTRATOR_DEGRADED", "") != ",".join(start.degraded):
             importing.outdated("the degraded features changed")
             start.settle()
@@ -255,7 +268,7 @@ class Service:
         assert launch is not None
         if launch.command:
             return ok(f"`{launch.command[0]}` runs")
-        if launch_plan.binds_itself(launch):
+        if importer.executed:
             return ok(f"{launch.server} runs")
         return ok(f"{launch.server} serves {self._where()} after {took:.1f} s")
 

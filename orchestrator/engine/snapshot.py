@@ -37,12 +37,20 @@ def remember(start: Start, report: Report, plan: LaunchPlan) -> Memory:
         "changes": start.variables.changes,
         "installed_in": start.installed_in,
         "began": start.stream.began,
+        "identity": _identity(start),
         "works": {work.id: _packed(work) for work in start.works},
         "report": vars(report),
         "plan": {"host": plan.host, "port": plan.port, "unix": plan.unix, "state_dir": plan.state_dir},
     }
     plain: Memory = json.loads(json.dumps(found, default=str))
     return plain
+
+
+def _identity(start: Start) -> dict[str, Any]:
+    """Who the service is, and whether it was started as root: neither can be found out later."""
+    found = start.launched_as or start.identity
+    environ = dict(found.environ) if found is not None else {}
+    return {"user": asdict(start.user), "environ": environ, "root": start.as_root}
 
 
 def _packed(work: Work) -> dict[str, Any]:

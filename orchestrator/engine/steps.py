@@ -173,7 +173,9 @@ class Stepping:
         self.start.stream.begun(
             work.id, "running", step.deadline or step.timeout, spent=self.began - self._first
         )
-        self.command = processes.Command(process, self._said, deadline=deadline, grace=grace)
+        self.command = processes.Command(
+            process, self._said, deadline=deadline, grace=grace, user=context.user
+        )
 
     def _limit(self, step: Any) -> float | None:
         """When this attempt is ended: `timeout` is an attempt's, `deadline` is for all of them."""

@@ -7,14 +7,12 @@ import _socket
 import _thread
 import time
 
+from orchestrator.health.unanswered import Unanswered, place
+
 LONGEST_LINE = 8192
 
 Address = tuple[int, str | tuple[str, int]]
 """A socket family and what to connect to."""
-
-
-class Unanswered(Exception):
-    """Why no status came: a typed word, a colon, and what happened."""
 
 
 def ask(family: int, address: str | tuple[str, int], request: bytes, timeout: float) -> tuple[int, str]:
@@ -31,13 +29,6 @@ def ask(family: int, address: str | tuple[str, int], request: bytes, timeout: fl
 
 def ask_socket(path: str, request: bytes, timeout: float) -> tuple[int, str]:
     return ask(_socket.AF_UNIX, path, request, timeout)
-
-
-def place(address: str | tuple[str, int]) -> str:
-    if isinstance(address, str):
-        return address
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def request(method: str, target: str, host: str, headers: tuple[str, ...] = ()) -> bytes:

@@ -7,6 +7,7 @@ import posix
 import time
 
 from orchestrator.health import http_probe
+from orchestrator.health.unanswered import place
 from orchestrator.system import files
 
 TIMEOUT = 2.0
@@ -53,7 +54,7 @@ def decoded(word: str) -> str:
 def judge(name: str, url: str, explicit: str | None) -> Finding:
     """Whether `name` is well, and why; `explicit` is the state directory that was named, if any."""
     directory = files.find(explicit)
-    if directory is None:
+    if directory is None or not files.become_owner(directory):
         return ask_url(url) if url else (False, nothing_known(explicit))
     known = Known(files.read(directory + "/probe").decode("utf-8", "surrogateescape"))
     if gone(known.pid):
@@ -146,7 +147,7 @@ def ask_endpoint(name: str, known: Known) -> Finding:
         return True, "judged by the engine"
     host, port, method, target, statuses, timeout, header = words[:7]
     if header == "-":
-        header = "localhost" if kind == "unix" else http_probe.place((http_probe.loopback(host), int(port)))
+        header = "localhost" if kind == "unix" else place((http_probe.loopback(host), int(port)))
     request = http_probe.request(method, target, header, known.headers.get(name, ()))
     started = time.monotonic()
     if kind == "unix":

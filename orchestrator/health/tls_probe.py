@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 
-from orchestrator.health.http_probe import Unanswered, place
+from orchestrator.health.unanswered import Unanswered, place
 
 
 def secured(

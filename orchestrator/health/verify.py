@@ -9,7 +9,7 @@ from orchestrator.core.context import Context
 from orchestrator.waits import _http
 from orchestrator.waits._failure import Deadline, Failure
 from orchestrator.waits._stream import Trust
-from orchestrator.waits.http import judge, load_schema
+from orchestrator.waits.http import judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,9 +54,8 @@ def ask(endpoint: Endpoint, timeout: float, context: Context | None = None) -> O
     context = context or Context(environ={})
     deadline = Deadline(timeout)
     try:
-        schema = load_schema(endpoint.expect, context)
         answer = _http.fetch(_request(endpoint), deadline, context.environ)
-        return judge(endpoint.where, endpoint.expect, answer, schema)
+        return judge(endpoint.where, endpoint.expect, answer)
     except Failure as failure:
         return replace(failure.outcome, code=CODE)
 

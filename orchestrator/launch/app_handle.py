@@ -21,6 +21,7 @@ from orchestrator.launch.app_process import Child, bind_to_parent
 from orchestrator.launch.child_exit import close_all_but, leave
 from orchestrator.launch.stack_requests import wait_for_stacks
 from orchestrator.system import signals
+from orchestrator.system.inherited import begin_child
 
 if TYPE_CHECKING:
     import socket
@@ -41,7 +42,7 @@ class Importer:
     Events, in their order: `importing` (id, module, deadline), then `imported` (id, module, ms) or
     `failed` (id, reason, message and more), for each module and at last for the app, whose id is `launch`;
     `ready` (ms) when all were imported; after `go`, `workers` (count, form: fork or exec, why) where there are
-    several, and `serving` when all of them do; or `executing` and then `exec` for a command, `serving` for who `tells`;
+    several, and `serving` when all of them do; or `executing` and then `exec` for a program of its own;
     `ended` (code, negative for a signal) once, last.
     Reasons: missing, attribute, app, exception, exit, crash, hang, startup, command, start.
     """
@@ -108,8 +109,7 @@ class Importer:
         if self.executed:
             wait_for_stacks(self.pid)
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signals.DUMP)
+        if signals.send(self.pid, signals.DUMP):
             time.sleep(TO_DUMP + EACH_DUMP * self.workers)
 
     def end(self) -> None:
@@ -153,7 +153,7 @@ class Importer:
         self.ready = self.ready or kind == "ready"
         self.serving = self.serving or kind == "serving"
         self.executed = self.executed or kind == "executing"
-        self._executing = kind == "executing" and not event["tells"]
+        self._executing = kind == "executing"
         self.workers = event["count"] if kind == "workers" else self.workers
         return event
 
@@ -195,10 +195,8 @@ class Importer:
         return event | {"reason": reason, "message": message, "at": "", "traceback": ""}
 
     def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        for each in (self.pid, -self.pid):
+            signals.send(each, signal.SIGKILL)
 
 
 def _watched(pid: int) -> int:
@@ -227,7 +225,7 @@ def start(
     assert threading.current_thread() is threading.main_thread()
     if preloaded is not None:
         if fork and preloaded.fits(plan):
-            return preloaded.adopt(plan, listener)
+            return Importer(*preloaded.adopt(plan, listener), "fork", "", begun=plan.app_deadline)
         preloaded.end()
     why = _why_exec(plan) if fork else ""
     sys.stdout.flush()
@@ -258,7 +256,6 @@ def _forked(plan: LaunchPlan, listener: int) -> tuple[int, int, int]:
     signals.release(mask)
     os.close(orders)
     os.close(told)
-    spawn.group(pid)
     return pid, control, reports
 
 
@@ -266,9 +263,7 @@ def _in_the_child(plan: LaunchPlan, listener: int, orders: int, told: int, paren
     """Never returns: the frames below are the engine's, and what they hold must not be closed."""
     code = 1
     try:
-        signals.reset()
-        signals.release()
-        os.setpgid(0, 0)
+        begin_child()
         bind_to_parent(parent)
         # Dead objects first: a file collected later would close a number that the server uses by then.
         gc.collect()

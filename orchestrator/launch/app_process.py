@@ -7,6 +7,7 @@ It is forked from the engine, or started as a script by `spawn.execute`.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import socket
@@ -19,18 +20,18 @@ if __name__ == "__main__":
     # Found without the installation, too; behind everything else, so that nothing of the user's is shadowed.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from orchestrator.launch import app_check, fork_safety, spawn, stack_dump
+from orchestrator.launch import fork_safety, spawn, stack_dump
 from orchestrator.launch.child_exit import leave
+from orchestrator.launch.import_errors import described, explained
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.python_command import with_dumps
 from orchestrator.launch.servers import ExecServer, NotStarted, load
 from orchestrator.launch.workers import Workers
 from orchestrator.system import prctl, signals
-from orchestrator.system.import_module import described, explained, imported
 from orchestrator.system.log_output import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from orchestrator.launch.servers import InProcessServer
     from orchestrator.launch.workers import Started
@@ -101,7 +102,6 @@ class Child:
                 item.get("attribute") or "",
                 item.get("deadline") or 0,
                 NOT_IMPORTED,
-                item.get("asked") or (),
             )
         if self.plan.command:
             return None
@@ -113,26 +113,28 @@ class Child:
             self._prepare_server()
         return app
 
-    def _import(
-        self, item: str, module: str, attribute: str, deadline: float, code: int, asked: Sequence[str] = ()
-    ) -> Any:
+    def _import(self, item: str, module: str, attribute: str, deadline: float, code: int) -> Any:
         self._report("importing", id=item, module=module, deadline=deadline)
         started = time.perf_counter()
         try:
-            found, facts = imported(module, attribute, asked)
+            found: Any = importlib.import_module(module)
+            for name in attribute.split(".") if attribute else ():
+                found = getattr(found, name)
         except BaseException as error:  # whatever the user's module does is a finding
             self._failed(item, code, module=module, ms=_since(started), **explained(error, module, attribute))
             return None
-        self._report("imported", id=item, module=module, ms=_since(started), **facts)
+        self._report("imported", id=item, module=module, ms=_since(started))
         return found
 
     def _judge(self, app: Any) -> None:
-        """Whether it is the app that is meant."""
+        """Fails where it cannot be called: no server could serve it."""
+        if callable(app):
+            return
         name = self.plan.app
-        found = app_check.wrong(name, app, self.plan.app_asked, factory=self.plan.factory)
-        if found is not None:
-            facts = {"reason": "app", "message": found[0], "hint": found[1]}
-            self._failed("launch", NOT_BOOTED, module=name.partition(":")[0], **facts)
+        message = f"`{name}` is of type {type(app).__name__}, which no server can call"
+        hint = "name the app itself, or with `factory: true` a function that makes it"
+        module = name.partition(":")[0]
+        self._failed("launch", NOT_BOOTED, reason="app", module=module, message=message, hint=hint)
 
     def _prepare_server(self) -> None:
         """Imports the server beside the engine's waits rather than after them."""
@@ -242,14 +244,11 @@ class Child:
     def _become_server(self, server: ExecServer, app: Any) -> int:
         if self.listener >= 0:
             os.set_inheritable(self.listener, True)
-        tells = self.reports >= 0 and server.tells(self.listener)
-        if tells:
-            os.set_inheritable(self.reports, True)
-        return self._command(server.argv(self.plan, self.listener, app, self.reports), tells=tells)
+        return self._command(server.argv(self.plan, self.listener, app))
 
-    def _command(self, argv: list[str], *, tells: bool = False) -> int:
-        """Becomes the command. The pipe ends with the exec, unless it is handed on: if no failure was told, it has worked."""
-        self._report("executing", argv=argv[0], tells=tells)
+    def _command(self, argv: list[str]) -> int:
+        """Becomes the command. The pipe ends with the exec: if no failure was reported, it has worked."""
+        self._report("executing", argv=argv[0])
         code = 0
         try:
             become_command(argv)
@@ -346,8 +345,6 @@ def main(memory: int) -> int:
     orders = spawn.unpack(memory)
     bind_to_parent(orders["parent"])
     plan = LaunchPlan.of(orders["plan"])
-    if plan.uid is not None:
-        prctl.no_new_privileges()
     for each in ("control", "reports"):
         if orders[each] >= 0:
             os.set_inheritable(orders[each], False)

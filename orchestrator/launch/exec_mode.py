@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from orchestrator.launch import spawn
 from orchestrator.launch.app_process import become_command
-from orchestrator.system import prctl
 
 if TYPE_CHECKING:
     import socket
@@ -26,10 +25,7 @@ def exec_server(plan: LaunchPlan, listener: socket.socket | None) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     if plan.command:
-        prctl.load()
         spawn.assume(plan.data())
-        if plan.uid is not None:
-            prctl.no_new_privileges()
         os.environ.clear()
         os.environ.update(plan.environ)
         become_command(plan.command)

@@ -30,11 +30,9 @@ class LaunchPlan:
     mode: str = "supervise"
     importer: str = "fork"
     modules: list[dict[str, Any]] = field(default_factory=list)
-    """What is imported before the app: `{id, module, attribute, deadline, asked}`; a deadline of 0 is none."""
+    """What is imported before the app: `{id, module, attribute, deadline}`; a deadline of 0 is none."""
     app_deadline: float = 0.0
     """How long the import of the app may take, in seconds; 0 is for ever."""
-    app_asked: dict[str, Any] = field(default_factory=dict)
-    """What the app must be: `interface` and `routes_present`, where they are asked for."""
     environ: dict[str, str] = field(default_factory=dict, repr=False)
     """The complete environment of the server. Never printed: it holds secrets."""
     secrets: list[str] = field(default_factory=list, repr=False)
@@ -44,6 +42,12 @@ class LaunchPlan:
     uid: int | None = None
     gid: int | None = None
     groups: list[int] = field(default_factory=list)
+    capabilities: int = 0
+    """The mask of those that the server's user keeps."""
+    escalation: bool = False
+    """Whether set-uid programs may give the server more rights."""
+    no_new_privs: bool = False
+    """Whether a process that began before this plan was known has to give up more rights by set-uid programs."""
     drain: float = 0.0
     grace: float = 8.0
     stop_signal: int = 15

@@ -17,12 +17,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.launch import spawn
-from orchestrator.system import signals
+from orchestrator.system import rights, signals
+from orchestrator.system.inherited import begin_child
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.launch.app_handle import Importer
     from orchestrator.launch.plan import LaunchPlan
 
 FRAMEWORKS = {"fastapi": ("fastapi",), "starlette": ("starlette.applications",)}
@@ -50,10 +50,8 @@ class Preloaded:
             and not plan.why_exec(self._environ)
         )
 
-    def adopt(self, plan: LaunchPlan, listener: socket.socket | None) -> Importer:
-        """Hands over the plan: from now on it is the importer."""
-        from orchestrator.launch.app_handle import Importer
-
+    def adopt(self, plan: LaunchPlan, listener: socket.socket | None) -> tuple[int, int, int]:
+        """Hands over the plan: from now on it is the importer. Its pid, the pipe that commands it, its reports."""
         data = marshal.dumps(plan.data())
         descriptors = [listener.fileno()] if listener is not None else []
         head = len(data).to_bytes(8, "big")
@@ -63,7 +61,7 @@ class Preloaded:
             else:
                 self._control.sendall(head)
             self._control.sendall(data)
-        return Importer(self.pid, self._control.detach(), self._reports, "fork", "", begun=plan.app_deadline)
+        return self.pid, self._control.detach(), self._reports
 
     def end(self) -> None:
         """Throws it away."""
@@ -84,6 +82,10 @@ def begin(files: Sequence[str]) -> Preloaded | None:
     modules = wanted(files)
     if not modules or len(os.listdir("/proc/self/task")) > 1:
         return None
+    if "fastapi" in modules:
+        importlib.import_module(
+            "orchestrator.spec.model"
+        )  # brings pydantic, which both sides need: once for both
     ours, theirs = socket.socketpair()
     reports, told = os.pipe()
     parent = os.getpid()
@@ -96,7 +98,6 @@ def begin(files: Sequence[str]) -> Preloaded | None:
     signals.release(mask)
     theirs.close()
     os.close(told)
-    spawn.group(pid)
     return Preloaded(pid, ours, reports)
 
 
@@ -108,8 +109,6 @@ def wanted(files: Sequence[str]) -> list[str]:
             text += file.read(MOST)
     if b"app:" not in text or b"command:" in text:
         return []
-    if os.geteuid() == 0 and b"user:" in text:
-        return []  # it would be thrown away, and root would have imported what another user may be able to change
     modules = [module for word, names in FRAMEWORKS.items() if word.encode() in text for module in names]
     return [*modules, "uvicorn"] if b"server:" not in text else modules
 
@@ -121,9 +120,7 @@ def _in_the_child(modules: Sequence[str], control: socket.socket, told: int, par
 
     code = 1
     try:
-        signals.reset()
-        signals.release()
-        os.setpgid(0, 0)
+        begin_child()
         bind_to_parent(parent)
         gc.collect()
         gc.freeze()
@@ -135,6 +132,8 @@ def _in_the_child(modules: Sequence[str], control: socket.socket, told: int, par
         else:
             plan, listener = received
             spawn.assume(plan.data())
+            if plan.no_new_privs:
+                rights.no_new_privs()
             os.environ.clear()
             os.environ.update(plan.environ)
             code = Child(plan, listener, control.detach(), told, at_once=False).run()

@@ -36,7 +36,7 @@ def execute(memory: int, orders: Orders) -> NoReturn:
 def taken() -> Orders | None:
     """The orders with which the supervisor has started this process; None where somebody else did."""
     said = os.environ.pop(VARIABLE, "")
-    if not said.isdigit() or not _is_ours(int(said)):
+    if not (said.isascii() and said.isdigit()) or not _is_ours(int(said)):
         return None
     orders = spawn.unpack(int(said))
     remembered = spawn.look(orders["memory"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import marshal
 import os
-import stat
 import sys
 
 from orchestrator.system import signals
 from orchestrator.system.files import quoted
+from orchestrator.system.inherited import begin_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def start(plan: Plan, listener: int, *, at_once: bool) -> tuple[int, int, int]:
     pid = os.fork()
     if pid == 0:
         try:
-            signals.reset()
-            signals.release()
-            os.setpgid(0, 0)
+            begin_child()
             execute(plan, listener, control=orders, reports=told, at_once=at_once)
         except BaseException as error:
             os.write(told, failure(error))
@@ -43,7 +41,6 @@ def start(plan: Plan, listener: int, *, at_once: bool) -> tuple[int, int, int]:
     signals.release(mask)
     os.close(orders)
     os.close(told)
-    group(pid)
     return pid, control, reports
 
 
@@ -51,14 +48,6 @@ def failure(error: BaseException) -> bytes:
     """The report of a child that could not even begin: no such directory, no such user."""
     message = quoted(f"cannot start the server: {error}")
     return f'{{"event": "failed", "id": "launch", "reason": "start", "message": {message}}}\n'.encode()
-
-
-def group(pid: int) -> None:
-    """Puts a child in a process group of its own; both sides do it, so that neither waits for the other."""
-    try:
-        os.setpgid(pid, pid)
-    except (PermissionError, ProcessLookupError):
-        return  # it has done so itself and gone on, or ended
 
 
 def execute(
@@ -118,32 +107,22 @@ def assume(plan: Plan) -> None:
     """The user, the umask and the working directory of the server."""
     if plan["umask"] >= 0:
         os.umask(plan["umask"])
-    switch_user(plan["uid"], plan["gid"], plan["groups"])
+    become(plan)
     if plan["cwd"]:
         os.chdir(plan["cwd"])
 
 
-def switch_user(uid: int | None, gid: int | None, groups: list[int]) -> None:
-    if uid is not None:
-        give_streams(uid)
-    if uid is not None or gid is not None:
-        os.setgroups(groups)
-    if gid is not None:
-        os.setresgid(gid, gid, gid)
-    if uid is not None:
-        os.setresuid(uid, uid, uid)
+def become(plan: Plan) -> None:
+    """The server's user, where that is another than this process."""
+    if plan["uid"] is None:
+        return
+    # Here, because a supervisor is the server's user already, and has no use for it.
+    from orchestrator.system import rights, stdio
 
-
-def give_streams(uid: int) -> None:
-    """A pipe or terminal of root's cannot be opened again as /dev/stdout by another user."""
-    for descriptor in (0, 1, 2):
-        try:
-            found = os.fstat(descriptor)
-            ours = found.st_uid == os.geteuid()  # not the terminal of somebody who used sudo
-            if ours and (stat.S_ISFIFO(found.st_mode) or os.isatty(descriptor)):
-                os.fchown(descriptor, uid, -1)
-        except OSError:
-            continue  # closed, or on a read-only device: it still works as it is
+    stdio.give(plan["uid"])
+    wanted = (plan["uid"], plan["gid"], tuple(plan["groups"]), plan["capabilities"], plan["escalation"])
+    rights.drop(rights.Rights(*wanted), before_exec=True)
+    rights.be_seen()
 
 
 def run(argv: list[str], keep: tuple[int, ...], plan: Plan | None = None) -> int:
@@ -152,18 +131,15 @@ def run(argv: list[str], keep: tuple[int, ...], plan: Plan | None = None) -> int
     pid = os.fork()
     if pid == 0:
         try:
-            signals.reset()
-            signals.release()
-            os.setpgid(0, 0)
+            begin_child()
             for descriptor in keep:
                 os.set_inheritable(descriptor, True)
             if plan is not None:
-                switch_user(plan["uid"], plan["gid"], plan["groups"])
+                become(plan)
             os.execv(argv[0], argv)
         except BaseException as error:
             os.write(2, f"orchestrator: cannot start {argv[0]}: {error}\n".encode())
         finally:
             os._exit(CANNOT_START)
     signals.release(mask)
-    group(pid)
     return pid

@@ -5,11 +5,10 @@ Only who has a handler for it is asked: for anybody else the signal is the end.
 
 from __future__ import annotations
 
-import os
 import time
 
 from orchestrator.system.reaper import descendants
-from orchestrator.system.signals import DUMP
+from orchestrator.system.signals import DUMP, send
 
 BETWEEN = 0.03
 """Time for one to write its stacks before the next one does: all of them write to the same place."""
@@ -36,10 +35,8 @@ class Dumping:
             return False
         if not self.left:
             return True
-        try:
-            os.kill(self.left.pop(0), DUMP)
-        except (ProcessLookupError, PermissionError):
-            return False  # ended, or became another user by a set-uid program
+        if not send(self.left.pop(0), DUMP):
+            return False
         self.due = now + (BETWEEN if self.left else TO_DUMP)
         return False
 
@@ -49,13 +46,6 @@ def wait_for_stacks(server: int) -> None:
     dumping, end = Dumping(server, 0), time.monotonic() + LONGEST
     while not dumping.go_on() and time.monotonic() < end:
         time.sleep(max(0.0, dumping.due - time.monotonic()))
-
-
-def ask(pid: int) -> None:
-    """Asks one process, and gives it the time for it."""
-    if catches(pid, DUMP):
-        os.kill(pid, DUMP)
-        time.sleep(BETWEEN)
 
 
 def catches(pid: int, number: int) -> bool:

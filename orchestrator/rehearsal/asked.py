@@ -1,16 +1,13 @@
-"""What a wait asks with: the word it is written with, its address, a password, TLS. Pure: nothing is asked here."""
+"""What a wait asks with: the word it is written with, its address, a password, TLS. Pure: it asks nothing."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from orchestrator.core.context import Context
-
-if TYPE_CHECKING:
-    from orchestrator.waits._stream import Trust
+from orchestrator.spec.templated import any_pending
 
 _LOGINS = ("postgres", "mysql", "redis", "amqp")
+_SECURED = ("https", "amqps", "rediss", "valkeys")
 
 
 def word(item: Any) -> str:
@@ -21,7 +18,7 @@ def word(item: Any) -> str:
 def address(item: Any) -> Any:
     """What is asked, once the variables in it have values; None where it is not known, or is no address."""
     found = getattr(item, word(item), None)
-    known = found is not None and hasattr(found, "server") and not _is_pending(found)
+    known = found is not None and hasattr(found, "server") and not any_pending(found)
     return found if known else None
 
 
@@ -41,12 +38,6 @@ def place(found: Any) -> tuple[str, int]:
     return server.host, server.port or (443 if server.scheme == "https" else 80)
 
 
-def _is_pending(found: Any) -> bool:
-    from orchestrator.waits._address import pending
-
-    return any(pending(value) for value in vars(found).values())
-
-
 def has_password(item: Any) -> bool:
     """Whether somebody logs in. Of an address that is a variable as a whole it is supposed: most hold a password."""
     kind, found = word(item), address(item)
@@ -64,49 +55,9 @@ def has_password(item: Any) -> bool:
     return bool(server.user or server.query.get("user"))
 
 
-def trust(item: Any) -> Trust | None:
-    """How the certificate of the other side is verified; None where TLS is not spoken, or not known."""
-    found = address(item)
-    if found is None:
-        return None
-    of_kind = _TRUSTS.get(word(item))
-    verified: Trust | None = of_kind(found, Context({}, cwd="/")) if of_kind is not None else None
-    return verified
-
-
-def _of_http(found: Any, context: Context) -> Any:
-    return found.trust(context) if found.server().scheme == "https" else None
-
-
-def _of_amqp(found: Any, context: Context) -> Any:
-    return found.trust(context) if found.secured() else None
-
-
-def _of_postgres(found: Any, context: Context) -> Any:
-    return found.trust(context) if found.mode() in ("require", "verify-ca", "verify-full") else None
-
-
-def _of_mysql(found: Any, context: Context) -> Any:
-    return found.trust(context) if found.tls or found.ca or own_authority(found) else None
-
-
-def _of_tls(found: Any, context: Context) -> Any:
-    return replace(found.trust(context), anchor="" if found.chain else "its own")
-
-
-def _of_redis(found: Any, context: Context) -> Any:
-    return found.security(context)
-
-
-_TRUSTS = {
-    "http": _of_http, "amqp": _of_amqp, "postgres": _of_postgres, "mysql": _of_mysql, "tls": _of_tls, "redis": _of_redis,
-}  # fmt: skip
-
-
-def own_authority(found: Any) -> str:
-    """The authority that a URL names itself, in the words of its driver."""
-    if getattr(found, "url", None) is None:
-        return ""
-    query = found.server().query
-    names = ("ssl_ca", "ssl-ca", "ssl_ca_certs")
-    return next((query[each] for each in names if query.get(each)), "")
+def secured(item: Any) -> bool:
+    """Whether TLS is spoken from the first byte on, as far as that is known."""
+    kind, found = word(item), address(item)
+    if found is None or kind == "tls":
+        return kind == "tls"
+    return found.server().scheme in _SECURED or (kind in ("tcp", "redis") and bool(found.tls))

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 EXPLAINED = {
     "missing": "it is not there",
-    "present": "it is there",
     "invalid": "its value does not keep the contract",
     "outside": "its value is of the right type, and not one that the contract allows",
     "version": "another version is there",
@@ -28,8 +27,6 @@ EXPLAINED = {
     "dropped": "connections are accepted and closed",
     "protocol": "it answers nonsense",
     "auth": "it refuses the password",
-    "expired": "its certificate has expired",
-    "wrong_name": "its certificate is for somebody else",
     "dns": "its name cannot be found",
     "unexpected": "it says no",
     "exit": "it ends with 1",
@@ -63,7 +60,7 @@ def _variable(contract: Any) -> tuple[str, ...]:
     needed = contract.required or contract.required_when is not None
     given = contract.default is not None or contract.generate is not None
     ruled = contract.type not in ("string", "path", "list") or any(
-        (contract.allowed, contract.pattern, contract.forbidden, contract.min_length, contract.must_be_unset)
+        (contract.allowed, contract.pattern, contract.forbidden, contract.min_length)
     )
     if contract.removed or contract.renamed_to:
         return ()
@@ -78,8 +75,6 @@ def _variable(contract: Any) -> tuple[str, ...]:
 def _package(item: Any) -> tuple[str, ...]:
     if item.consistent:
         return ("version",)
-    if not item.installed or item.forbidden:
-        return ("present",)
     ruled = item.requirement is not None and any(each in item.requirement for each in "<>=~!")
     return ("missing", "version") if ruled else ("missing",)
 
@@ -89,18 +84,14 @@ def _module(item: Any) -> tuple[str, ...]:
 
 
 def _directory(item: Any) -> tuple[str, ...]:
-    if not item.exists:
-        return ("present",)
     found = ("missing", "unwritable") if item.writable else ("missing",)
     return (*found, "full") if item.writable or item.min_free is not None else found
 
 
-_OF_CONTENT = ("format", "schema_", "sha256", "sha512", "contains", "regex", "min_size", "non_empty")
+_OF_CONTENT = ("format", "schema_", "sha256", "contains", "min_size")
 
 
 def _file(item: Any) -> tuple[str, ...]:
-    if not item.exists:
-        return ("present",)
     ruled = any(getattr(item, each) for each in _OF_CONTENT)
     return ("missing", "content") if ruled and not item.template else ("missing",)
 
@@ -110,17 +101,11 @@ def _wait(item: Any) -> tuple[str, ...]:
     login = ("auth",) if asked.has_password(item) else ()
     if address is not None and asked.socket_path(address):
         return (*_WAITS["unix"], *login)
-    return (*found, *login, *_of_certificates(asked.trust(item)))
-
-
-def _of_certificates(trust: Any) -> tuple[str, ...]:
-    if trust is None or not trust.verify:
-        return ()
-    return ("expired", "wrong_name") if trust.check_name else ("expired",)
+    return (*found, *login)
 
 
 def _check(item: Any) -> tuple[str, ...]:
-    return ("unexpected",) if hasattr(item, "holds") or hasattr(item, "port") else ("unexpected", "timeout")
+    return ("unexpected",) if hasattr(item, "holds") else ("unexpected", "timeout")
 
 
 def _step(item: Any) -> tuple[str, ...]:

@@ -77,25 +77,20 @@ def nonsense(connection: socket.socket) -> None:
     connection.recv(_ASKED)
 
 
-def no(connection: socket.socket) -> None:
-    """HTTP that is broken inside."""
-    _answer(connection, b"500 Internal Server Error")
+def answering(status: str) -> Callable[[socket.socket], None]:
+    """HTTP that answers every request with a status."""
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
+
+    def answer(connection: socket.socket) -> None:
+        if connection.recv(_ASKED):
+            connection.sendall(head.encode() + b"{}")
+
+    return answer
 
 
-def well(connection: socket.socket) -> None:
-    """HTTP that is well."""
-    _answer(connection, b"200 OK")
-
-
-def _answer(connection: socket.socket, status: bytes) -> None:
-    if connection.recv(_ASKED):
-        connection.sendall(
-            b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\n"
-            b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"
-        )
-
-
+well = answering("200 OK")
 FAULTS: dict[str, Callable[[socket.socket], None]] = {
-    "timeout": silent, "dropped": dropping, "protocol": nonsense, "unexpected": no,
+    "timeout": silent, "dropped": dropping, "protocol": nonsense,
+    "unexpected": answering("500 Internal Server Error"), "auth": answering("401 Unauthorized"),
 }  # fmt: skip
-"""How a server behaves, by the failure."""
+"""How a server behaves, by the failure; the last two are HTTP."""

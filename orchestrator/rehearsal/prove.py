@@ -30,8 +30,6 @@ FIRST_LIMIT = 90.0
 """Seconds for the start in which nothing is broken."""
 ROUNDS = 4
 """So often it is tried again with what does not work here supposed done."""
-_TYPED = {"auth": "auth", "expired": "tls", "wrong_name": "tls"}
-"""What a wait must say when a server of ours got as far as its password or its certificate."""
 LIMIT, SLOWER = 30.0, 8.0
 """Seconds for a row: so many, and so many times as long as the service needs to become ready."""
 
@@ -123,7 +121,7 @@ def _row(stages: Stages, job: Job, base: Seen, row: Row) -> Row:
         return row.unproved(seen.cannot)
     if seen.status in ("", "ok", "skipped") and row.reason != "ended" and seen.outcome != STOPPED:
         return row.unproved(f"it could not be made to fail: {seen.summary or 'nothing needs it here'}")
-    if seen.reason and seen.reason != _TYPED.get(row.reason, seen.reason):
+    if row.reason == "auth" and seen.reason not in ("", "auth"):
         return row.unproved(f"it was made to fail otherwise, for `{seen.reason}`: {seen.summary}")
     return judge(row, seen, base)
 

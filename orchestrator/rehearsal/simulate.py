@@ -17,7 +17,8 @@ from orchestrator.rehearsal import asked
 from orchestrator.rehearsal.driver import Rehearsed
 from orchestrator.rehearsal.failures import EXPLAINED, failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row
-from orchestrator.spec.values import StaticValues, items_with_values
+from orchestrator.spec.loading import items_with_values
+from orchestrator.spec.values import StaticValues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,8 +174,8 @@ def _reason(work: Work, reason: str) -> str:
     if reason == "missing" and work.kind == "wait":
         return "refused"  # as a socket is that is not there yet
     if reason == "dropped":
-        secured = asked.trust(work.item) is not None and asked.word(work.item) != "postgres"
-        return "tls" if secured or asked.word(work.item) == "mysql" else "refused"
+        secured = asked.secured(work.item) or asked.word(work.item) == "mysql"
+        return "tls" if secured else "refused"
     return reason
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.outcome import failed, ok
+from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
-from orchestrator.requirements._provenance import hidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from orchestrator.core.outcome import Outcome
 
 _MOST = 20
+_CREDENTIALS = pattern(r"//[^/@]*@")
+
+
+def hidden(url: str) -> str:
+    """The address without a password."""
+    return _CREDENTIALS.sub("//", url)
+
+
+def same_place(wanted: str, recorded: str) -> bool:
+    """Whether two addresses are the same but for credentials, the tool in front, the revision behind."""
+    plain = [hidden(each).partition("#")[0].removeprefix("git+").rstrip("/") for each in (wanted, recorded)]
+    short = [re.sub(r"@[^/@]*\Z", "", each) for each in plain]
+    return plain[0] == plain[1] or short[0] == short[1]
 
 
 def bare(wanted: Parsed) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.core.outcome import failed
 from orchestrator.requirements._contents import no_source
@@ -12,14 +12,27 @@ from orchestrator.requirements._places import Owner, SymlinkError, guarded, reac
 from orchestrator.requirements._remedies import refusal
 from orchestrator.requirements._template import TemplateError, render
 from orchestrator.requirements._writing import write
+from orchestrator.system.reading import read_for
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
-    from orchestrator.requirements.files import File
 
 
-def bring(asked: File, path: str, owner: Owner, context: Context) -> Outcome | str | None:
+class Source(Protocol):
+    """What a `files` item says of where its content comes from."""
+
+    @property
+    def template(self) -> str | None: ...
+    @property
+    def copy_from(self) -> str | None: ...
+    @property
+    def mode(self) -> int | None: ...
+    @property
+    def private(self) -> bool: ...
+
+
+def bring(asked: Source, path: str, owner: Owner, context: Context) -> Outcome | str | None:
     """What was done in words, or what prevented it; None where nothing was to be done."""
     if asked.template is not None:
         return _rendered(asked, path, asked.template, owner, context)
@@ -28,21 +41,19 @@ def bring(asked: File, path: str, owner: Owner, context: Context) -> Outcome | s
     return None
 
 
-def _copied(asked: File, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
+def _copied(asked: Source, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
     try:
-        with open(context.path(source), "rb") as file:
-            content, mode = file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        content = read_for(context.path(source), context.user)
+        mode = stat.S_IMODE(os.stat(context.path(source)).st_mode)
     except OSError as error:
         return no_source(source, error, context)
     wanted = asked.mode if asked.mode is not None else 0o600 if asked.private else mode
     return _put(path, content, wanted, owner, context, "copied", replace=False)
 
 
-def _rendered(asked: File, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
+def _rendered(asked: Source, path: str, source: str, owner: Owner, context: Context) -> Outcome | str:
     try:
-        with open(context.path(source), encoding="utf-8", newline="") as file:
-            text = file.read()
-        content = render(text, context).encode()
+        content = render(read_for(context.path(source), context.user).decode(), context).encode()
     except OSError as error:
         return no_source(source, error, context)
     except UnicodeDecodeError as error:

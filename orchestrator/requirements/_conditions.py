@@ -45,7 +45,7 @@ def facts_of(context: Context) -> Facts:
         context.environ,
         role=context.role,
         environment=context.environment,
-        root=os.geteuid() == 0,
+        root=context.as_root,
         steps=context.states,
     )
 

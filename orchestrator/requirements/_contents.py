@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.core.context import current_user
 from orchestrator.core.outcome import failed
@@ -14,19 +14,30 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
-    from orchestrator.requirements.files import File
 
 _LARGEST = 64 * 2**20
-_TEXT = ("contains", "excludes", "regex", "encoding", "format", "schema_")
-_DIGESTS = ("sha256", "sha512")
+_TEXT = ("contains", "format", "schema_")
 
 
-def asked_about(asked: File) -> bool:
+class Content(Protocol):
+    """What a `files` item asks of a content."""
+
+    @property
+    def sha256(self) -> str | None: ...
+    @property
+    def contains(self) -> str | tuple[str, ...] | None: ...
+    @property
+    def format(self) -> str | None: ...
+    @property
+    def schema_(self) -> str | None: ...
+
+
+def asked_about(asked: Content) -> bool:
     """Whether a file's content matters at all."""
-    return any(getattr(asked, each) is not None for each in (*_DIGESTS, *_TEXT))
+    return any(getattr(asked, each) is not None for each in ("sha256", *_TEXT))
 
 
-def wrong(asked: File, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+def wrong(asked: Content, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
     """What is wrong with the content of a file that is there."""
     reads_text = any(getattr(asked, each) is not None for each in _TEXT)
     if status.st_size > _LARGEST and reads_text:
@@ -34,70 +45,42 @@ def wrong(asked: File, path: str, status: os.stat_result, context: Context) -> I
         yield failed("ORC444", "size", said, f"only files up to {_LARGEST // 10**6} MB are", final=True)
         return
     try:
-        yield from _digests(asked, path)
+        yield from _digest(asked, path)
         if reads_text:
             yield from _text(asked, path, context)
     except PermissionError:
         return  # said already
 
 
-def _digests(asked: File, path: str) -> Iterator[Outcome]:
-    for name in _DIGESTS:
-        wanted = getattr(asked, name)
-        if wanted is None:
-            continue
-        import hashlib
-
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, name).hexdigest()
-        if found != wanted:
-            said = f"{path} has the digest {name} {found}, expected {wanted}"
-            hint = "it is another version, or damaged: fetch it again"
-            yield failed("ORC444", "digest", said, hint, final=True)
-
-
-def _text(asked: File, path: str, context: Context) -> Iterator[Outcome]:
-    encoding = asked.encoding or "utf-8"
-    try:
-        with open(path, encoding="utf-8-sig" if encoding == "utf-8" else encoding) as file:
-            text = file.read()
-    except UnicodeError as error:
-        name = "UTF-8" if encoding == "utf-8" else encoding
-        at = f": byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
-        said = f"{path} is not {name} text{at}"
-        yield failed("ORC443", "format", said, f"save it as {name}", final=True)
+def _digest(asked: Content, path: str) -> Iterator[Outcome]:
+    if asked.sha256 is None:
         return
-    yield from _words(asked, path, text)
+    import hashlib
+
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != asked.sha256:
+        summary = f"{path} has the digest sha256 {found}, expected {asked.sha256}"
+        hint = "it is another version, or damaged: fetch it again"
+        yield failed("ORC444", "digest", summary, hint, final=True)
+
+
+def _text(asked: Content, path: str, context: Context) -> Iterator[Outcome]:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
+    except UnicodeDecodeError as error:
+        summary = f"{path} is not UTF-8 text: byte {error.start}"
+        yield failed("ORC443", "format", summary, "save it as UTF-8", final=True)
+        return
+    for wanted in (asked.contains,) if isinstance(asked.contains, str) else asked.contains or ():
+        if wanted not in text:
+            summary = f"{path} does not contain `{wanted}`"
+            yield failed("ORC444", "content", summary, "add it, or correct `contains`")
     yield from _data(asked, path, text, context)
 
 
-def _words(asked: File, path: str, text: str) -> Iterator[Outcome]:
-    for wanted in _listed(asked.contains):
-        if wanted not in text:
-            said = f"{path} does not contain `{wanted}`"
-            yield failed("ORC444", "content", said, "add it, or correct `contains`")
-    for unwanted in _listed(asked.excludes):
-        if unwanted in text:
-            line = text[: text.index(unwanted)].count("\n") + 1
-            said = f"{path}:{line}: contains `{unwanted}`, which must not be there"
-            yield failed("ORC444", "content", said, "replace it with what is meant", line=line)
-    for pattern in _listed(asked.regex):
-        yield from _matched(path, pattern, text)
-
-
-def _matched(path: str, pattern: str, text: str) -> Iterator[Outcome]:
-    from orchestrator.system import bounded
-
-    try:
-        if bounded.search(pattern, text):
-            return
-        said = f"nothing in {path} matches `{pattern}`"
-    except bounded.TooLong:
-        said = f"searching {path} for `{pattern}` took more than {bounded.SECONDS:g} s: simplify the pattern"
-    yield failed("ORC444", "content", said, "add what it asks for, or correct `regex`")
-
-
-def _data(asked: File, path: str, text: str, context: Context) -> Iterator[Outcome]:
+def _data(asked: Content, path: str, text: str, context: Context) -> Iterator[Outcome]:
     from orchestrator.requirements._formats import FormatError, parse
 
     form = asked.format or (format_of(path) if asked.schema_ else None)
@@ -157,7 +140,3 @@ def format_of(path: str) -> str:
     return {"yml": "yaml", "cfg": "ini", "conf": "ini"}.get(
         ending, ending if ending in ("yaml", "toml", "ini", "env") else "json"
     )
-
-
-def _listed(texts: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return (texts,) if isinstance(texts, str) else texts or ()

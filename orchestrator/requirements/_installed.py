@@ -101,16 +101,6 @@ class Distribution:
             return str(self.origin.get("url", "")).removeprefix("file://")
         return ""
 
-    def record(self) -> list[tuple[str, str]] | None:
-        """Its files, each with the digest it was installed with; None where nobody wrote them down."""
-        text = self._read("RECORD")
-        if not text:
-            return None
-        import csv
-
-        rows = [row for row in csv.reader(text.splitlines()) if len(row) >= 2]
-        return [(row[0], row[1]) for row in rows if row[1]]
-
     def top_level(self) -> list[str]:
         """The import names it says it brings."""
         return self._read("top_level.txt").split()

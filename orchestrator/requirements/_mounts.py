@@ -20,10 +20,6 @@ class Mount(NamedTuple):
     kind: str
     super_options: frozenset[str]
 
-    @property
-    def read_only(self) -> bool:
-        return "ro" in self.options or "ro" in self.super_options
-
 
 def mounts(root: str = "/") -> list[Mount]:
     """All mounts in their order; none where there is no /proc."""

@@ -23,9 +23,6 @@ _DETAILS = 8000
 
 def checked(asked: Run, context: Context) -> Outcome:
     """The outcome of one run."""
-    made = context.path(asked.creates) if asked.creates else ""
-    if made and os.path.lexists(made):
-        return ok(f"{made} is there")
     try:
         done = ran(asked.run, asked, context, Deadline(context.timeout))
     except Failure as failure:
@@ -35,9 +32,6 @@ def checked(asked: Run, context: Context) -> Outcome:
     wrong = output_wrong(asked, done)
     if wrong:
         return _failed("output", f"the output of `{asked.run[0]}`: {wrong}", _by_hand(asked), done.whole)
-    if made and not os.path.lexists(made):
-        said = f"`{asked.run[0]}` ended with {done.code} and did not make {made}"
-        return _failed("output", said, _by_hand(asked), done.whole)
     return ok(last(done.stdout) or last(done.stderr) or f"ended with {done.code}")
 
 

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.conditions import truth
 from orchestrator.spec.types import parse_duration, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class Address(NamedTuple):
-    """What a URL or a connection string says of where it leads."""
-
-    scheme: str
-    host: str
 
 
 def _boolean(text: str) -> bool:
@@ -32,35 +25,15 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _url(text: str) -> Address:
+def _url(text: str) -> str:
+    """Its scheme."""
     from urllib.parse import urlsplit
 
     parts = urlsplit(text)
     if not parts.scheme or not (parts.netloc or parts.path):
         raise ValueError(text)
     parts.port  # noqa: B018 - raises ValueError for a port that is none
-    return Address(parts.scheme, parts.hostname or "")
-
-
-def _dsn(text: str) -> Address:
-    """A URL such as `postgresql+asyncpg://host/name`, or libpq's `host=db dbname=app`."""
-    if "://" in text:
-        found = _url(text)
-        return Address(found.scheme.partition("+")[0], found.host or _named_host(text))
-    import shlex
-
-    pairs = [each.partition("=") for each in shlex.split(text)]
-    if not pairs or not all(name.isidentifier() and sign for name, sign, _ in pairs):
-        raise ValueError(text)
-    said = {name: value for name, _, value in pairs}
-    return Address("", said.get("host") or said.get("hostaddr", ""))
-
-
-def _named_host(url: str) -> str:
-    """Drivers take the host from behind the `?`, too: a directory of sockets cannot stand before it."""
-    from urllib.parse import parse_qs, urlsplit
-
-    return parse_qs(urlsplit(url).query).get("host", [""])[0]
+    return parts.scheme
 
 
 def _path(text: str) -> str:
@@ -108,17 +81,15 @@ def _finite(text: str) -> float:
 
 READERS: dict[str, Callable[[str], Any]] = {
     "string": str, "integer": _integer, "number": _finite, "boolean": _boolean, "port": _port, "url": _url, "path": _path,
-    "duration": parse_duration, "size": parse_size, "list": _list, "json": _json, "email": _email, "dsn": _dsn,
+    "duration": parse_duration, "size": parse_size, "list": _list, "json": _json, "email": _email,
 }  # fmt: skip
 ARTICLES = {
     "string": "a text", "integer": "an integer", "number": "a number", "boolean": "a boolean", "port": "a port", "url": "a URL",
     "path": "a path", "duration": "a duration", "size": "a size", "list": "a list", "json": "JSON", "email": "an e-mail address",
-    "dsn": "a connection string",
 }  # fmt: skip
 EXAMPLES = {
     "string": "", "integer": "digits only, for example 4", "number": "for example 0.5",
     "boolean": "true/false, yes/no, on/off, y/n, t/f or 1/0", "port": "0 to 65535, for example 8000",
     "url": "for example https://host:443/path", "path": "for example /data", "duration": "for example 30s",
     "size": "for example 200MB", "list": "quotes must be closed", "json": 'for example {"a": 1}', "email": "for example ops@example.org",
-    "dsn": "for example postgresql://app@db/app, or host=db dbname=app",
 }  # fmt: skip

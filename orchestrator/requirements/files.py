@@ -1,27 +1,25 @@
 """`files`: files that must be there and be right; copied or rendered from a pristine source where asked."""
 
-from __future__ import annotations
-
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import failed
 from orchestrator.requirements import _contents
-from orchestrator.requirements._base import COMMON, Requirement, judged
-from orchestrator.requirements._contents import no_source
+from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
 from orchestrator.requirements._remedies import readable_by, refusal, run_line
-from orchestrator.requirements.directories import in_words, not_there
-from orchestrator.spec.fields import AfterValidator, Field, model_validator
-from orchestrator.spec.model import described, problem
+from orchestrator.requirements.directories import in_words
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
     Duration,
     Mode,
     NonEmpty,
     PathText,
-    Pattern,
     Size,
 )
 from orchestrator.system import accounts
@@ -32,27 +30,15 @@ if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
 
-_KINDS: dict[str, Callable[[int], bool]] = {
+_KINDS: "dict[str, Callable[[int], bool]]" = {
     "file": stat.S_ISREG,
     "symlink": stat.S_ISLNK,
     "socket": stat.S_ISSOCK,
     "fifo": stat.S_ISFIFO,
     "device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
 }
-_CONTENT = (
-    "min_size", "max_size", "non_empty", "format", "schema_", "sha256", "sha512", "contains", "excludes", "regex", "encoding", "executable",
-)  # fmt: skip
+_CONTENT = ("min_size", "max_size", "format", "schema_", "sha256", "contains")
 """What has no meaning for anything but a file."""
-
-
-def _encoding(value: str) -> str:
-    import codecs
-
-    try:
-        "".encode(value)
-    except LookupError:
-        raise problem("ORC103", f"there is no encoding `{value}`", "for example utf-8 or latin-1") from None
-    return codecs.lookup(value).name
 
 
 class File(Requirement):
@@ -63,81 +49,78 @@ class File(Requirement):
     shorthand = "path"
     identity_field = "path"
     use = "path"
+    removed_keys: ClassVar = {
+        "exists": "for what must not be there write a check: `holds: {not: {exists: PATH}}`",
+        "readable": "it always must be; for one that need not be write a check: `holds: {exists: PATH}`",
+        "writable": "write a check: `run: [test, -w, PATH]`",
+        "executable": "write a check: `run: [test, -x, PATH]`",
+        "non_empty": "write `min_size: 1B`",
+        "sha512": "write `sha256`, as `sha256sum` prints it",
+        "encoding": "write a check: `run: [iconv, -f, latin-1, -o, /dev/null, PATH]`",
+        "excludes": "write a check: `run: [sh, -c, '! grep -q CHANGEME PATH']`",
+        "regex": "write a check: `run: [grep, -qE, PATTERN, PATH]`",
+        "linked_to": "write a check: `run: [sh, -c, 'test $(readlink PATH) = TARGET']`",
+        "newer_than": "write a check: `run: [test, PATH, -nt, SOURCE]`",
+    }
 
-    path: PathText = described(
-        ..., "The path; a relative one is from the working directory.", examples=["config/settings.toml"]
+    path: Templated[PathText] = Field(
+        description="The path; a relative one is from the working directory.",
+        examples=["config/settings.toml"],
     )
-    type: Literal["file", "symlink", "socket", "fifo", "device"] = described("file", "What it must be.")
-    exists: bool = described(True, "False: nothing may be there, such as a lock that was left behind.")
-    mode: Mode | None = described(None, "The mode it must have, in octal and in quotes.", examples=["0640"])
-    owner: str | int | None = described(None, "The user it must belong to: a name or a number.")
-    group: str | int | None = described(None, "The group it must belong to: a name or a number.")
-    fix: Literal["none", "self"] = described(
-        "self", "Whether owner, group and mode are mended where they differ."
+    type: Templated[Literal["file", "symlink", "socket", "fifo", "device"]] = Field(
+        "file", description="What it must be."
     )
-    readable: bool = described(True, "The user that will run must be able to read it.")
-    writable: bool = described(False, "The user that will run must be able to write to it.")
-    executable: bool = described(False, "The user that will run must be able to execute it.")
-    non_empty: bool = described(False, "It must hold something.")
-    min_size: Size | None = described(None, "The least size it must have.", examples=["1B"])
-    max_size: Size | None = described(None, "The greatest size it may have.", examples=["10MB"])
-    format: Literal["json", "yaml", "toml", "ini", "env", "pem"] | None = described(
-        None, "The format it must be readable in; a mistake is shown with line and column."
+    mode: Templated[Mode] | None = Field(
+        None, description="The mode it must have, in octal and in quotes.", examples=["0640"]
     )
-    schema_: PathText | None = described(
+    owner: Templated[str | int] | None = Field(
+        None, description="The user it must belong to: a name or a number."
+    )
+    group: Templated[str | int] | None = Field(
+        None, description="The group it must belong to: a name or a number."
+    )
+    fix: Templated[Literal["none", "self"]] = Field(
+        "self", description="Whether owner, group and mode are mended where they differ."
+    )
+    min_size: Templated[Size] | None = Field(
+        None, description="The least size it must have.", examples=["1B"]
+    )
+    max_size: Templated[Size] | None = Field(
+        None, description="The greatest size it may have.", examples=["10MB"]
+    )
+    format: Templated[Literal["json", "yaml", "toml", "ini", "env", "pem"]] | None = Field(
+        None, description="The format it must be readable in; a mistake is shown with line and column."
+    )
+    schema_: Templated[PathText] | None = Field(
         None,
-        "A file with a JSON Schema that its data must satisfy; nothing that it refers to is fetched.",
+        description="A file with a JSON Schema that its data must satisfy; nothing that it refers to is fetched.",
         alias="schema",
         examples=["config/settings.schema.json"],
     )
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = described(
-        None, "The SHA-256 digest of its content, as `sha256sum` prints it."
+    sha256: Templated[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] | None = Field(
+        None, description="The SHA-256 digest of its content, as `sha256sum` prints it."
     )
-    sha512: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")] | None = described(
-        None, "The SHA-512 digest of its content, as `sha512sum` prints it."
+    contains: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
+        None, description="A text that must be found in it, or a list of texts that must all be."
     )
-    encoding: Annotated[str, AfterValidator(_encoding)] | None = described(
-        None, "How its text is encoded, which is tried; UTF-8 unless said.", examples=["latin-1"]
+    max_age: Templated[Duration] | None = Field(
+        None, description="How long ago it may have been changed.", examples=["1d"]
     )
-    contains: str | Annotated[tuple[str, ...], NonEmpty] | None = described(
-        None, "A text that must be found in it, or a list of texts that must all be."
-    )
-    excludes: str | Annotated[tuple[str, ...], NonEmpty] | None = described(
+    private: Templated[bool] = Field(False, description="Neither its group nor others may read or write it.")
+    copy_from: Templated[PathText] | None = Field(
         None,
-        "A text that must not be found in it, such as a placeholder, or a list of texts none of which may be.",
-        examples=["CHANGEME"],
-    )
-    regex: Pattern | Annotated[tuple[Pattern, ...], NonEmpty] | None = described(
-        None,
-        "A regular expression that must match somewhere in its first 64 KiB, or a list of which all must.",
-        examples=[r"(?m)^workers = \d+$"],
-    )
-    linked_to: PathText | None = described(
-        None,
-        "Where the symlink must lead, as `readlink` prints it; with `type: symlink`.",
-        examples=["releases/current"],
-    )
-    max_age: Duration | None = described(None, "How long ago it may have been changed.", examples=["1d"])
-    newer_than: PathText | None = described(
-        None,
-        "Another file, which must not have been changed after this one: what it was made from.",
-        examples=["locale/de.po"],
-    )
-    private: bool = described(False, "Neither its group nor others may read or write it.")
-    copy_from: PathText | None = described(
-        None,
-        "A pristine file that is copied here when nothing is here yet: atomically, for the service's user.",
+        description="A pristine file that is copied here when nothing is here yet: atomically, for the service's user.",
         examples=["/usr/share/app/settings.toml"],
     )
-    template: PathText | None = described(
+    template: Templated[PathText] | None = Field(
         None,
-        "A file that is rendered here at each start: `${NAME}` becomes the value of a declared variable, `$$` a dollar. "
+        description="A file that is rendered here at each start: `${NAME}` becomes the value of a declared variable, `$$` a dollar. "
         "The result has mode 0600 unless `mode` is given.",
         examples=["config/nginx.conf.template"],
     )
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> File:
+    def _no_contradiction(self) -> Self:
         if self.copy_from is not None and self.template is not None:
             raise problem("ORC113", "`copy_from` and `template` exclude each other", "keep one of them")
         for source in ("copy_from", "template"):
@@ -154,11 +137,6 @@ class File(Requirement):
                 "ORC124", f"mode {self.mode:04o} is not private", 'write "0600", or take out `private`'
             )
         self._has_content()
-        others = self.model_fields_set - COMMON - {"exists", "path"}
-        if not self.exists and others:
-            name = min(others).rstrip("_")
-            said = f"what must not be there has no `{name}`"
-            raise problem("ORC124", said, f"take out `exists` or `{name}`", name)
         return self
 
     def _has_content(self) -> None:
@@ -166,23 +144,19 @@ class File(Requirement):
             asked = [
                 each.rstrip("_")
                 for each in (*_CONTENT, "copy_from", "template")
-                if getattr(self, each) not in (None, False)
+                if getattr(self, each) is not None
             ]
             if asked:
                 raise problem(
                     "ORC113", f"`{asked[0]}` has no meaning for type `{self.type}`", "take one of them out"
                 )
-        if self.linked_to is not None and self.type != "symlink":
-            raise problem("ORC113", "`linked_to` needs `type: symlink`", "add it")
         if self.schema_ is not None and self.format not in (None, "json", "yaml", "toml", "ini", "env"):
             raise problem(
                 "ORC113", f"a schema has no meaning for format `{self.format}`", "take `schema` out"
             )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         path = context.path(self.path)
-        if not self.exists:
-            return not_there(path)
         try:
             done = self._brought(path, context)
             if done is not None and not isinstance(done, str):
@@ -197,7 +171,7 @@ class File(Requirement):
             return _unreachable(error, path, context)
         return judged(wrong, f"{path}{done or ''}", path=path)
 
-    def _brought(self, path: str, context: Context) -> Outcome | str | None:
+    def _brought(self, path: str, context: "Context") -> "Outcome | str | None":
         if self.template is None and self.copy_from is None:
             return None
         from orchestrator.requirements._bringing import bring
@@ -208,7 +182,7 @@ class File(Requirement):
         uid = accounts.uid_of(self.owner) if self.owner is not None else None
         return Owner(uid, accounts.gid_of(self.group) if self.group is not None else None)
 
-    def _absent(self, path: str, context: Context) -> Outcome:
+    def _absent(self, path: str, context: "Context") -> "Outcome":
         target = link_target(path)
         if target is not None:
             said = f"{path} is a symlink to {target}, which does not exist"
@@ -221,7 +195,7 @@ class File(Requirement):
             path=path,
         )
 
-    def _wrong(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+    def _wrong(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
         if not _KINDS[self.type](status.st_mode):
             found = next((name for name, test in _KINDS.items() if test(status.st_mode)), "directory")
             yield failed(
@@ -233,26 +207,17 @@ class File(Requirement):
             )
             return
         yield from self._rights(path, status, context)
-        yield from self._leads(path)
         if self.type != "file":
-            yield from self._rights_of_special(path, context)
             return
-        yield from self._age(path, status, context)
+        yield from self._age(path, status)
         yield from self._size(path, status)
-        yield from self._usable(path, context)
+        yield from self._unreadable(path, context)
         if _contents.asked_about(self):
             yield from _contents.wrong(self, path, status, context)
 
-    def _leads(self, path: str) -> Iterator[Outcome]:
-        found = link_target(path)
-        if self.linked_to is not None and found != self.linked_to:
-            said = f"{path} leads to {found}, expected {self.linked_to}"
-            hint = f"{run_line(f'ln -sfn {self.linked_to} {path}', path)}"
-            yield failed("ORC442", "target", said, hint, found=found)
-
-    def _rights(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+    def _rights(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
         owner = self._named_owner()
-        if self.fix == "self" and self.type != "symlink" and self._differs(status, owner):
+        if context.mends and self.fix == "self" and self.type != "symlink" and self._differs(status, owner):
             try:
                 status = _mend(path, owner, self.mode)
             except PermissionError:
@@ -260,12 +225,13 @@ class File(Requirement):
             except OSError as error:
                 yield refusal(error, path, context.user, "cannot change owner and mode of", "ORC442")
                 return
-        yield from self._rights_wrong(path, status, owner)
+        if context.mends or not guarded() or self.fix == "none":
+            yield from self._rights_wrong(path, status, owner)
 
     def _differs(self, status: os.stat_result, owner: Owner) -> bool:
         return owner.differs(status) or self.mode not in (None, stat.S_IMODE(status.st_mode))
 
-    def _rights_wrong(self, path: str, status: os.stat_result, owner: Owner) -> Iterator[Outcome]:
+    def _rights_wrong(self, path: str, status: os.stat_result, owner: Owner) -> "Iterator[Outcome]":
         mode = stat.S_IMODE(status.st_mode)
         if owner.differs(status):
             wanted = ":".join("" if each is None else str(each) for each in owner).rstrip(":")
@@ -278,31 +244,15 @@ class File(Requirement):
             said = f"{path} has mode {mode:04o}: others than its owner may use it"
             yield failed("ORC442", "private", said, run_line(f"chmod {mode & 0o700:04o} {path}", path))
 
-    def _age(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+    def _age(self, path: str, status: os.stat_result) -> "Iterator[Outcome]":
         age = time.time() - status.st_mtime
         if self.max_age is not None and age > self.max_age:
             said = f"{path} was changed {age:.0f} s ago, at most {self.max_age:g} s are allowed"
             yield failed(
                 "ORC444", "age", said, "what writes it has stopped, or runs too seldom", age=round(age)
             )
-        if self.newer_than is not None:
-            yield from self._older(path, status, self.newer_than, context)
 
-    def _older(self, path: str, status: os.stat_result, other: str, context: Context) -> Iterator[Outcome]:
-        try:
-            source = os.stat(context.path(other))
-        except OSError as error:
-            yield no_source(other, error, context)
-            return
-        late = source.st_mtime_ns - status.st_mtime_ns
-        if late > 0:
-            said = f"{path} is {late / 1e9:.3g} s older than {other}"
-            yield failed("ORC444", "outdated", said, f"make it again from {other}")
-
-    def _size(self, path: str, status: os.stat_result) -> Iterator[Outcome]:
-        if self.non_empty and status.st_size == 0:
-            hint = f"ls -l {path}; was it cut off, or is it a placeholder?"
-            yield failed("ORC444", "empty", f"{path} is empty", hint)
+    def _size(self, path: str, status: os.stat_result) -> "Iterator[Outcome]":
         if self.min_size is not None and status.st_size < self.min_size:
             said = f"{path} has {in_words(status.st_size)}, at least {in_words(self.min_size)} are expected"
             yield failed("ORC444", "size", said, f"ls -l {path}; was it cut off, or is it a placeholder?")
@@ -310,49 +260,17 @@ class File(Requirement):
             said = f"{path} has {in_words(status.st_size)}, at most {in_words(self.max_size)} are allowed"
             yield failed("ORC444", "size", said, f"ls -l {path}; make it smaller, or allow more")
 
-    def _usable(self, path: str, context: Context) -> Iterator[Outcome]:
+    def _unreadable(self, path: str, context: "Context") -> "Iterator[Outcome]":
         """Tried as the service's user."""
-        number = accounts.as_user(context.user, lambda: _opened(path, os.O_RDONLY)) if self.readable else 0
+        number = accounts.as_user(context.user, lambda: _open_and_close(path))
         if number:
             error = OSError(number, os.strerror(number), path)
             found = refusal(error, path, context.user, "cannot read", "ORC442")
             yield failed(found.code, "unreadable", found.summary, readable_by(path, context.user))
-        yield from self._written_and_run(path, context)
-
-    def _rights_of_special(self, path: str, context: Context) -> Iterator[Outcome]:
-        """Opening a device or a pipe has effects of its own: the rights alone are asked for."""
-        asked = self.model_fields_set
-        for name, right, doing in (("readable", os.R_OK, "read"), ("writable", os.W_OK, "write to")):
-            if name in asked and getattr(self, name) and accounts.may_use(path, right, context.user):
-                said = f"{accounts.said(context.user.uid)} cannot {doing} {path}: it belongs to {accounts.owned(os.stat(path))}"
-                hint = run_line(f"chmod a+{name[0]} {path}", path)
-                yield failed("ORC442", f"un{name}", said, hint)
-
-    def _written_and_run(self, path: str, context: Context) -> Iterator[Outcome]:
-        if self.writable:
-            number = accounts.as_user(context.user, lambda: _opened(path, os.O_WRONLY | os.O_APPEND))
-            if number:
-                error = OSError(number, os.strerror(number), path)
-                found = refusal(error, path, context.user, "cannot write to", "ORC442")
-                hint = found.hint if found.reason == "read-only" else _given(path, context)
-                yield failed(found.code, "unwritable", found.summary, hint)
-        if self.executable and accounts.may_use(path, os.X_OK, context.user):
-            said = f"{path} cannot be executed by {accounts.said(context.user.uid)}: it belongs to {accounts.owned(os.stat(path))}"
-            yield failed("ORC442", "not-executable", said, _to_execute(path))
 
 
-def _opened(path: str, flags: int) -> None:
-    os.close(os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK))
-
-
-def _given(path: str, context: Context) -> str:
-    return run_line(f"chown {context.user.uid} {path} && chmod u+w {path}", path)
-
-
-def _to_execute(path: str) -> str:
-    if os.statvfs(path).f_flag & os.ST_NOEXEC:
-        return "its file system is mounted with noexec: put it elsewhere, or take noexec out"
-    return run_line(f"chmod a+x {path}", path)
+def _open_and_close(path: str) -> None:
+    os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
 
 
 def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
@@ -378,7 +296,7 @@ def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
         os.close(file)
 
 
-def _unreachable(error: OSError, path: str, context: Context) -> Outcome:
+def _unreachable(error: OSError, path: str, context: "Context") -> "Outcome":
     """The file itself, or a directory above it, may not be looked at."""
     found = refusal(error, path, context.user, "cannot use", "ORC442")
     if not isinstance(error, PermissionError):
@@ -406,7 +324,7 @@ def _near(path: str) -> str:
     return f"did you mean {os.path.join(folder, near)}?" if near else ""
 
 
-def _bring(path: str, context: Context) -> str:
+def _bring(path: str, context: "Context") -> str:
     here = context.cwd.rstrip("/") + "/"
     if path.startswith(here):
         name = path.removeprefix(here)

@@ -1,17 +1,17 @@
 """`packages`: distributions that must be installed, by their metadata. Imports none of them."""
 
-from __future__ import annotations
-
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.requirements import _installed, _provenance
-from orchestrator.requirements._agreement import applies, bare, consistent, fits, lacking
+from orchestrator.requirements import _installed
+from orchestrator.requirements._agreement import applies, bare, consistent, fits, hidden, lacking, same_place
 from orchestrator.requirements._base import Requirement, judged
-from orchestrator.spec.fields import AfterValidator, model_validator
-from orchestrator.spec.model import described, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty, PathText
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ _PLAIN = pattern(
     r"(?:(?:[<>]=?|==|!=|~=)[0-9]+(?:\.[0-9]+)+)?\Z"
 )
 _ONE_EQUALS = pattern(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*=\s*([0-9][^=]*)\Z")
-_FORMS = ("requirement", "from_", "forbidden", "consistent")
-Source = Literal["index", "vcs", "path", "archive"]
+_FORMS = ("requirement", "from_", "consistent")
 
 
 def _pep_508(value: str) -> str:
@@ -61,73 +60,51 @@ class Package(Requirement):
     noun = "package"
     shorthand = "requirement"
     identity_field = "requirement"
-    fixed = Requirement.fixed | {"requirement", "consistent"}
+    removed_keys: ClassVar = {
+        **dict.fromkeys(("installed", "forbidden"), "write a check: `holds: {not: {package: NAME}}`"),
+        "editable": "write a check: `run: [sh, -c, \"! pip freeze | grep -q '^-e'\"]`",
+        "source": "write a check: `run: [sh, -c, \"! pip freeze | grep -q ' @ '\"]`",
+        "verify": "let pip compare them where the image is built: `pip install --require-hashes`",
+    }
 
-    requirement: Annotated[str, AfterValidator(_pep_508)] | None = described(
+    requirement: Annotated[str, AfterValidator(_pep_508)] | None = Field(
         None,
-        "A requirement (PEP 508): name, extras, versions, marker.",
+        description="A requirement (PEP 508): name, extras, versions, marker.",
         examples=["fastapi>=0.110", "uvicorn[standard]"],
     )
-    from_: PathText | None = described(
+    from_: Templated[PathText] | None = Field(
         None,
-        "A requirements.txt, pyproject.toml or pylock.toml: all it lists, but for `-e`, options and URLs.",
+        description="A requirements.txt, pyproject.toml or pylock.toml: all it lists, but for `-e`, options and URLs.",
         alias="from",
         examples=["requirements.txt"],
     )
-    extras: Annotated[tuple[str, ...], NonEmpty] | None = described(
+    extras: Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None,
-        "Tables of [project.optional-dependencies] of the pyproject.toml that are taken too.",
+        description="Tables of [project.optional-dependencies] of the pyproject.toml that are taken too.",
         examples=[["server"]],
     )
-    groups: Annotated[tuple[str, ...], NonEmpty] | None = described(
+    groups: Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None,
-        "Tables of [dependency-groups] of the pyproject.toml that are taken too.",
+        description="Tables of [dependency-groups] of the pyproject.toml that are taken too.",
         examples=[["prod"]],
     )
-    installed: bool = described(
-        True,
-        "False: nothing that the requirement names may be installed, such as a debugger in production.",
-    )
-    forbidden: Annotated[tuple[Annotated[str, AfterValidator(_pep_508)], ...], NonEmpty] | None = described(
-        None,
-        "Requirements none of which may be installed: `installed: false` of each.",
-        examples=[["debugpy", "pytest"]],
-    )
-    editable: bool | None = described(
-        None, "Whether it must be an editable install (true), or must be none (false)."
-    )
-    source: Annotated[tuple[Source, ...], NonEmpty] | Source | None = described(
-        None,
-        "Where it must have been installed from, or several: an index, a repository, a path, an archive at a URL.",
-        examples=["index"],
-    )
-    verify: bool = described(
-        False, "Its files must still be those that were installed, by the digests in its RECORD."
-    )
-    consistent: Literal[True] | None = described(
-        None, "Asks that everything that is installed satisfies what everything else requires."
+    consistent: Literal[True] | None = Field(
+        None, description="Asks that everything that is installed satisfies what everything else requires."
     )
 
     @model_validator(mode="after")
-    def _one_form(self) -> Package:
+    def _one_form(self) -> Self:
         given = [name for name in _FORMS if getattr(self, name) is not None]
         if len(given) == 1:
             return self._only_where_it_means_something()
         listed = " and ".join(f"`{each.rstrip('_')}`" for each in given) or "none"
         raise problem(
             "ORC111",
-            f"a package has exactly one of `requirement`, `from`, `forbidden`, `consistent`, found {listed}",
+            f"a package has exactly one of `requirement`, `from`, `consistent`, found {listed}",
             "split it in several" if given else "for example `- fastapi>=0.110`",
         )
 
-    def _only_where_it_means_something(self) -> Package:
-        if not self.installed and self.requirement is None:
-            raise problem("ORC113", "`installed: false` needs a `requirement`", "name what must not be there")
-        for name in ("editable", "source", "verify"):
-            if getattr(self, name) not in (None, False) and (
-                not self.installed or self.consistent or self.forbidden
-            ):
-                raise problem("ORC113", f"`{name}` is about what is installed", f"take `{name}` out", name)
+    def _only_where_it_means_something(self) -> Self:
         tables = self.extras is not None or self.groups is not None
         if tables and not (self.from_ or "").endswith("pyproject.toml"):
             word = "extras" if self.extras is not None else "groups"
@@ -144,8 +121,6 @@ class Package(Requirement):
     def title(self) -> str:
         if self.requirement is not None:
             return _named(self.requirement)
-        if self.forbidden is not None:
-            return "forbidden"
         return "consistent" if self.consistent else str(self.from_)
 
     @classmethod
@@ -154,25 +129,22 @@ class Package(Requirement):
         if isinstance(data, dict):
             given = data.get("id") or data.get("requirement") or data.get("from")
             if given is None:
-                return next((each for each in ("consistent", "forbidden") if data.get(each)), None)
+                return "consistent" if data.get("consistent") else None
             return _named(given) if isinstance(given, str) and "requirement" in data else given
         return _named(data) if isinstance(data, str) else None
 
-    def expand(self, context: Context) -> Iterable[Requirement]:
+    def expand(self, context: "Context") -> "Iterable[Requirement]":
         """What the file lists, and itself where the file is wrong or empty."""
-        if self.forbidden is not None:
-            return [self._one(each, installed=False, forbidden=None) for each in self.forbidden]
         if self.from_ is None or self.requirement is not None:
             return (self,)
         listed = self._listed(context)
-        made = [self._one(each, extras=None, groups=None) for each in _merged(listed.requirements)]
+        made = [
+            self.model_copy(update={"requirement": each, "id": None, "extras": None, "groups": None})
+            for each in _merged(listed.requirements)
+        ]
         return [self, *made] if listed.problems or not made else made
 
-    def _one(self, requirement: str, **changed: Any) -> Package:
-        """One of those that this item stands for."""
-        return self.model_copy(update={"requirement": requirement, "id": None, **changed})
-
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         path = _installed.search_path(context)
         if self.consistent:
             return consistent(path)
@@ -184,22 +156,20 @@ class Package(Requirement):
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             return ok(f"{wanted.name} is not needed here: {wanted.marker}", applies=False)
         found = _installed.find(wanted.name, path)
-        if not self.installed:
-            return _forbidden(wanted, found)
         if not found:
             return self._missing(wanted, path)
-        wrong = [*self._version(wanted, found), *_provenance.wrong(self, wanted, found[0])] or [
+        wrong = [*self._version(wanted, found), *_url(wanted, found[0])] or [
             *self._extras(wanted, found[0], path)
         ]
         return judged(wrong, _summary(found[0]), found=found[0].version, path=found[0].path)
 
-    def _listed(self, context: Context) -> Any:
+    def _listed(self, context: "Context") -> Any:
         from orchestrator.requirements._listed import read
 
         assert self.from_ is not None
         return read(context.path(self.from_), self.from_, self.extras or (), self.groups or ())
 
-    def _file(self, context: Context) -> Outcome:
+    def _file(self, context: "Context") -> "Outcome":
         listed = self._listed(context)
         wrong = [
             failed(code, "missing" if code == "ORC441" else "invalid", said, hint, final=True)
@@ -207,7 +177,7 @@ class Package(Requirement):
         ]
         return judged(wrong, f"{self.from_} lists {len(listed.requirements)} packages")
 
-    def _missing(self, wanted: Parsed, path: Sequence[str]) -> Outcome:
+    def _missing(self, wanted: "Parsed", path: "Sequence[str]") -> "Outcome":
         return failed(
             "ORC412",
             "missing",
@@ -224,7 +194,7 @@ class Package(Requirement):
             return f"{command}; {self.from_} lists it: RUN pip install -r {self.from_}"
         return f"{command}; {self.from_} lists it"
 
-    def _version(self, wanted: Parsed, found: list[_installed.Distribution]) -> Iterator[Outcome]:
+    def _version(self, wanted: "Parsed", found: list[_installed.Distribution]) -> "Iterator[Outcome]":
         for each in found:
             if not each.version:
                 yield failed(
@@ -245,8 +215,8 @@ class Package(Requirement):
                 )
 
     def _extras(
-        self, wanted: Parsed, found: _installed.Distribution, path: Sequence[str]
-    ) -> Iterator[Outcome]:
+        self, wanted: "Parsed", found: _installed.Distribution, path: "Sequence[str]"
+    ) -> "Iterator[Outcome]":
         known = {_installed.normalise(each) for each in found.extras}
         for extra in sorted(wanted.extras):
             if _installed.normalise(extra) not in known:
@@ -271,21 +241,17 @@ class Package(Requirement):
                 )
 
 
-def _forbidden(wanted: Parsed, found: list[_installed.Distribution]) -> Outcome:
-    """What must not be there; of a version that is not meant, another may be."""
-    there = [each for each in found if fits(wanted.specifier, each.version)]
-    if not there:
-        said = f"{found[0].name} {found[0].version} is another version" if found else "it is not installed"
-        return ok(f"{said}, as it should be", installed=bool(found))
-    return failed(
-        "ORC416",
-        "installed",
-        f"{there[0].name} {there[0].version} is installed in {there[0].place} and must not be",
-        f"pip uninstall {there[0].name}; for an image: take it, or what requires it, out of what RUN pip install reads",
-        package=wanted.name,
-        found=there[0].version,
-        final=True,
-    )
+def _url(wanted: "Parsed", found: _installed.Distribution) -> "Iterator[Outcome]":
+    """A direct URL is compared where the installer recorded one."""
+    recorded = str(found.origin.get("url", ""))
+    if wanted.url and recorded and not same_place(wanted.url, recorded):
+        yield failed(
+            "ORC413",
+            "version",
+            f"needs {wanted.name} from {hidden(wanted.url)}, it comes from {hidden(recorded)}",
+            f"pip install --force-reinstall {shlex.quote(wanted.name + ' @ ' + hidden(wanted.url))}",
+            package=wanted.name,
+        )
 
 
 def _named(requirement: str) -> str:
@@ -299,7 +265,7 @@ def _summary(found: _installed.Distribution) -> str:
     return f"{found.name} {found.version}{editable}"
 
 
-def _otherwise(name: str, path: Sequence[str]) -> str:
+def _otherwise(name: str, path: "Sequence[str]") -> str:
     """What is installed and was probably meant: what brings a module of that name, or a name that is near."""
     brings = _installed.provider(name, path)
     if brings:
@@ -308,7 +274,7 @@ def _otherwise(name: str, path: Sequence[str]) -> str:
     return f"{near[:-1]}, which is installed? otherwise " if near else ""
 
 
-def _near(word: str, candidates: Iterable[str]) -> str:
+def _near(word: str, candidates: "Iterable[str]") -> str:
     from orchestrator.core.suggest import did_you_mean
 
     return did_you_mean(word, candidates)

@@ -3,18 +3,18 @@
 Judging is pure: where the text comes from (environment, file, default, generated) is the engine's business.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.node import words_for
-from orchestrator.document.plain import Interpolated, as_text
+from orchestrator.document.plain import Template, as_text
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._texts import ARTICLES, EXAMPLES, READERS
-from orchestrator.spec.fields import Field, PlainValidator, WithJsonSchema, model_validator
+from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.item import AnyCondition
-from orchestrator.spec.model import LazySchema, Model, decode_each, described, lazy_model, problem
+from orchestrator.spec.model import Lazy, Model
 from orchestrator.spec.types import (
     NonEmpty,
     Pattern,
@@ -25,14 +25,12 @@ from orchestrator.spec.types import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.requirements._parts import Deprecated, Generate
+    from orchestrator.requirements._parts import Generate
 else:
-    Deprecated = lazy_model("orchestrator.requirements._parts:Deprecated")
-    Generate = lazy_model("orchestrator.requirements._parts:Generate")
+    Generate = Annotated[Any, Lazy("orchestrator.requirements._parts:Generate")]
 
 Type = Literal[
     "string", "integer", "number", "boolean", "port", "url", "path", "duration", "size", "list", "json", "email",
-    "dsn",
 ]  # fmt: skip
 
 
@@ -42,12 +40,12 @@ def _default(value: Any) -> Any:
     if value and all(isinstance(each, dict) for each in value):
         from orchestrator.requirements._parts import Choice
 
-        return tuple(decode_each(enumerate(value), Choice.model_validate))
-    return tuple(decode_each(enumerate(value), _text))
+        return tuple(validate_each(enumerate(value), Choice.model_validate))
+    return tuple(validate_each(enumerate(value), _text))
 
 
 def _scalar(value: Any) -> Any:
-    if isinstance(value, str | bool | int | float):
+    if isinstance(value, str | bool | int | float | Template):
         return value
     raise problem(
         "ORC102",
@@ -57,7 +55,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    if isinstance(value, str):
+    if isinstance(value, str | Template):
         return value
     raise problem(
         "ORC102",
@@ -68,7 +66,17 @@ def _text(value: Any) -> Any:
     )
 
 
-Default = Annotated[Any, PlainValidator(_default), LazySchema("default")]
+Default = Annotated[
+    Any,
+    PlainValidator(
+        _default,
+        json_schema_input_type=Scalar
+        | tuple[str, ...]
+        | Annotated[
+            tuple[Annotated[Any, Lazy("orchestrator.requirements._parts:Choice")], ...], Field(min_length=1)
+        ],
+    ),
+]
 _removed = WithJsonSchema({"anyOf": [{"type": "string"}, {"const": True}]})
 
 
@@ -77,64 +85,61 @@ class Variable(Requirement):
 
     kind = "variable"
     noun = "variable"
-    judged_when_taken = frozenset({"default"})
-    fixed = frozenset({
-        "id", "name", "needs", "on_failure", "type", "required", "non_empty", "must_be_unset", "allowed", "pattern", "min", "max", "min_length", "forbidden", "schemes", "host_required",
-        "separator", "secret", "from_file", "generate", "conflicts", "requires", "one_of", "renamed_to", "deprecated", "removed", "unset",
-    })  # fmt: skip
     name: ClassVar[str] = ""
+    removed_keys: ClassVar = {
+        "non_empty": "write `min_length: 1`",
+        "must_be_unset": "write `removed: true`, or the reason in its place",
+        "host_required": "write a pattern: `pattern: '[a-z+]+://([^@/]*@)?[^:/?]+.*'`",
+        "one_of": "write `conflicts: [OTHER]` and `required_when: {variable: OTHER, is: unset}`",
+        "deprecated": "write `renamed_to: NEW`; or `removed: REASON` with `on_failure: warn`",
+    }
 
-    type: Type = described("string", "What its text must be. The server gets the text unchanged.")
-    required: bool = described(False, "The start fails when it is unset or empty.")
-    required_when: AnyCondition | None = described(None, "Required only when this condition holds.")
-    non_empty: bool = described(False, "It may be unset, but not be set to nothing.")
-    must_be_unset: bool = described(
-        False, "Nobody may set it, such as a debugger's switch: add `when` for production alone."
+    type: Type = Field("string", description="What its text must be. The server gets the text unchanged.")
+    required: bool = Field(False, description="The start fails when it is unset or empty.")
+    required_when: AnyCondition | None = Field(None, description="Required only when this condition holds.")
+    default: Default = Field(
+        None,
+        description="The value when it is unset: a value, or a list of {value, when}, the first that holds.",
     )
-    default: Default = described(
-        None, "The value when it is unset: a value, or a list of {value, when}, the first that holds."
+    allowed: Annotated[tuple[Scalar, ...], NonEmpty] | None = Field(
+        None, description="The only values it may have.", examples=[["debug", "info"]]
     )
-    allowed: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(
-        None, "The only values it may have.", examples=[["debug", "info"]]
+    pattern: Pattern | None = Field(None, description="A regular expression that the whole text must match.")
+    min: int | float | str | None = Field(
+        None, description="The least value: a number, for durations and sizes with a unit."
     )
-    pattern: Pattern | None = described(None, "A regular expression that the whole text must match.")
-    min: int | float | str | None = described(
-        None, "The least value: a number, for durations and sizes with a unit."
+    max: int | float | str | None = Field(None, description="The greatest value.")
+    min_length: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="The least number of characters."
     )
-    max: int | float | str | None = described(None, "The greatest value.")
-    min_length: Annotated[int, Field(ge=0)] | None = described(None, "The least number of characters.")
-    forbidden: Annotated[tuple[str, ...], NonEmpty] | None = described(
-        None, "Values it must not have, any case.", examples=[["changeme"]]
+    forbidden: Annotated[tuple[str, ...], NonEmpty] | None = Field(
+        None, description="Values it must not have, any case.", examples=[["changeme"]]
     )
-    schemes: Annotated[tuple[str, ...], NonEmpty] | None = described(
-        None, "For a URL or a DSN: the schemes it may have.", examples=[["postgresql"]]
+    schemes: Annotated[tuple[str, ...], NonEmpty] | None = Field(
+        None, description="For a URL: the schemes it may have.", examples=[["postgresql"]]
     )
-    host_required: bool = described(False, "For a URL or a DSN: it must name a host.")
-    separator: Annotated[str, Field(min_length=1, max_length=3)] | None = described(None, "For a list: what separates elements; without it they are split like shell words.")  # fmt: skip
-    secret: bool = described(False, "Its value is never shown.")
-    from_file: bool = described(
-        False, "It may be given in a file: NAME_FILE names it, or /run/secrets/<name in lower case>."
+    separator: Annotated[str, Field(min_length=1, max_length=3)] | None = Field(None, description="For a list: what separates elements; without it they are split like shell words.")  # fmt: skip
+    secret: bool = Field(False, description="Its value is never shown.")
+    from_file: bool = Field(
+        False,
+        description="It may be given in a file: NAME_FILE names it, or /run/secrets/<name in lower case>.",
     )
-    generate: Generate | None = described(None, "Made at the first start when it is given nowhere, and kept.")
-    conflicts: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(
-        None, "Variables that must not be set beside it."
+    generate: Generate | None = Field(
+        None, description="Made at the first start when it is given nowhere, and kept."
     )
-    requires: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(
-        None, "Variables that must be set when it is."
+    conflicts: Annotated[tuple[VariableName, ...], NonEmpty] | None = Field(
+        None, description="Variables that must not be set beside it."
     )
-    one_of: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(
-        None, "Other variables: exactly one of them and it must be set.", examples=[["DB_HOST"]]
+    requires: Annotated[tuple[VariableName, ...], NonEmpty] | None = Field(
+        None, description="Variables that must be set when it is."
     )
-    renamed_to: VariableName | None = described(
-        None, "Its new name; the old one still works and is warned about."
+    renamed_to: VariableName | None = Field(
+        None, description="Its new name; the old one still works and is warned about."
     )
-    removed: str | Literal[True] | None = described(
-        None, "It has no effect any more: setting it is an error with this message."
+    removed: str | Literal[True] | None = Field(
+        None, description="It has no effect any more: setting it is an error with this message."
     )
-    deprecated: Deprecated | None = described(
-        None, "It still works; setting it is warned about.", examples=["CACHE_URL", {"use": "CACHE_URL"}]
-    )
-    unset: bool = described(False, "It is not handed to the server.")
+    unset: bool = Field(False, description="It is not handed to the server.")
 
     @property
     def title(self) -> str:
@@ -144,8 +149,16 @@ class Variable(Requirement):
     def spelled_out(cls, text: str) -> str:
         return f"{{type: {text}}}" if text in READERS else ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_dsn(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("type") == "dsn":
+            hint = "write `type: url`: `schemes` names the driver as well, as in postgresql+asyncpg"
+            raise problem("ORC103", "the type `dsn` was removed", hint, "type")
+        return data
+
     @model_validator(mode="after")
-    def _consistent(self) -> Variable:
+    def _consistent(self) -> Self:
         for check in (self._range, self._only_for_type, self._alone, self._default_fits):
             check()
         return self
@@ -156,7 +169,7 @@ class Variable(Requirement):
             raise problem("ORC124", f"`min` {self.min} is greater than `max` {self.max}", "swap them", "min")
 
     def _bound(self, name: str, value: float | str | None) -> float | None:
-        if value is None or isinstance(value, Interpolated):
+        if value is None:
             return None
         if self.type not in ("integer", "number", "port", "duration", "size"):
             raise problem(
@@ -179,14 +192,10 @@ class Variable(Requirement):
         return float(value)
 
     def _only_for_type(self) -> None:
-        for name in ("schemes", "host_required"):
-            if getattr(self, name) and self.type not in ("url", "dsn"):
-                raise problem(
-                    "ORC113",
-                    f"`{name}` has no meaning for type `{self.type}`",
-                    "add `type: url` or `type: dsn`",
-                    name,
-                )
+        if self.schemes and self.type != "url":
+            raise problem(
+                "ORC113", f"`schemes` has no meaning for type `{self.type}`", "add `type: url`", "schemes"
+            )
         if self.separator and self.type != "list":
             raise problem(
                 "ORC113",
@@ -200,25 +209,12 @@ class Variable(Requirement):
             raise problem(
                 "ORC113", "`renamed_to` and `removed` exclude each other", "keep one of them", "removed"
             )
-        if self.must_be_unset:
-            self._nobodys()
         if self.generate and not self.secret:
             raise problem("ORC113", "a generated value must be a secret", "add `secret: true`", "generate")
 
-    def _nobodys(self) -> None:
-        """What must not be set has no use for a value."""
-        for name in ("required", "required_when", "default", "generate", "renamed_to"):
-            if getattr(self, name):
-                raise problem(
-                    "ORC124",
-                    f"`must_be_unset` and `{name}` contradict each other",
-                    "keep one of them",
-                    "must_be_unset",
-                )
-
     def _default_fits(self) -> None:
         for value in self.default_values():
-            if isinstance(value, Interpolated):
+            if isinstance(value, Template):
                 continue
             wrong = self.judge(as_text(value, self.separator))
             if wrong is not None:
@@ -237,15 +233,8 @@ class Variable(Requirement):
     def judge(self, text: str) -> tuple[str, str, str] | None:
         """None when the text keeps the contract, else the reason, what is wrong (without a secret's text), and a hint."""
         shown = "the value" if self.secret else f"`{text[:80]}`"
-        wrong = self._judge_presence(text) or self._judge_type(text, shown) or self._judge_rules(text, shown)
+        wrong = self._judge_type(text, shown) or self._judge_rules(text, shown)
         return wrong and (wrong[0], wrong[1], wrong[2])
-
-    def _judge_presence(self, text: str) -> tuple[str, str, str] | None:
-        if self.must_be_unset:
-            return "forbidden", "it is set and must not be", "take it out of the environment"
-        if self.non_empty and not text:
-            return "invalid", "it is set to nothing", "give it a value, or take it out of the environment"
-        return None
 
     def _judge_type(self, text: str, shown: str) -> tuple[str, str, str] | None:
         try:
@@ -264,14 +253,8 @@ class Variable(Requirement):
             return "invalid", f"{shown} is less than {self.min}", f"{self.min} or more"
         if high is not None and value > high:
             return "invalid", f"{shown} is more than {self.max}", f"{self.max} or less"
-        return self._judge_address(value, shown) if self.type in ("url", "dsn") else None
-
-    def _judge_address(self, value: Any, shown: str) -> tuple[str, str, str] | None:
-        if self.schemes and value.scheme not in self.schemes:
-            has = f"has the scheme `{value.scheme}`" if value.scheme else "has no scheme"
-            return "invalid", f"{shown} {has}", f"one of {_listed(self.schemes)}"
-        if self.host_required and not value.host:
-            return "invalid", f"{shown} names no host", EXAMPLES[self.type]
+        if self.schemes and value not in self.schemes:
+            return "invalid", f"{shown} has the scheme `{value}`", f"one of {_listed(self.schemes)}"
         return None
 
     def _judge_rules(self, text: str, shown: str) -> tuple[str, str, str] | None:

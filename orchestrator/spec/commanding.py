@@ -1,18 +1,18 @@
 """What commands have in common that are asked something: the wait `command` and the check `run`."""
 
-from __future__ import annotations
+from typing import Annotated, Any, ClassVar
 
-from typing import Annotated, Any
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Template
+from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from orchestrator.spec.item import Item
-from orchestrator.spec.model import Model, described, problem
-from orchestrator.spec.types import NonEmpty, PathText, Size, VariableName, argv_given
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
+from orchestrator.spec.types import NonEmpty, PathText, VariableName, argv_given, shell_text
 
-_NAME = r"^[A-Za-z_][A-Za-z0-9_]*\*?$"
-_MATCHER = {"anyOf": [{"$ref": "#/$defs/matcher"}, {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1}]}  # fmt: skip
+_MATCHER = {"$ref": "#/$defs/AnyMatcher"}
 STREAMS = ("stdout", "stderr")
 
 
@@ -21,24 +21,19 @@ def _line(value: Any) -> Any:
     if not isinstance(value, dict):
         return argv_given(value)
     text = value.get("shell")
+    if isinstance(text, Template):
+        validate_each([("shell", text)], shell_text)
     if set(value) != {"shell"} or not isinstance(text, str) or not text.strip():
         raise problem(
             "ORC102",
             "expected a list of arguments, or {shell: a text for /bin/sh}",
             "for example {shell: cat a | sort}",
         )
-    if text.__class__ is Interpolated:
-        raise problem(
-            "ORC219",
-            "`shell` cannot hold `${…}`: a value could become code",
-            'hand it over in `environment` and write "$NAME"',
-            "shell",
-        )
     return ("/bin/sh", "-c", text)
 
 
 CommandLine = Annotated[
-    tuple[str, ...],
+    tuple[Templated[str], ...],
     BeforeValidator(_line),
     WithJsonSchema({
         "anyOf": [
@@ -55,8 +50,8 @@ class Streams(Model):
 
     noun = "expectation"
 
-    stdout: AnyMatcher = described(None, "A matcher for standard output.")
-    stderr: AnyMatcher = described(None, "A matcher for standard error.", examples=[""])
+    stdout: AnyMatcher = Field(None, description="A matcher for standard output.")
+    stderr: AnyMatcher = Field(None, description="A matcher for standard error.", examples=[""])
 
 
 def _expect(value: Any) -> Any:
@@ -67,7 +62,7 @@ def _expect(value: Any) -> Any:
 
 
 _EXPECT = WithJsonSchema({"anyOf": [
-    *_MATCHER["anyOf"],
+    _MATCHER,
     {"type": "object", "properties": dict.fromkeys(STREAMS, _MATCHER), "additionalProperties": False, "minProperties": 1},
 ]})  # fmt: skip
 
@@ -75,28 +70,27 @@ _EXPECT = WithJsonSchema({"anyOf": [
 class Commanding(Item):
     """How a command is run, and what it must come to."""
 
-    exit_codes: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], NonEmpty] = described(
-        (0,), "The exit codes that are well."
+    removed_keys: ClassVar = {
+        "inherit_env": "unset what it must not get: `environment: {NAME: null}`",
+        "max_output": "take it out: the last 64 KiB of the output are kept, however much there is",
+        "creates": "a wait of its own asks: `file: /path/that/must/be/there`",
+    }
+
+    exit_codes: Annotated[tuple[Templated[Annotated[int, Field(ge=0, le=255)]], ...], NonEmpty] = Field(
+        (0,), description="The exit codes that are well."
     )
-    expect: Annotated[Any, PlainValidator(_expect), _EXPECT] = described(
+    expect: Annotated[Any, PlainValidator(_expect), _EXPECT] = Field(
         None,
-        "A matcher for what it writes to standard output, or {stdout, stderr} with a matcher each.",
+        description="A matcher for what it writes to standard output, or {stdout, stderr} with a matcher each.",
         examples=["ok", {"stderr": ""}],
     )
-    stdin: str | None = described(None, "A text that it reads from standard input. Never shown.", repr=False)
-    cwd: PathText | None = described(None, "The directory it runs in.")
-    environment: dict[VariableName, str | None] | None = described(
-        None, "Variables for this command alone; null unsets one.", repr=False
+    stdin: Templated[str] | None = Field(
+        None, description="A text that it reads from standard input. Never shown.", repr=False
     )
-    inherit_env: tuple[Annotated[str, Field(pattern=_NAME)], ...] | None = described(
-        None,
-        "The variables of the service that it gets, and no others; a name may end in `*`. All without it.",
-        examples=[["PATH", "PG*"]],
+    cwd: Templated[PathText] | None = Field(None, description="The directory it runs in.")
+    environment: dict[VariableName, Templated[str] | None] | None = Field(
+        None, description="Variables for this command alone; null unsets one.", repr=False
     )
-    user: str | None = described(None, "Who runs it when started as root; the spec's `user` by default.")
-    max_output: Size | None = described(
-        None, "How much it may write; more ends it, and it has failed.", examples=["1MB"]
-    )
-    creates: PathText | None = described(
-        None, "It is not run when this path exists, and fails when it does not exist afterwards."
+    user: Templated[str] | None = Field(
+        None, description="Who runs it when started as root; the spec's `user` by default."
     )

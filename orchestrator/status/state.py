@@ -6,6 +6,7 @@ processes that must stay small.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 VARIABLE = "ORCHESTRATOR_STATE_DIR"
-SHARED = 0o2710
-"""The mode of a directory that the group of the service may look into."""
+KEPT = frozenset({"probe", "state.json", "report.json", "events.jsonl", "events.jsonl.1"})
+"""The names of all that is kept in it."""
 KINDS = ("http", "https", "unix", "heartbeat", "command")
 
 
@@ -45,11 +46,17 @@ def find(environ: Mapping[str, str]) -> str | None:
     return files.find(explicit, "state.json") or files.find(explicit, "probe")
 
 
+def opened(environ: Mapping[str, str]) -> str | None:
+    """The same, for a command: where it is root, it is the directory's owner from now on."""
+    directory = find(environ)
+    return directory if directory is not None and files.become_owner(directory) else None
+
+
 def _prepare(path: str, *, named: bool) -> str:
     """Makes the directory ours alone; says why that cannot be."""
     try:
-        if named:
-            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        if named or (path.endswith(files.GIVEN) and os.geteuid() == 0):
+            os.makedirs(os.path.dirname(path) or ".", mode=0o755, exist_ok=True)
         # Not makedirs for the last one: its mode is that of whoever makes it first.
         if not os.path.lexists(path):
             os.mkdir(path, 0o700)
@@ -69,9 +76,6 @@ def _not_ours(descriptor: int, path: str, *, named: bool) -> str:
         return f"it belongs to uid {found.st_uid}, expected {os.geteuid()}"
     if mode == 0o700:
         return ""
-    if mode == SHARED:  # by an earlier start; whom this one shares it with is not known yet
-        os.fchmod(descriptor, 0o700)
-        return ""
     if named:
         # It may be anything, /tmp even: whose directory it is decides who may look in.
         better = f"{path.rstrip('/')}/orchestrator"
@@ -83,21 +87,67 @@ def _not_ours(descriptor: int, path: str, *, named: bool) -> str:
     return ""
 
 
-def share(path: str, gid: int) -> str:
-    """Lets a group read the files and nobody write or list: the app is another user than the engine, who is root.
+def provide(environ: Mapping[str, str], uid: int, gid: int) -> str:
+    """As root, before that is given up: makes the directory that `locate` finds as this user; says why that cannot be.
 
-    The files take the group from the directory. Says why, if that cannot be.
+    Below a parent of root's, so that nobody else can put another one there. Follows no link.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    explicit = environ.get(VARIABLE) or None
+    why = ""
+    places = [each for each in files.candidates(explicit) if explicit or each.endswith(files.GIVEN)]
+    for path in places:
         try:
-            os.fchown(descriptor, -1, gid)
-            os.fchmod(descriptor, SHARED)
+            _hand_out(path, uid, gid, named=bool(explicit))
+        except OSError as error:
+            why = f"{path}: {(error.strerror or str(error)).lower()}"
+        else:
+            return ""
+    return why
+
+
+def _hand_out(path: str, uid: int, gid: int, *, named: bool) -> None:
+    parent, _, name = os.path.abspath(path).rpartition("/")
+    above = _reached(parent, mode=0o755)
+    try:
+        if not named:
+            os.fchmod(above, 0o755)
+        directory = _reached(name, above)
+        try:
+            _give(directory, uid, gid, named=named)
         finally:
-            os.close(descriptor)
-    except OSError as error:
-        return f"cannot let gid {gid} into {path}: {(error.strerror or str(error)).lower()}"
-    return ""
+            os.close(directory)
+    finally:
+        os.close(above)
+
+
+def _reached(path: str, start: int | None = None, mode: int = 0o700) -> int:
+    """A descriptor of the directory, made where it is missing; its components are no links."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    here = os.dup(start) if start is not None else os.open("/", flags)
+    for part in (each for each in path.split("/") if each):
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, mode, dir_fd=here)
+            inner = os.open(part, flags, dir_fd=here)
+        finally:
+            os.close(here)
+        here = inner
+    return here
+
+
+def _give(directory: int, uid: int, gid: int, *, named: bool) -> None:
+    found = os.fstat(directory)
+    if found.st_uid == uid:
+        return
+    inside = os.listdir(directory)
+    ours = stat.S_IMODE(found.st_mode) == 0o700 and found.st_uid == os.geteuid() and KEPT.issuperset(inside)
+    if named and not ours:
+        return  # it may be anything, /root even: the user is told whose it is
+    for name in inside:  # of an earlier start, as root or as another user
+        with contextlib.suppress(IsADirectoryError):
+            os.unlink(name, dir_fd=directory)
+    os.fchown(directory, uid, gid)
+    os.fchmod(directory, 0o700)
 
 
 def _not_writable(path: str) -> str:

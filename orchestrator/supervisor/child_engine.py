@@ -11,7 +11,7 @@ import time
 from orchestrator.core.exit_status import ending
 from orchestrator.launch import reexec, spawn
 from orchestrator.supervisor import probe
-from orchestrator.system import signals
+from orchestrator.system.inherited import begin_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ class Beside(probe.Heard):
 
 def _become(memory: int, orders: Orders, writer: int) -> NoReturn:
     try:
-        signals.reset()
-        signals.release()
-        os.setpgid(0, 0)
+        begin_child()
         for descriptor in (1, 2):
             os.dup2(writer, descriptor)
         os.set_inheritable(orders["answer"], True)

@@ -13,6 +13,7 @@ import time
 from orchestrator.core.exit_status import ending
 from orchestrator.launch import spawn
 from orchestrator.system import signals
+from orchestrator.system.inherited import begin_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,10 +58,7 @@ class Heard:
             return
         self.late, self.due = True, now + MARGIN
         for each in (-self.pid, self.pid):
-            try:
-                os.kill(each, KILL)
-            except ProcessLookupError:
-                continue  # it has no group yet, or has just ended
+            signals.send(each, KILL)
 
     def last_line(self) -> str:
         """Its last words, after it has ended."""
@@ -109,9 +107,7 @@ def start(work: Callable[[int], NoReturn]) -> tuple[int, int]:
 def _in_the_child(endpoint: Endpoint, plan: Plan, path: list[str], writer: int) -> NoReturn:
     code = 1
     try:
-        signals.reset()
-        signals.release()
-        os.setpgid(0, 0)
+        begin_child()
         if endpoint.get("kind") == "command":
             _become(endpoint["argv"], plan, writer)
         well, why = probe(endpoint, plan, path)

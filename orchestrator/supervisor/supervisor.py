@@ -26,7 +26,7 @@ from orchestrator.supervisor.child_engine import ALONE, BACK, SCOUT, Beside
 from orchestrator.supervisor.exit_report import Farewell
 from orchestrator.supervisor.probe import Heard, Prober
 from orchestrator.system import files, log_output, oom, signals
-from orchestrator.system.listener import SOCKET_MODE, refuse
+from orchestrator.system.listener import open_to_all, refuse
 from orchestrator.system.reaper import descendants
 
 TYPE_CHECKING = False
@@ -239,7 +239,7 @@ class Supervisor:
             self._do_say("warning", f"the operations listener {ending(code)}")
 
     def _hear(self) -> None:
-        """A restarted server tells when it serves; of a command, the pipe's end tells that it was started."""
+        """A restarted server reports that it serves; the pipe's end shows that another program was started."""
         if self.reports < 0:
             return
         try:
@@ -249,7 +249,7 @@ class Supervisor:
             chunk = b"more may come"
         complaints = [line for line in self.heard.split(b"\n")[:-1] if line.startswith(b'{"event": "failed"')]
         self.complaint = complaints[-1] if complaints else self.complaint
-        executed = not chunk and b'"tells": false' in self.heard and b'"failed"' not in self.heard
+        executed = not chunk and b'"event": "executing"' in self.heard and b'"failed"' not in self.heard
         if executed or b'"event": "serving"' in self.heard:
             self._close_pipes()
             self.complaint = b""
@@ -265,9 +265,9 @@ class Supervisor:
     def _check_empty(self) -> None:
         if self.state.server.phase not in (SWEEPING, KILLING):
             return
-        if self.state.server.phase == KILLING:
-            self._do_sweep(stopping.KILL)
-        if not self.server and not descendants((self.operations[0],)):
+        beyond = self._do_sweep(stopping.KILL) if self.state.server.phase == KILLING else ()
+        left = {self.server, *descendants((self.operations[0],))} - {0, *beyond}
+        if not left:
             self._on("empty")
 
     # What is done
@@ -338,7 +338,7 @@ class Supervisor:
         fresh = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             fresh.bind(path)
-            os.chmod(path, SOCKET_MODE)
+            open_to_all(path)
             os.dup2(fresh.fileno(), self.listener, inheritable=False)
         except OSError as error:
             self._do_say("error", f"cannot bind {path} again: {error}")
@@ -346,8 +346,11 @@ class Supervisor:
             fresh.close()
 
     def _do_send(self, number: int) -> None:
-        if self.server:
-            os.kill(self.server, number)  # not collected, so the number is still its own
+        # Not collected, so the number is still its own.
+        if self.server and not signals.send(self.server, number):
+            self._do_say(
+                "warning", f"the server (pid {self.server}) takes no signal: it has become another user"
+            )
 
     def _do_dump(self, number: int) -> None:
         self._end_dumping()  # asked again: the rest of the round before is asked by this one
@@ -365,10 +368,10 @@ class Supervisor:
         if dumping and dumping.then:
             self._do_send(dumping.then)
 
-    def _do_sweep(self, number: int) -> None:
+    def _do_sweep(self, number: int) -> list[int]:
         if self.beside:
             self.beside.dropped = True
-        sweep(number, self.operations[0])
+        return sweep(number, self.operations[0])
 
     def _do_spawn(self) -> None:
         self.complaint = b""
@@ -519,13 +522,9 @@ def _why_not(complaint: bytes) -> str:
     return f": {kind}{message}" if message and not message.startswith("the server ended") else ""
 
 
-def sweep(number: int, spared: int = 0) -> None:
-    """A signal to everything below this process, but for one."""
-    for pid in descendants((spared,)):
-        try:
-            os.kill(pid, number)
-        except (ProcessLookupError, PermissionError):
-            continue  # ended, or became another user by a set-uid program
+def sweep(number: int, spared: int = 0) -> list[int]:
+    """A signal to everything below this process, but for one; those that take none, which nobody waits for."""
+    return [pid for pid in descendants((spared,)) if not signals.send(pid, number)]
 
 
 def _unlink(path: str) -> None:

@@ -9,6 +9,8 @@ import posix
 import time
 
 TERMINATION_LOG = "/dev/termination-log"
+GIVEN = "/service"
+"""The directory, below one of root's, that a start as root gives to the service's user."""
 STATUSES = ("starting", "ready", "degraded", "maintenance", "stopping", "stopped", "failed")
 """The states of a service."""
 LIMIT = 4 << 20
@@ -20,42 +22,64 @@ def candidates(explicit: str | None) -> tuple[str, ...]:
     if explicit:
         return (explicit,)
     uid = posix.geteuid()
-    return ("/run/orchestrator", f"/tmp/orchestrator-{uid}", f"/dev/shm/orchestrator-{uid}")
+    given = tuple(
+        [each + GIVEN for each in ("/run/orchestrator", "/tmp/orchestrator-0", "/dev/shm/orchestrator-0")]
+    )
+    own = (f"/tmp/orchestrator-{uid}", f"/dev/shm/orchestrator-{uid}") if uid else ()
+    return (*given, "/run/orchestrator", *own)
 
 
 def trusted(directory: str, explicit: str | None) -> bool:
-    """Whether a reader may believe it: where everybody may create directories, it must be our own.
-
-    A named directory, and one below /run, was made by who administers the container.
-    """
+    """Whether a reader may believe it: it is the reader's own; or the reader is root, and nobody else can have put it there."""
     try:
         found = posix.lstat(directory)
+        above = posix.stat(directory.rpartition("/")[0] or "/")
     except OSError:
         return False
-    if found.st_mode & 0o170000 != 0o040000:
+    uid = posix.geteuid()
+    if found.st_mode & 0o170000 != 0o040000 or uid not in (0, found.st_uid):
         return False
-    return bool(explicit) or directory.startswith("/run/") or found.st_uid == posix.geteuid()
+    return found.st_uid == uid or bool(explicit) or (above.st_uid == 0 and not above.st_mode & 0o022)
 
 
 def find(explicit: str | None, name: str = "probe") -> str | None:
-    """The first state directory that holds the file `name`."""
+    """The first state directory that holds the file `name`; `become_owner` is next."""
     for directory in candidates(explicit):
         if trusted(directory, explicit) and exists(f"{directory}/{name}"):
             return directory
     return None
 
 
+def become_owner(directory: str) -> bool:
+    """What a command that reads a state directory does first; false where it cannot.
+
+    For good: else whoever keeps the state could have root open, or knock at, what is not his.
+    """
+    found = posix.lstat(directory)
+    if posix.geteuid() == found.st_uid:
+        return True
+    try:
+        posix.setgroups([])
+        posix.setresgid(found.st_gid, found.st_gid, found.st_gid)
+        posix.setresuid(found.st_uid, found.st_uid, found.st_uid)
+    except OSError:
+        return False  # a root that may not: it reads nothing of others
+    return True
+
+
 def exists(path: str) -> bool:
     try:
-        posix.stat(path)
+        posix.lstat(path)
     except OSError:
         return False
     return True
 
 
 def read(path: str) -> bytes:
-    descriptor = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    descriptor = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC)
     try:
+        if posix.fstat(descriptor).st_mode & 0o170000 != 0o100000:
+            raise OSError(22, "it is not a plain file", path)
         chunks = [posix.read(descriptor, 65536)]
         while chunks[-1] and len(chunks) <= LIMIT // 65536:
             chunks.append(posix.read(descriptor, 65536))
@@ -68,11 +92,10 @@ def replace(path: str, content: bytes) -> None:
     """Puts `content` in the place of the file, at once: whoever reads sees the old or the new."""
     # Of its own for each thread: two that write at once must not share it.
     new = f"{path}.{posix.getpid()}-{_thread.get_ident()}"
-    # Readable for the directory's group, which may enter only where the app is another user than the engine.
-    descriptor = posix.open(new, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o600)
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    descriptor = posix.open(new, flags, 0o600)
     try:
         try:
-            posix.fchmod(descriptor, 0o640)  # whatever the umask is
             _write(descriptor, content)
         finally:
             posix.close(descriptor)
@@ -84,7 +107,7 @@ def replace(path: str, content: bytes) -> None:
 
 def append_line(path: str, text: str) -> None:
     """Adds a line. A file that has grown large becomes `PATH.1`: a container may run for years."""
-    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_NOFOLLOW | posix.O_CLOEXEC
     descriptor = posix.open(path, flags, 0o600)
     try:
         _write(descriptor, one_line(text).encode("utf-8", "backslashreplace") + b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,6 +11,16 @@ if TYPE_CHECKING:
 
 SOCKET_MODE = 0o666
 """As uvicorn does: the proxy in front is often another user; the directory says who may enter."""
+
+
+def open_to_all(path: str) -> None:
+    """Gives a unix socket that was just bound its mode; a link or a file that somebody has put in its place is left alone."""
+    there = posix.open(path, posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+    try:
+        if posix.fstat(there).st_mode & 0o170000 == 0o140000:
+            posix.chmod(f"/proc/self/fd/{there}", SOCKET_MODE)
+    finally:
+        posix.close(there)
 
 
 def refuse(listener: _socket.socket | socket.socket) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SET_PDEATHSIG = 1
 SET_CHILD_SUBREAPER = 36
-SET_NO_NEW_PRIVS = 38
 
 
 def load() -> bool:
@@ -55,9 +52,3 @@ def end_with(signal_number: int) -> Callable[[], object] | None:
         return partial(ctypes.CDLL(None).prctl, SET_PDEATHSIG, signal_number, 0, 0, 0)
     except (OSError, AttributeError):
         return None
-
-
-def no_new_privileges() -> None:
-    """What is run from now on cannot become root by a set-uid program. Said where it is not to be had."""
-    if not _prctl(SET_NO_NEW_PRIVS, 1):
-        os.write(2, b"orchestrator: cannot set no_new_privs: set-uid programs work for the service\n")

@@ -1,4 +1,4 @@
-"""Commands: started in a process group of their own, heard while they run, ended with all they started.
+"""Commands: started in a session of their own, heard while they run, ended with all they started.
 
 `Command` is for the engine's loop, which polls it beside signals; `capture` is for a worker thread.
 """
@@ -13,9 +13,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
 
 from orchestrator.core.exit_status import ending
+from orchestrator.system.accounts import as_user, other_than
 from orchestrator.system.prctl import end_with
 
 if TYPE_CHECKING:
@@ -51,6 +53,38 @@ def environment(context: Context, more: Mapping[str, str | None] | None = None) 
     return {name: value for name, value in merged.items() if value is not None}
 
 
+def popen(
+    argv: Sequence[str], user: User | None, *, bound: bool = False, **how: Any
+) -> subprocess.Popen[bytes]:
+    """Starts a program as the user, with nothing of this process but what is handed on; raises OSError.
+
+    In a session of its own, with the standard streams and `pass_fds` alone, and no set-uid program gives it more rights
+    than the user's. `bound`: it ends when this process does, however that ends.
+    """
+    switch = user is not None and other_than(user)
+    first: list[Callable[[], object]] = []
+    if switch:
+        from orchestrator.system import rights
+
+        assert user is not None
+        rights.load()
+        first.append(partial(rights.restrict, rights.Rights(user.uid, user.gid)))
+        how |= {"user": user.uid, "group": user.gid, "extra_groups": list(user.groups)}
+    if bound and (end := end_with(signal.SIGKILL)) is not None:  # behind the switch, which takes it back
+        first.append(end)
+    return subprocess.Popen(
+        list(argv),
+        start_new_session=True,
+        preexec_fn=partial(_each, first) if first else None,  # noqa: PLW1509 -- makes system calls, takes no lock
+        **how,
+    )
+
+
+def _each(calls: list[Callable[[], object]]) -> None:
+    for call in calls:
+        call()
+
+
 def start(
     argv: Sequence[str],
     context: Context,
@@ -64,23 +98,19 @@ def start(
     `bound`: it ends when this process does, however that ends.
     """
     user = context.user
-    switch = os.geteuid() == 0 and user.uid != 0
     reader, writer = os.pipe()
     try:
-        if switch:  # else the user could not open /dev/stdout, which is a pipe of root's
+        if other_than(user):  # else the user could not open /dev/stdout, which is a pipe of root's
             os.fchown(writer, user.uid, user.gid)
-        process: subprocess.Popen[bytes] = subprocess.Popen(
-            list(argv),
+        process = popen(
+            argv,
+            user,
+            bound=bound,
             stdin=subprocess.DEVNULL,
             stdout=writer,
             stderr=subprocess.STDOUT,
             cwd=context.path(cwd) if cwd else context.cwd,
             env=own_python(environ if environ is not None else context.environ),
-            process_group=0,
-            user=user.uid if switch else None,
-            group=user.gid if switch else None,
-            extra_groups=list(user.groups) if switch else None,
-            preexec_fn=end_with(signal.SIGKILL) if bound else None,  # noqa: PLW1509 -- makes one system call, takes no lock
         )
     except BaseException:
         os.close(reader)
@@ -100,9 +130,8 @@ def on_socket(
     """
     reader, lifeline = os.pipe()
     os.set_blocking(lifeline, False)  # a process that hears nothing must not hold up who tells it something
-    process = subprocess.Popen(
-        command(reader), pass_fds=(listener.fileno(), reader), stdin=subprocess.DEVNULL, env={"PATH": os.environ.get("PATH", "")},
-        user=user.uid if user else None, group=user.gid if user else None, extra_groups=user.groups if user else None,
+    process = popen(
+        command(reader), user, pass_fds=(listener.fileno(), reader), stdin=subprocess.DEVNULL, env={"PATH": os.environ.get("PATH", "")}
     )  # fmt: skip
     os.close(reader)
     return process, lifeline
@@ -144,8 +173,10 @@ class Command:
         *,
         deadline: float | None,
         grace: float,
+        user: User | None = None,
     ) -> None:
         self.process = process
+        self._user = user
         self.deadline = deadline
         """When (`time.monotonic`) it is asked to end."""
         self.timed_out = False
@@ -197,8 +228,14 @@ class Command:
         return Result(self.process.returncode, self.tail.decode("utf-8", "replace"), timed_out=self.timed_out)
 
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            try:
+                os.killpg(self.process.pid, number)
+            except PermissionError:
+                if self._user is None:
+                    return
+                # A root without CAP_KILL: a child that is this user may.
+                as_user(self._user, partial(os.killpg, self.process.pid, number))
 
     def _read(self, chunks: int) -> None:
         """Not without end: one that never stops talking must not keep the engine from everything else."""
@@ -255,7 +292,9 @@ def capture(argv: Sequence[str], context: Context, timeout: float) -> Result:
         process = start(argv, context, bound=True)
     except OSError as error:
         return Result(-1, problem=not_started(argv, error)[0])
-    running = Command(process, lambda _line: None, deadline=time.monotonic() + timeout, grace=0.2)
+    running = Command(
+        process, lambda _line: None, deadline=time.monotonic() + timeout, grace=0.2, user=context.user
+    )
     with awaited(process.pid), selectors.DefaultSelector() as selector:
         selector.register(running, selectors.EVENT_READ)
         while (result := running.poll()) is None:

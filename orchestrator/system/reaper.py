@@ -95,6 +95,15 @@ def descendants(without: tuple[int, ...] = (), top: int = 0) -> list[int]:
     return found
 
 
+def uid_of(pid: int) -> int | None:
+    """Who a process is; None for one that has ended."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith(b"Uid:"))
+    except (OSError, StopIteration):
+        return None
+
+
 def processes() -> list[tuple[int, int, str]]:
     """Number, parent and state of every process that can be seen."""
     found = []

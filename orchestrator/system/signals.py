@@ -162,6 +162,18 @@ def ignore_pipes() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
+def send(pid: int, number: int) -> bool:
+    """A signal to a process, or with a negative number to a group; whether it was one to be had.
+
+    One that has become another user by a set-uid program takes none of ours: that ends nobody who asks it to.
+    """
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
 def die_by(number: int) -> None:
     """Ends this process by a signal, so that who waits sees it. Returns where that is forbidden: PID 1."""
     signal.signal(number, signal.SIG_DFL)

@@ -8,7 +8,7 @@ import socket
 import stat
 from dataclasses import dataclass
 
-from orchestrator.system.listener import SOCKET_MODE
+from orchestrator.system.listener import open_to_all
 
 LISTENING = "0A"
 ATTEMPTS = 20
@@ -33,6 +33,14 @@ def ready_to_listen(listener: socket.socket) -> None:
     """Called just before listening: what is accepted must not keep the next start from the port."""
     if listener.family != socket.AF_UNIX:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+
+def release(listener: socket.socket) -> None:
+    """Gives up an address that was only tried, for a server that binds it itself."""
+    path = listener.getsockname() if listener.family == socket.AF_UNIX else ""
+    listener.close()
+    if path:
+        os.unlink(path)
 
 
 def _bind_tcp(host: str, port: int) -> socket.socket | BindError:
@@ -103,7 +111,7 @@ def _bind_unix(path: str) -> socket.socket | BindError:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(path)
-            os.chmod(path, SOCKET_MODE)
+            open_to_all(path)
         except BaseException:
             listener.close()
             raise

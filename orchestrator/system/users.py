@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.core.context import User, current_user
 from orchestrator.core.outcome import Outcome, failed
-from orchestrator.system.accounts import NoSuchUser, as_user, closed_to, said
+from orchestrator.system import rights
+from orchestrator.system.accounts import NoSuchUser
+from orchestrator.system.homes import private_home
+from orchestrator.system.rights import Rights
 
 if TYPE_CHECKING:
     import pwd
@@ -21,19 +24,34 @@ if TYPE_CHECKING:
     from orchestrator.core.context import Context
 
 HIGHEST = 2**32 - 2
-HOMES = ("/tmp", "/dev/shm", "/var/tmp")
-"""Where a home is made for a user who has none; `TMPDIR` comes before."""
+
+
+class OwnerOf(Protocol):
+    """What `{owner_of, else}` says."""
+
+    @property
+    def owner_of(self) -> str: ...
+    @property
+    def otherwise(self) -> int | None: ...
 
 
 class Named(Protocol):
-    """What `{name, uid, gid}` says."""
+    """What a `user` says that is a mapping."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str | None: ...
     @property
-    def uid(self) -> int | None: ...
+    def uid(self) -> int | OwnerOf | None: ...
     @property
     def gid(self) -> int | None: ...
+    @property
+    def groups(self) -> Sequence[str | int] | None: ...
+    @property
+    def home(self) -> str | None: ...
+    @property
+    def capabilities(self) -> Sequence[str] | None: ...
+    @property
+    def allow_privilege_escalation(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +63,17 @@ class Identity:
     """Whether the engine is somebody else now: processes of the service have to switch."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """HOME, USER and LOGNAME, as far as they follow."""
-    remap: bool = False
-    """Whether the accounts in /etc are to get these numbers."""
     notes: tuple[tuple[str, str, str], ...] = ()
     """Level, message and hint of what is worth knowing."""
+    capabilities: int = 0
+    """The mask of those that are kept."""
+    escalation: bool = False
+    """Whether set-uid programs may still give more rights."""
+
+    @property
+    def rights(self) -> Rights:
+        user = self.user
+        return Rights(user.uid, user.gid, user.groups, self.capabilities, self.escalation)
 
 
 def resolve(wanted: str | Named | None, environ: Mapping[str, str]) -> Identity | Outcome:
@@ -58,7 +83,7 @@ def resolve(wanted: str | Named | None, environ: Mapping[str, str]) -> Identity 
     if wanted is None:
         return Identity(current_user())
     try:
-        found = _written(wanted, environ) if isinstance(wanted, str) else _remapped(wanted)
+        found = _written(wanted, environ) if isinstance(wanted, str) else _renumbered(wanted, environ)
     except NoSuchUser as error:
         return _nobody(error)
     return found if isinstance(found, Outcome) or not found.switch else _tried(found)
@@ -108,21 +133,80 @@ def _written(wanted: str, environ: Mapping[str, str]) -> Identity | Outcome:
     return _as(User(uid, gid, groups, entry.pw_name, entry.pw_dir or "/"))
 
 
-def _remapped(wanted: Named) -> Identity:
-    """A user of the image who is to have other numbers: PUID and PGID."""
-    entry = _entry(wanted.name, number=False)
-    assert entry is not None
-    uid = entry.pw_uid if wanted.uid is None else wanted.uid
-    gid = entry.pw_gid if wanted.gid is None else wanted.gid
-    user = User(uid, gid, _groups(wanted.name, gid), wanted.name, entry.pw_dir or "/")
-    return replace(
-        _as(user), remap=uid != 0 and (uid, gid) != (entry.pw_uid, entry.pw_gid), notes=_oddities(user)
-    )
+def _renumbered(wanted: Named, environ: Mapping[str, str]) -> Identity | Outcome:
+    """A user of the image, perhaps with other numbers, PUID and PGID: for the kernel they suffice, no account is edited."""
+    numbers = wanted.uid is not None and wanted.gid is not None
+    entry = _account(wanted.name, needed=not numbers) if wanted.name else None
+    uid = _uid_of(wanted.uid) if wanted.uid is not None else entry.pw_uid if entry is not None else 0
+    if isinstance(uid, Outcome):
+        return uid
+    gid = wanted.gid if wanted.gid is not None else entry.pw_gid if entry is not None else 0
+    groups = _groups(entry.pw_name, gid) if entry is not None else (gid,)
+    more = [each if isinstance(each, int) else _group(each) for each in wanted.groups or ()]
+    user = User(uid, gid, tuple(dict.fromkeys([*groups, *more])), wanted.name or "", "/")
+    if entry is not None:
+        home = wanted.home or entry.pw_dir or "/"
+        notes = _foreign_home(replace(user, home=home), entry.pw_uid) if not wanted.home else ()
+        found = replace(_as(replace(user, home=home)), notes=notes)
+    elif wanted.home:
+        found = _as(replace(user, name=wanted.name or f"uid-{uid}", home=wanted.home))
+    else:
+        found = _without_account(user, environ)
+    kept = rights.mask(wanted.capabilities or ())
+    escalation = wanted.allow_privilege_escalation
+    told = (*found.notes, *_oddities(found.user), *_kept(wanted))
+    return replace(found, capabilities=kept, escalation=escalation, notes=told)
+
+
+def _account(name: str, *, needed: bool) -> pwd.struct_passwd | None:
+    try:
+        return _entry(name, number=False)
+    except NoSuchUser:
+        if needed:
+            raise
+        return None
+
+
+def _uid_of(wanted: int | OwnerOf) -> int | Outcome:
+    if isinstance(wanted, int):
+        return wanted
+    try:
+        owner = os.stat(wanted.owner_of).st_uid
+    except OSError:
+        owner = 0
+    if owner or wanted.otherwise is not None:
+        return owner or wanted.otherwise or 0
+    return failed("ORC453", "owner", f"{wanted.owner_of} does not say whose the service is: it is root's, or not there",
+                  "write `else: UID` beside `owner_of`, or give the path to its owner", final=True)  # fmt: skip
+
+
+def _kept(wanted: Named) -> tuple[tuple[str, str, str], ...]:
+    """What is said at each start of rights that are not given up."""
+    told = []
+    if wanted.capabilities:
+        told.append(("info", f"the service keeps the capabilities {', '.join(wanted.capabilities)}", ""))
+    if wanted.allow_privilege_escalation:
+        told.append(
+            ("info", "set-uid programs may give the service more rights: `allow_privilege_escalation`", "")
+        )
+    return tuple(told)
 
 
 def _as(user: User) -> Identity:
     me = current_user()
-    return Identity(user, (user.uid, user.gid) != (me.uid, me.gid), variables(user))
+    switch = (user.uid, user.gid) != (me.uid, me.gid)
+    if switch:
+        user = replace(user, groups=tuple(dict.fromkeys([*user.groups, *_given_by_runtime()])))
+    return Identity(user, switch, variables(user))
+
+
+def _given_by_runtime() -> list[int]:
+    """Groups of the started process that root's account does not have: Kubernetes' fsGroup, docker's --group-add."""
+    try:
+        own = set(os.getgrouplist("root", 0))
+    except (KeyError, OSError):
+        own = {0}
+    return sorted(set(os.getgroups()) - own - {0})
 
 
 def _oddities(user: User) -> tuple[tuple[str, str, str], ...]:
@@ -141,17 +225,32 @@ def _oddities(user: User) -> tuple[tuple[str, str, str], ...]:
     return ()
 
 
+def _foreign_home(user: User, before: int) -> tuple[tuple[str, str, str], ...]:
+    """A home that still belongs to the number of the image."""
+    try:
+        owner = os.stat(user.home).st_uid
+    except OSError:
+        return ()
+    if user.uid in (0, before) or owner != before:
+        return ()
+    said = f"the home {user.home} belongs to uid {before}, so uid {user.uid} may not be able to write it"
+    return (("info", said, f"`directories: [{user.home}]` makes it writable"),)
+
+
 def _without_account(user: User, environ: Mapping[str, str]) -> Identity:
     home = private_home(user, environ)
-    named = replace(user, name=f"uid-{user.uid}", home=home or "/")
+    named = replace(user, name=user.name or f"uid-{user.uid}", home=home or "/")
     notes = () if home else (_no_home(user.uid),)
     return replace(_as(named), notes=notes)
 
 
 def _tried(identity: Identity) -> Identity | Outcome:
     """Whether the switch works, found out by switching: only trying knows capabilities and user namespaces."""
-    user = identity.user
-    number = _attempt(user)
+    user, number = identity.user, 0
+    try:
+        rights.closed(identity.rights, ())
+    except OSError as error:
+        number = error.errno or errno.EIO
     if not number:
         return identity
     who = f"uid {user.uid}, gid {user.gid}"
@@ -161,38 +260,6 @@ def _tried(identity: Identity) -> Identity | Outcome:
                       "(Compose: user; Kubernetes: runAsUser)", final=True)  # fmt: skip
     return failed("ORC453", "user", f"cannot become {who}: {os.strerror(number).lower()}",
                   "does the user namespace of this container have these numbers? see /proc/self/uid_map", final=True)  # fmt: skip
-
-
-def _attempt(user: User) -> int:
-    child = os.fork()
-    if child == 0:
-        number = errno.EIO
-        try:
-            become(user)
-            number = 0
-        except OSError as error:
-            number = error.errno or errno.EIO
-        finally:
-            os._exit(number)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def shut_out(user: User, files: Sequence[str]) -> Outcome | None:
-    """Why the user cannot start the server: what it is started with lies where only root may go."""
-    for path in files:
-        number = as_user(user, lambda path=path: os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))  # type: ignore[misc]
-        if number:
-            closed = closed_to(os.path.realpath(path), user)
-            return failed("ORC453", "closed", f"{said(user.uid)} cannot read {path}, which the server is started with: {os.strerror(number).lower()}",
-                          f"install it where everybody may go, or chmod a+x {closed}" if closed else f"chmod a+rx {path}", final=True)  # fmt: skip
-    return None
-
-
-def become(user: User) -> None:
-    """Turns this process into the user's, for good."""
-    os.setgroups(list(user.groups))
-    os.setresgid(user.gid, user.gid, user.gid)
-    os.setresuid(user.uid, user.uid, user.uid)
 
 
 # Not as root
@@ -207,7 +274,7 @@ def _as_it_is(wanted: str | Named | None, environ: Mapping[str, str]) -> Identit
         named = replace(
             me, name=environ.get("USER") or entry.pw_name, home=environ.get("HOME") or entry.pw_dir
         )
-        return Identity(named, notes=notes)
+        return Identity(named, notes=notes, escalation=_escalation(wanted))
     home = environ.get("HOME", "")
     if not home or not os.path.isdir(home) or not os.access(home, os.W_OK | os.X_OK):
         made = private_home(me, environ)
@@ -215,27 +282,27 @@ def _as_it_is(wanted: str | Named | None, environ: Mapping[str, str]) -> Identit
     name = environ.get("USER") or environ.get("LOGNAME") or f"uid-{me.uid}"
     user = replace(me, name=name, home=home)
     lacking = {key: text for key, text in variables(user).items() if key == "HOME" or not environ.get(key)}
-    return Identity(user, environ=lacking, notes=notes)
+    return Identity(user, environ=lacking, notes=notes, escalation=_escalation(wanted))
+
+
+def _escalation(wanted: str | Named | None) -> bool:
+    return not isinstance(wanted, str) and wanted is not None and wanted.allow_privilege_escalation
 
 
 def _skipped(wanted: str | Named | None, uid: int) -> tuple[tuple[str, str, str], ...]:
     if wanted is None or _uid(wanted) == uid:
         return ()
-    shown = wanted if isinstance(wanted, str) else wanted.name
-    return (
-        (
-            "info",
-            f"`user: {shown}` is skipped: the engine was started as uid {uid}, and only root can switch",
-            "",
-        ),
-    )
+    shown = wanted if isinstance(wanted, str) else wanted.name or f"{wanted.uid}:{wanted.gid}"
+    said = f"`user: {shown}` is skipped: the engine was started as uid {uid}, and only root can switch"
+    return (("info", said, ""),)
 
 
 def _uid(wanted: str | Named) -> int | None:
     try:
         if not isinstance(wanted, str) and wanted.uid is not None:
-            return wanted.uid
-        name = wanted.partition(":")[0] if isinstance(wanted, str) else wanted.name
+            found = _uid_of(wanted.uid)
+            return found if isinstance(found, int) else None
+        name = wanted.partition(":")[0] if isinstance(wanted, str) else wanted.name or ""
         entry = _entry(name)
     except NoSuchUser:
         return None
@@ -303,35 +370,3 @@ def _nobody(error: NoSuchUser) -> Outcome:
     return failed(
         "ORC453", f"unknown-{error.kind}", str(error), " ".join(each for each in hints if each), final=True
     )
-
-
-def private_home(user: User, environ: Mapping[str, str]) -> str:
-    """A directory that is the user's alone, made if need be; empty where none can be made."""
-    for parent in (environ.get("TMPDIR", ""), *HOMES):
-        path = f"{parent}/orchestrator-home-{user.uid}"
-        if parent and _make_home(path, user):
-            return path
-    return ""
-
-
-def _make_home(path: str, user: User) -> bool:
-    """What lies there already is taken only from the user or the engine: anybody can make names in /tmp."""
-    try:
-        if not os.path.lexists(path):
-            os.mkdir(path, 0o700)
-        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False  # the next place may do
-    try:
-        status = os.fstat(directory)
-        if status.st_uid not in (user.uid, os.geteuid()):
-            return False
-        if (status.st_uid, status.st_gid) != (user.uid, user.gid) and os.geteuid() == 0:
-            os.fchown(directory, user.uid, user.gid)
-        if status.st_mode & 0o777 != 0o700:
-            os.fchmod(directory, 0o700)
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(directory)

@@ -58,25 +58,22 @@ def run(
     descriptors: tuple[int, ...] = (),
     *,
     stdin: str | None = None,
-    most: int | None = None,
 ) -> Done:
-    """Runs a command to its end; raises Failure when it cannot start, or does not end in time, or within `most` bytes."""
+    """Runs a command to its end; raises Failure when it cannot start, or does not end in time."""
     from orchestrator.system.processes import awaited
 
     child = _started(argv, context, descriptors, stdin)
-    readers = [_Reader(stream, most or 0) for stream in (child.stdout, child.stderr) if stream is not None]
+    readers = [_Reader(stream) for stream in (child.stdout, child.stderr) if stream is not None]
     problem: Failure | None = None
     with awaited(child.pid):
         try:
-            _wait(child, argv, deadline, readers, most)
+            _wait(child, argv, deadline)
         except Failure as failure:
             problem = failure
         finally:
             _end(child)
     stdout, stderr = (each.text(PATIENCE) for each in readers)
     done = Done(child.returncode, stdout, stderr)
-    if problem is None and _is_more(readers, most):
-        problem = _too_much(argv, most)
     if problem is not None:
         problem.details = done.details
         raise problem
@@ -88,40 +85,19 @@ def asked(argv: Sequence[str], how: Commanding, context: Context, deadline: Dead
     from orchestrator.core.outcome import Outcome
     from orchestrator.system.users import acting
 
-    acts = acting(how.user, _inherited(how, context))
+    acts = acting(how.user, context)
     if isinstance(acts, Outcome):
         raise Failure("unexpected", acts.summary, acts.hint, final=True)
     changes = how.environment or {}
     environ = {name: text for name, text in (acts.environ | changes).items() if text is not None}
     placed = replace(acts, environ=environ, cwd=context.path(how.cwd) if how.cwd else context.cwd)
-    return run(argv, placed, deadline, stdin=how.stdin, most=how.max_output)
+    return run(argv, placed, deadline, stdin=how.stdin)
 
 
-def _inherited(how: Commanding, context: Context) -> Context:
-    if how.inherit_env is None:
-        return context
-    whole = {name for name in how.inherit_env if not name.endswith("*")}
-    parts = tuple(name[:-1] for name in how.inherit_env if name.endswith("*"))
-    kept = {
-        name: text
-        for name, text in context.environ.items()
-        if name in whole or (parts and name.startswith(parts))
-    }
-    return replace(context, environ=kept)
-
-
-def _wait(
-    child: subprocess.Popen[bytes],
-    argv: Sequence[str],
-    deadline: Deadline,
-    readers: Sequence[_Reader],
-    most: int | None,
-) -> None:
+def _wait(child: subprocess.Popen[bytes], argv: Sequence[str], deadline: Deadline) -> None:
     """Waits without taking its status: until then its number, by which its group is ended, is nobody else's."""
     pause = 0.002
     while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        if _is_more(readers, most):
-            raise _too_much(argv, most)
         time.sleep(min(pause, deadline.remaining(f"{argv[0]} did not end")))
         pause = min(2 * pause, 0.05)
 
@@ -131,14 +107,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     with suppress(PermissionError):  # of a group of zombies and of others' processes
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-
-
-def _is_more(readers: Sequence[_Reader], most: int | None) -> bool:
-    return most is not None and sum(each.total for each in readers) > most
-
-
-def _too_much(argv: Sequence[str], most: int | None) -> Failure:
-    return Failure("unexpected", f"{argv[0]} wrote more than {most} bytes", "make it say less, or allow more")
 
 
 def _input(stdin: str | None) -> int:
@@ -156,27 +124,21 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     import subprocess
 
-    from orchestrator.system.prctl import end_with
-    from orchestrator.system.processes import own_python
+    from orchestrator.system.processes import own_python, popen
 
-    user = context.user
-    switch = os.geteuid() == 0 and user.uid != 0
     given = _input(stdin)
     try:
-        return subprocess.Popen(
+        # Bound: however the engine ends, nobody is left to end it at its deadline.
+        return popen(
             argv,
+            context.user,
+            bound=True,
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=context.cwd,
             env=own_python(context.environ),
             pass_fds=descriptors,
-            start_new_session=True,
-            # However the engine ends: nobody is left to end it at its deadline.
-            preexec_fn=end_with(signal.SIGKILL),  # noqa: PLW1509 -- makes one system call, takes no lock
-            user=user.uid if switch else None,
-            group=user.gid if switch else None,
-            extra_groups=user.groups if switch else None,
         )
     except FileNotFoundError as error:
         if error.filename == context.cwd and argv[0] != context.cwd:
@@ -194,11 +156,9 @@ def _started(
 class _Reader:
     """Takes what a stream says, keeps its end, and never lets the command wait."""
 
-    def __init__(self, stream: IO[bytes], most: int) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         import _thread
 
-        self.kept = max(KEPT, most)
-        self.total = 0
         self.stream = stream
         self.said = b""
         self.done = _thread.allocate_lock()
@@ -208,8 +168,7 @@ class _Reader:
     def _read(self) -> None:
         try:
             while chunk := os.read(self.stream.fileno(), 65536):
-                self.total += len(chunk)
-                self.said = (self.said + chunk)[-self.kept :]
+                self.said = (self.said + chunk)[-KEPT:]
         finally:
             self.stream.close()
             self.done.release()

@@ -1,86 +1,50 @@
-"""What a database must be like beyond letting somebody in: `expect` of `postgres` and `mysql`. Speaks no protocol."""
+"""What a database must be like beyond accepting a login: `expect` of `postgres` and `mysql`. Speaks no protocol."""
 
-from __future__ import annotations
+from typing import Any, ClassVar, Self
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
+from pydantic import Field, model_validator
 
+from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import AfterValidator, Field, model_validator
-from orchestrator.spec.model import Model, described, lazy_model, problem
-from orchestrator.spec.types import NonEmpty
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._versions import Least, older
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
-
-    from orchestrator.core.context import Context
-    from orchestrator.waits._migrations import Migration
-else:
-    Migration = lazy_model("orchestrator.waits._migrations:Migration")
-
-Names = Annotated[tuple[str, ...], NonEmpty] | str
-Privilege = Literal["select", "insert", "update", "delete", "references", "trigger"]
-
-
-def _some(value: dict[str, Any]) -> dict[str, Any]:
-    if not value:
-        raise problem("ORC119", "an empty mapping asks for no privilege", "for example {orders: [select]}")
-    return value
-
-
-class Database(Protocol):
-    """What one that is logged in to can tell."""
-
-    def rows(self, query: str) -> list[list[Any]]: ...
-    def version(self) -> str: ...
-    def has_table(self, name: str) -> bool: ...
-    def has_schema(self, name: str) -> bool: ...
-    def privileges(self, table: str) -> Collection[str]: ...
-    def connections(self) -> tuple[int, int]:
-        """How many there may be, and how many there are without this one."""
-
-    def charset(self) -> str: ...
-    def timezone(self) -> str: ...
+_ROWS = "use `query`: `{{query: {}, rows: {{ge: 1}}}}`"
+_VALUE = "use `query`: `{{query: {}, value: {}}}`"
 
 
 class Expectation(Model):
-    """A query and what it must give, and what else the database must be like."""
+    """Whether the database takes writes, and a query with what it must return."""
 
     noun = "expectation"
     shorthand = "query"
+    removed_keys: ClassVar = {
+        "table": "use `query`: `{query: select count(*) from orders, rows: {ge: 1}}`",
+        "schema": _ROWS.format("\"select 1 from information_schema.schemata where schema_name = 'app'\""),
+        "privileges": _VALUE.format("\"select has_table_privilege('orders', 'insert')\"", "true"),
+        "headroom": _VALUE.format("select count(*) from pg_stat_activity", "{lt: 80}"),
+        "pool_size": _VALUE.format(
+            "\"select setting::int from pg_settings where name = 'max_connections'\"", "{ge: 40}"
+        ),
+        "charset": _VALUE.format("show server_encoding", "UTF8"),
+        "timezone": _VALUE.format("show timezone", "UTC"),
+        "extension": _ROWS.format("\"select 1 from pg_extension where extname = 'pg_trgm'\""),
+        "min_version": _VALUE.format("\"select current_setting('server_version_num')::int\"", "{ge: 150000}"),
+        "migration": "a wait of its own asks the tool: `command: [alembic, current, --check-heads]` or "
+        "`command: [python, manage.py, migrate, --check]`",
+    }
 
-    query: str | None = described(
-        None, "One query, which only reads.", examples=["select count(*) from alembic_version"]
+    writable: Templated[bool] = Field(False, description="Whether it must take writes: a standby does not.")
+    query: Templated[str] | None = Field(
+        None, description="One query, which only reads.", examples=["select count(*) from alembic_version"]
     )
-    value: AnyMatcher = described(None, "A matcher for the first value of the first row of the query.")
-    rows: AnyMatcher = described(
-        None, "A matcher for the query's number of rows; without `value` and `rows` there must be one."
+    value: AnyMatcher = Field(
+        None, description="A matcher for the first value of the first row of the query."
     )
-    min_version: Least | None = described(None, "The least version of the server.", examples=["15"])
-    table: Names | None = described(
-        None, "A table that must be there, or several.", examples=["orders", ["orders", "lines"]]
-    )
-    in_schema: Names | None = described(
-        None, "A schema that must be there, or several.", alias="schema", examples=["app"]
-    )
-    privileges: (
-        Annotated[dict[str, Annotated[tuple[Privilege, ...], NonEmpty]], AfterValidator(_some)] | None
-    ) = described(
-        None, "What the user must be allowed to do with which table.", examples=[{"orders": ["select"]}]
-    )
-    headroom: Annotated[int, Field(ge=1)] | None = described(
-        None, "How many more connections the server must take now.", examples=[10]
-    )
-    pool_size: Annotated[int, Field(ge=1)] | None = described(
+    rows: AnyMatcher = Field(
         None,
-        "How many connections all replicas together may open: the server must allow so many.",
-        examples=[40],
-    )
-    charset: str | None = described(None, "The character set of the database.", examples=["UTF8", "utf8mb4"])
-    timezone: str | None = described(None, "The time zone of a session.", examples=["UTC"])
-    migration: Migration | None = described(
-        None, "The migrations that must have been applied, and no others."
+        description="A matcher for the query's number of rows; without `value` and `rows` there must be one.",
     )
 
     @model_validator(mode="after")
@@ -90,87 +54,26 @@ class Expectation(Model):
                 raise problem("ORC113", f"`{name}` is about the `query`", "write the query", name)
         if not self.model_fields_set:
             raise problem(
-                "ORC119", "an empty expectation is met by everything", "for example {table: orders}"
+                "ORC119", "an empty expectation is met by everything", "for example {writable: true}"
             )
         return self
 
 
-class OfPostgres(Expectation):
-    """What the database must be like, and a query with what it must give. All is asked in a transaction that only reads."""
-
-    extension: Names | None = described(
-        None, "An extension that must have been created, or several.", examples=["pg_trgm"]
-    )
-
-
 class OfMysql(Expectation):
-    """What the database must be like, and a query with what it must give. A schema is a database."""
+    """Whether the database takes writes, and a query with what it must return. A schema is a database."""
+
+    removed_keys: ClassVar = Expectation.removed_keys | {
+        "privileges": "use `query`: `{query: select 1 from orders limit 1, rows: {ge: 0}}`",
+        "headroom": _VALUE.format("select count(*) from information_schema.processlist", "{lt: 80}"),
+        "pool_size": _VALUE.format("select @@max_connections", "{ge: 40}"),
+        "charset": _VALUE.format("select @@character_set_database", "utf8mb4"),
+        "timezone": _VALUE.format("select @@time_zone", "'+00:00'"),
+        "min_version": _VALUE.format("select version()", '{matches: "^8[.]"}'),
+    }
 
 
-def judge(target: str, expect: Expectation, database: Database, context: Context) -> None:
-    """Raises Failure for the first that is not as expected."""
-    for wrong in _wrong(expect, database):
-        raise Failure("unexpected", f"{target}: {wrong[0]}", wrong[1])
-    if expect.migration is not None:
-        from orchestrator.waits._migrations import judge as judge_migrations
-
-        judge_migrations(target, expect.migration, database, context)
-    if expect.query is not None:
-        _compare(target, expect, database.rows(expect.query))
-
-
-def listed(names: tuple[str, ...] | str | None) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else names or ()
-
-
-def _wrong(expect: Expectation, database: Database) -> Iterator[tuple[str, str]]:
-    if expect.min_version is not None:
-        yield from older(database.version(), expect.min_version)
-    yield from _lacking(
-        "schema", expect.in_schema, database.has_schema, "CREATE SCHEMA {}, or the migrations"
-    )
-    yield from _lacking("table", expect.table, database.has_table, "run the migrations")
-    for table, wanted in (expect.privileges or {}).items():
-        there = database.privileges(table)
-        missing = [each for each in wanted if each not in there]
-        if missing:
-            grant = f"GRANT {', '.join(missing).upper()} ON {table} TO the user"
-            yield f"the user may not {' or '.join(missing)} in `{table}`", grant
-    yield from _room(expect, database)
-    for name, wanted_text, found in (
-        ("character set", expect.charset, database.charset),
-        ("time zone", expect.timezone, database.timezone),
-    ):
-        if wanted_text is not None and _plain(now := found()) != _plain(wanted_text):
-            yield f"its {name} is {now}, expected {wanted_text}", ""
-
-
-def _plain(name: str) -> str:
-    """UTF8 and utf-8 are one."""
-    return name.lower().replace("-", "")
-
-
-def _lacking(
-    noun: str, names: tuple[str, ...] | str | None, there: Callable[[str], bool], hint: str
-) -> Iterator[tuple[str, str]]:
-    missing = [each for each in listed(names) if not there(each)]
-    if missing:
-        yield f"it has no {noun} `{'`, `'.join(missing)}`", hint.format(missing[0])
-
-
-def _room(expect: Expectation, database: Database) -> Iterator[tuple[str, str]]:
-    if expect.headroom is None and expect.pool_size is None:
-        return
-    limit, used = database.connections()
-    if expect.pool_size is not None and limit < expect.pool_size:
-        said = f"it allows {limit} connections, the service may open {expect.pool_size}"
-        yield said, "raise max_connections there, or make the pools smaller"
-    if expect.headroom is not None and limit - used < expect.headroom:
-        said = f"{used} of {limit} connections are taken, {expect.headroom} more are needed"
-        yield said, "raise max_connections there, or find who holds the connections"
-
-
-def _compare(target: str, expect: Expectation, rows: list[list[Any]]) -> None:
+def compare(target: str, expect: Expectation, rows: list[list[Any]]) -> None:
+    """Raises Failure where the rows of the query are not as expected."""
     from orchestrator.spec.matching import mismatch
 
     if "rows" in expect.model_fields_set:

@@ -13,7 +13,6 @@ from orchestrator.waits._stream import Trust, connect, connect_unix, secure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.waits._address import Server
     from orchestrator.waits._stream import Stream
 
 BODY_LIMIT = 64 * 1024
@@ -37,8 +36,6 @@ class Request:
     """The path of a socket to connect to instead of host and port."""
     trust: Trust = field(default_factory=Trust)
     body: bytes | None = field(default=None, repr=False)
-    proxy: Server | None = None
-    """Whom to ask in place of the host, or for a way to it."""
 
 
 def fetch(request: Request, deadline: Deadline, environ: Mapping[str, str]) -> Answer:
@@ -54,43 +51,9 @@ def fetch(request: Request, deadline: Deadline, environ: Mapping[str, str]) -> A
 def _connected(request: Request, deadline: Deadline, environ: Mapping[str, str]) -> Stream:
     if request.unix:
         stream = connect_unix(request.unix, deadline)
-    elif request.proxy is not None:
-        stream = connect(request.proxy.host, request.proxy.port, deadline, environ)
-        if request.tls:
-            _tunnel(stream, request)
     else:
         stream = connect(request.host, request.port, deadline, environ)
     return secure(stream, request.host, request.trust) if request.tls else stream
-
-
-def _tunnel(stream: Stream, request: Request) -> None:
-    """Lets the proxy connect to the host, so that TLS is spoken with that one."""
-    place = f"{authority(request.host, 0, tls=True).removesuffix(':0')}:{request.port}"
-    lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}", *_for_the_proxy(request), "", ""]
-    try:
-        stream.send("\r\n".join(lines).encode("utf-8"))
-        status, _ = _final_head(stream)
-        if not 200 <= status < 300:
-            raise _no_way(stream, place, status)
-    except Failure:
-        stream.connection.close()
-        raise
-
-
-def _no_way(stream: Stream, place: str, status: int) -> Failure:
-    said = f"the proxy {stream.where} does not connect to {place}: status {status}"
-    if status == 407:
-        return Failure("auth", said, "write its user and password: http://user:password@proxy:3128")
-    return Failure("unreachable", said)
-
-
-def _for_the_proxy(request: Request) -> list[str]:
-    proxy = request.proxy
-    return (
-        [f"Proxy-Authorization: {basic(proxy.user, proxy.password)}"]
-        if proxy is not None and proxy.user
-        else []
-    )
 
 
 def _bytes(request: Request) -> bytes:
@@ -107,11 +70,7 @@ def _bytes(request: Request) -> bytes:
     if request.body is not None or request.method in ("POST", "PUT", "PATCH"):
         kept["Content-Length"] = str(len(request.body or b""))
     lines = [f"{name}: {value}" for name, value in (kept | dict(request.headers)).items()]
-    target = request.target
-    if request.proxy is not None and not request.tls:
-        target = f"http://{place}{target}"
-        lines += _for_the_proxy(request)
-    head = "\r\n".join([f"{request.method} {target} HTTP/1.1", *lines, "", ""])
+    head = "\r\n".join([f"{request.method} {request.target} HTTP/1.1", *lines, "", ""])
     return head.encode("utf-8") + (request.body or b"")
 
 

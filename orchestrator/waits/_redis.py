@@ -18,21 +18,17 @@ class Talk:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
 
-    def well(self, *words: str) -> bytes:
+    def ask(self, *words: str) -> bytes:
         """The reply to a command; an error is a failure with a reason, and nothing is an empty text."""
-        return self.maybe(*words) or b""
-
-    def maybe(self, *words: str) -> bytes | None:
-        """The same, where there may be nothing to tell."""
-        self._say(*words)
+        self._send(*words)
         return self._reply(words[0])
 
-    def _say(self, *words: str) -> None:
+    def _send(self, *words: str) -> None:
         parts = [word.encode() for word in words]
         command = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
         self.stream.send(command)
 
-    def _reply(self, command: str) -> bytes | None:
+    def _reply(self, command: str) -> bytes:
         while len(self.stream.buffer) < 1:
             if not self.stream.more():
                 raise self.stream.ended()
@@ -45,36 +41,17 @@ class Talk:
             raise _error(self.stream.where, command, line.decode("utf-8", "replace"))
         return self._bulk(line) if kind == b"$" else line
 
-    def _bulk(self, length: bytes) -> bytes | None:
+    def _bulk(self, length: bytes) -> bytes:
         if length == b"-1":
-            return None
+            return b""
         if not length.isdigit() or int(length) > _BULK_LIMIT:
             raise Failure("protocol", f"{self.stream.where} sent a text of {length[:20]!a} bytes")
         return self.stream.exactly(int(length) + 2)[:-2]
 
-    def texts(self, *words: str) -> list[str] | None:
-        """The reply to a command that gives a list of texts; None for none."""
-        self._say(*words)
-        head = self.stream.line()
-        if head.startswith(b"-"):
-            raise _error(self.stream.where, words[0], head[1:].decode("utf-8", "replace"))
-        if head in (b"*-1", b"_"):
-            return None
-        if not head.startswith(b"*") or not head[1:].isdigit() or int(head[1:]) > 100:
-            raise Failure(
-                "protocol",
-                f"{self.stream.where} does not answer as Redis does: {head[:40].decode('latin-1')!a}",
-            )
-        return [(self._reply(words[0]) or b"").decode("utf-8", "replace") for _ in range(int(head[1:]))]
-
-    def info(self) -> dict[str, str | int]:
-        """What it says of itself; whole numbers are numbers."""
-        lines = self.well("INFO").decode("utf-8", "replace").splitlines()
-        pairs = (line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
-        return {
-            key: int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else value
-            for key, value in pairs
-        }
+    def info(self) -> dict[str, str]:
+        """What it says of itself."""
+        lines = self.ask("INFO").decode("utf-8", "replace").splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
 
 
 def _error(where: str, command: str, said: str) -> Failure:

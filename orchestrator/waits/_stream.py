@@ -34,10 +34,6 @@ class Trust:
     certificate: str = ""
     key: str = ""
     check_name: bool = True
-    anchor: str = ""
-    """A certificate (PEM) that is trusted by itself, whoever signed it."""
-    lowest: str = ""
-    """The lowest version of TLS that will do, `1.2` or `1.3`; empty: what the system thinks."""
 
 
 def shown(host: str, port: int) -> str:
@@ -124,18 +120,15 @@ class Stream:
 
 
 def connect(
-    host: str, port: int, deadline: Deadline, environ: Mapping[str, str], *, family: str = "", local: str = ""
+    host: str, port: int, deadline: Deadline, environ: Mapping[str, str], *, family: str = ""
 ) -> Stream:
-    """A connection to the first address of the host that takes one; `family` is `ipv4` or `ipv6` where one is meant.
-
-    `local` is the address of this machine that it comes from.
-    """
+    """A connection to the first address of the host that takes one; `family` is `ipv4` or `ipv6` where one is meant."""
     addresses = _of_family(resolve(host, deadline, environ, port), family, host)
     failures: list[Failure] = []
     for index, (number, address) in enumerate(addresses):
         share = deadline.remaining(f"no connection to {shown(host, port)}") / (len(addresses) - index)
         try:
-            return _connected(number, address, shown(host, port), deadline, share=share, local=local)
+            return _connected(number, address, shown(host, port), deadline, share=share)
         except TimeoutError:
             failures.append(deadline.over(f"no connection to {shown(host, port)}", _hints.black_hole(host)))
         except OSError as error:
@@ -155,31 +148,17 @@ def _of_family(found: list[tuple[int, Any]], family: str, host: str) -> list[tup
     return fitting
 
 
-def _connected(
-    family: int, address: Any, where: str, deadline: Deadline, *, share: float, local: str = ""
-) -> Stream:
+def _connected(family: int, address: Any, where: str, deadline: Deadline, *, share: float) -> Stream:
     import socket
 
     connection = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if local:
-            _come_from(connection, local, where)
         connection.settimeout(share)
         connection.connect(address)
     except BaseException:
         connection.close()
         raise
     return Stream(connection, where, deadline)
-
-
-def _come_from(connection: socket.socket, local: str, where: str) -> None:
-    try:
-        connection.bind((local, 0))
-    except OSError as error:
-        said = f"cannot connect to {where} from {local}: {(error.strerror or str(error)).lower()}"
-        raise Failure(
-            "unreachable", said, f"{local} must be an address of this machine", final=True
-        ) from None
 
 
 def _not_connected(error: OSError, host: str, port: int, environ: Mapping[str, str]) -> Failure:
@@ -335,19 +314,15 @@ def tls_context(trust: Trust) -> ssl.SSLContext:
     import ssl
 
     try:
-        context = ssl.create_default_context(cafile=trust.ca or None, cadata=trust.anchor or None)
+        context = ssl.create_default_context(cafile=trust.ca or None)
     except OSError as error:
         raise Failure(
             "tls", f"cannot read the certificates of {trust.ca}: {error.strerror or error}"
         ) from None
-    if trust.anchor:
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if not (trust.verify and trust.check_name):
         context.check_hostname = False
     if not trust.verify:
         context.verify_mode = ssl.CERT_NONE
-    if trust.lowest:
-        context.minimum_version = ssl.TLSVersion[f"TLSv{trust.lowest.replace('.', '_')}"]
     if trust.certificate:
         try:
             context.load_cert_chain(trust.certificate, trust.key or None, password="")

@@ -1,14 +1,11 @@
 """`command`: a command that ends well."""
 
-from __future__ import annotations
-
-import os
 from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
 
 from orchestrator.core.outcome import ok
 from orchestrator.spec.commanding import STREAMS, Commanding, CommandLine
-from orchestrator.spec.model import described
-from orchestrator.waits._address import pending
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 
@@ -27,35 +24,28 @@ class Command(Asking, Commanding):
 
     example: ClassVar = {"name": "bucket", "command": ["mc", "ls", "store/uploads"]}
 
-    command: CommandLine = described(
-        ...,
-        "The command and its arguments.",
+    command: CommandLine = Field(
+        description="The command and its arguments.",
         examples=[["pg_isready", "-q"], {"shell": "pg_isready | grep -q ok"}],
     )
 
     def target(self) -> str:
-        return str(self.command) if pending(self.command) else " ".join(self.command)
+        return " ".join(map(str, self.command))
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         from orchestrator.waits._child import asked
 
         name = self.command[0]
-        made = context.path(self.creates) if self.creates else ""
-        if made and os.path.lexists(made):
-            return ok(f"{made} is there")
         done = asked(self.command, self, context, deadline)
         if done.code not in self.exit_codes:
             raise Failure("unexpected", f"{name} {done.end}", details=done.details)
         wrong = output_wrong(self, done)
         if wrong:
             raise Failure("unexpected", f"the output of {name}: {wrong}", details=done.details)
-        if made and not os.path.lexists(made):
-            said = f"{name} ended with {done.code} and did not make {made}"
-            raise Failure("unexpected", said, details=done.details)
         return ok(f"{name} ended with {done.code}")
 
 
-def output_wrong(asked: Commanding, done: Done) -> str:
+def output_wrong(asked: Commanding, done: "Done") -> str:
     """What is wrong with what a command wrote; empty when nothing is."""
     if asked.expect is None:
         return ""

@@ -1,12 +1,11 @@
 """`http`: an HTTP or HTTPS address that answers as expected."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, ClassVar
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from pydantic import Field
 
 from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import Expect
-from orchestrator.spec.model import described
 from orchestrator.waits import _http
 from orchestrator.waits._base import Asking
 from orchestrator.waits._request import Request
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 class Http(Asking):
     """Waits until an HTTP address answers as expected: with a status of 200 to 299 unless `expect` says else.
 
-    Redirects are not followed and no proxy is used, unless they are asked for.
+    Redirects are not followed and no proxy is used.
     """
 
     example: ClassVar = {
@@ -30,52 +29,27 @@ class Http(Asking):
         "expect": {"status": 200, "json": {"version": {"matches": "^0\\."}}},
     }
 
-    http: Request = described(
-        ..., "The URL, or a mapping with more.", examples=["http://ollama:11434/api/version"]
+    http: Request = Field(
+        description="The URL, or a mapping with more.", examples=["http://ollama:11434/api/version"]
     )
-    expect: Expect | None = described(None, "What the answer must look like.")
+    expect: Expect | None = Field(None, description="What the answer must look like.")
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
-        schema = load_schema(self.expect, context)
-        request, hops = self.http.ready(context), self.http.follow_redirects
-        if hops:
-            from orchestrator.waits._redirects import followed
-
-            answer = followed(request, hops, deadline, context.environ)
-        else:
-            answer = _http.fetch(request, deadline, context.environ)
-        return judge(self.target(), self.expect, answer, schema)
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
+        answer = _http.fetch(self.http.ready(context), deadline, context.environ)
+        return judge(self.target(), self.expect, answer)
 
 
-def load_schema(expect: Expect | None, context: Context) -> Any:
-    """What the file holds that `expect.schema` names; raises Failure."""
-    if expect is None or expect.schema_ is None:
-        return None
-    import json
-
-    from orchestrator.waits._failure import Failure
-
-    try:
-        with open(context.path(expect.schema_), encoding="utf-8") as file:
-            return json.load(file)
-    except OSError as error:
-        why = error.strerror or str(error)
-    except (ValueError, RecursionError) as error:
-        why = str(error)
-    raise Failure("unexpected", f"cannot read the schema {expect.schema_}: {why}", final=True)
-
-
-def judge(target: str, expect: Expect | None, answer: Answer, schema: Any = None) -> Outcome:
+def judge(target: str, expect: Expect | None, answer: "Answer") -> "Outcome":
     """What an answer comes to; raises Failure."""
     from orchestrator.spec.matching import unexpected
 
-    wrong = unexpected(expect, answer, schema)
+    wrong = unexpected(expect, answer)
     if wrong is None:
         return ok(f"{target} answered {answer.status}", status=answer.status)
     raise _failure(target, answer, wrong)
 
 
-def _failure(target: str, answer: Answer, wrong: str) -> Failure:
+def _failure(target: str, answer: "Answer", wrong: str) -> "Failure":
     from orchestrator.waits._failure import Failure
 
     details = _http.start_of(answer.body)

@@ -1,14 +1,15 @@
 """`mysql`: a MySQL or MariaDB that takes connections. Logging in needs a driver, the extra `mysql`."""
 
-from __future__ import annotations
-
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from orchestrator.core.outcome import ok
-from orchestrator.spec.model import described, lazy_model
+from orchestrator.spec.model import Lazy
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
-from orchestrator.waits._address import Tls, Url
+from orchestrator.waits._address import WRITABLE, Tls, Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, connect, connect_unix, in_time, resolve
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.waits._database import OfMysql
     from orchestrator.waits._failure import Deadline
 else:
-    OfMysql = lazy_model("orchestrator.waits._database:OfMysql")
+    OfMysql = Annotated[Any, Lazy("orchestrator.waits._database:OfMysql")]
 
 _PACKET_LIMIT = 64 * 1024
 _REFUSED = {1040, 1041, 1053, 1077, 1203, 1226}
@@ -33,11 +34,13 @@ class Address(Url, Tls):
     schemes = ("mysql", "mariadb")
     default_port = 3306
     parts = ("host", "port", "user", "password", "database", "unix")
+    removed_keys: ClassVar = Tls.removed_keys | WRITABLE
 
-    database: str | None = described(None, "The database.")
-    unix: PathText | None = described(None, "The path of a unix socket, instead of host and port.")
-    tls: bool = described(False, "Whether TLS is needed.")
-    writable: bool = described(False, "Whether it must take writes: a replica does not.")
+    database: Templated[str] | None = Field(None, description="The database.")
+    unix: Templated[PathText] | None = Field(
+        None, description="The path of a unix socket, instead of host and port."
+    )
+    tls: Templated[bool] = Field(False, description="Whether TLS is needed.")
 
     def complete(self) -> bool:
         return super().complete() or self.unix is not None
@@ -73,14 +76,16 @@ class Mysql(Asking):
         "mysql": {"host": "db", "user": "app", "password": "${DB_PASSWORD}", "database": "app"},
     }
 
-    mysql: Address = described(..., "The URL, or its parts.", examples=["mysql://app:password@db:3306/app"])
-    expect: OfMysql | None = described(
-        None, "A query, or what the database must be like.", examples=[{"table": "orders"}]
+    mysql: Address = Field(
+        description="The URL, or its parts.", examples=["mysql://app:password@db:3306/app"]
+    )
+    expect: OfMysql | None = Field(
+        None, description="A query, or what the database must be like.", examples=[{"writable": True}]
     )
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         server = self.mysql.server()
-        if not server.user and not self.expect and not self.mysql.writable:
+        if not server.user and not self.expect:
             return self._greeted(context, deadline)
         try:
             pymysql = import_module("pymysql")
@@ -91,12 +96,12 @@ class Mysql(Asking):
         if not path:
             resolve(server.host, deadline, context.environ)  # so that a failure here has its own reason
         arguments = self._arguments(context, deadline)
-        outcome = in_time(lambda: self._logged_in(pymysql, arguments, context), deadline)
+        outcome = in_time(lambda: self._logged_in(pymysql, arguments), deadline)
         if outcome is None:
             raise deadline.over(f"{self.target()} did not finish its answer")
         return outcome
 
-    def _greeted(self, context: Context, deadline: Deadline) -> Outcome:
+    def _greeted(self, context: "Context", deadline: "Deadline") -> "Outcome":
         """What every client is told first, before it says who it is."""
         server, path = self.mysql.server(), self.mysql.socket()
         opened = (
@@ -107,7 +112,7 @@ class Mysql(Asking):
         with opened as stream:
             return ok(f"{stream.where} takes connections", version=_version(stream))
 
-    def _arguments(self, context: Context, deadline: Deadline) -> dict[str, Any]:
+    def _arguments(self, context: "Context", deadline: "Deadline") -> dict[str, Any]:
         server, path = self.mysql.server(), self.mysql.socket()
         seconds = max(deadline.left, 0.001)
         given = {
@@ -121,7 +126,7 @@ class Mysql(Asking):
         place = {"unix_socket": context.path(path)} if path else {"host": server.host, "port": server.port}
         return {**given, **place, **self._tls(context)}
 
-    def _tls(self, context: Context) -> dict[str, Any]:
+    def _tls(self, context: "Context") -> dict[str, Any]:
         """TLS as `tls` and the words of drivers in the URL ask for it."""
         query = self.mysql.server().query if self.mysql.url is not None else {}
         trust = self.mysql.trust(context)
@@ -135,10 +140,10 @@ class Mysql(Asking):
 
         return {"ssl": tls_context(replace(trust, ca=ca))}
 
-    def _logged_in(self, pymysql: Any, arguments: dict[str, Any], context: Context) -> Outcome:
+    def _logged_in(self, pymysql: Any, arguments: dict[str, Any]) -> "Outcome":
         connection = self._connected(pymysql, arguments)
         try:
-            self._judge(connection, context)
+            self._judge(connection)
             return ok(f"{self.target()} let {arguments['user']} in", version=connection.get_server_info())
         except pymysql.MySQLError as error:
             raise _failure(self.target(), error) from None
@@ -156,16 +161,22 @@ class Mysql(Asking):
             said = f"{type(error).__name__} in PyMySQL"
             raise Failure("protocol", f"{self.target()} does not answer as MySQL does: {said}") from None
 
-    def _judge(self, connection: Any, context: Context) -> None:
-        from orchestrator.waits._database import judge
-        from orchestrator.waits._mysql_facts import Facts
+    def _judge(self, connection: Any) -> None:
+        if self.expect is None:
+            return
+        if self.expect.writable and not _rows(connection, "SELECT @@GLOBAL.read_only = 0")[0][0]:
+            summary = f"{self.target()} is read-only, and takes no writes"
+            raise Failure("unexpected", summary, "ask for the primary")
+        if self.expect.query is not None:
+            from orchestrator.waits._database import compare
 
-        facts = Facts(connection)
-        if self.mysql.writable and not facts.writable():
-            said = f"{self.target()} is read-only, and takes no writes"
-            raise Failure("unexpected", said, "ask for the primary")
-        if self.expect is not None:
-            judge(self.target(), self.expect, facts, context)
+            compare(self.target(), self.expect, _rows(connection, self.expect.query))
+
+
+def _rows(connection: Any, query: str) -> list[list[Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return [list(row) for row in cursor.fetchall()]
 
 
 def _no_driver(target: str, why: str = "") -> Failure:

@@ -1,21 +1,19 @@
 """`redis`: a Redis (Valkey, KeyDB ...) that serves commands. Speaks its protocol itself; needs no driver."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import ok
-from orchestrator.spec.decoding import decoder
-from orchestrator.spec.expect import Matchers
-from orchestrator.spec.fields import Field, PlainValidator, WithJsonSchema, model_validator
-from orchestrator.spec.model import described, problem
-from orchestrator.spec.types import Duration, PathText
-from orchestrator.waits._address import Server, Tls, Url
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
+from orchestrator.spec.types import PathText
+from orchestrator.waits._address import WRITABLE, Server, Tls, Url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Stream, connect, connect_unix, secure
-from orchestrator.waits._versions import Least, older
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
@@ -28,24 +26,10 @@ _TLS = ("rediss", "valkeys")
 _UNIX = ("unix", "redis+socket", "redis+unix")
 
 
-_MORE = {"key", "max_latency", "round_trip", "cluster"}
-"""What is asked in a module of its own: few ask for it."""
-
-
-def _key(value: Any) -> Any:
-    if isinstance(value, str):
-        if value:
-            return value
-        raise problem("ORC115", "expected a key, got an empty text", "for example config:loaded")
-    return decoder(Matchers)(value)
-
-
-_KEY = WithJsonSchema({"anyOf": [
-    {"type": "string", "minLength": 1},
-    {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [
-        {"$ref": "#/$defs/matcher"}, {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1},
-    ]}},
-]})  # fmt: skip
+_COMMAND = "a wait of its own asks: `command: [redis-cli, -h, cache, {}]`"
+_INFO = (
+    "use `writable: true`, or a wait with `command: [redis-cli, -h, cache, info]` and `expect: {contains: …}`"
+)
 
 
 class Address(Url, Tls):
@@ -54,34 +38,44 @@ class Address(Url, Tls):
     schemes = ("redis", "rediss", "valkey", "valkeys", "unix")
     default_port = 6379
     parts = ("host", "port", "user", "password", "database", "unix")
+    removed_keys: ClassVar = (
+        Tls.removed_keys
+        | WRITABLE
+        | {
+            "max_latency": "set the `timeout` of the wait, which bounds one attempt",
+            "round_trip": "write `expect: {writable: true}`",
+            "cluster": _COMMAND.format("cluster, info") + " with `expect: {contains: 'cluster_state:ok'}`",
+            "sentinel": "write the address of the master; a sentinel is asked by a wait of its own: `command: "
+            "[redis-cli, -h, sentinel, -p, '26379', sentinel, get-master-addr-by-name, mymaster]`",
+            "min_version": _COMMAND.format("info, server")
+            + " with `expect: {matches: 'redis_version:[78]'}`",
+        }
+    )
 
-    database: Annotated[int, Field(ge=0)] | None = described(None, "The number of the database.")
-    tls: bool = described(False, "Whether TLS is spoken, where no URL says so (rediss://).")
-    unix: PathText | None = described(None, "The path of a unix socket, instead of host and port.")
-    writable: bool = described(False, "Whether it must take writes: a replica does not.")
-    min_version: Least | None = described(None, "The least version of the server.", examples=["7.0"])
-    key: Annotated[Any, PlainValidator(_key), _KEY] = described(
-        None,
-        "A key that must be there, or keys, each with a matcher for its text.",
-        examples=["config:loaded", {"schema": "3"}],
+    database: Templated[Annotated[int, Field(ge=0)]] | None = Field(
+        None, description="The number of the database."
     )
-    max_latency: Duration | None = described(
-        None, "How long PING may take; the best of three counts.", examples=["20ms"]
+    tls: Templated[bool] = Field(
+        False, description="Whether TLS is spoken, where no URL says so (rediss://)."
     )
-    round_trip: bool = described(
-        False, "Whether a text must be written, read again and removed: a replica answers PING, too."
-    )
-    cluster: bool = described(False, "Whether it must be a node of a cluster that serves all its slots.")
-    sentinel: str | None = described(
-        None,
-        "The name of a master: the address is that of a sentinel, which says where the master is.",
-        examples=["mymaster"],
+    unix: Templated[PathText] | None = Field(
+        None, description="The path of a unix socket, instead of host and port."
     )
 
     @model_validator(mode="after")
     def _numbered(self) -> Self:
         if not self.pending:
             self.number()
+        return self
+
+    @model_validator(mode="after")
+    def _no_key_of_data(self) -> Self:
+        """`key` once was a key of the data; it is the private key of a certificate, as with every address."""
+        if self.key is not None and self.certificate is None:
+            hint = _COMMAND.format("exists, config:loaded") + ' with `expect: "1"`'
+            raise problem(
+                "ORC104", "`key` was removed; without a `certificate` it has no meaning", hint, "key"
+            )
         return self
 
     def complete(self) -> bool:
@@ -109,7 +103,7 @@ class Address(Url, Tls):
     def shown(self) -> str:
         return str(self.unix or self.socket()) if not self.pending and self.socket() else super().shown()
 
-    def security(self, context: Context) -> Trust | None:
+    def security(self, context: "Context") -> "Trust | None":
         """How TLS is verified; None without TLS. The words of redis-py in the URL are understood."""
         server = self.server() if self.url is not None else None
         if not (server.scheme in _TLS if server else self.tls):
@@ -121,72 +115,55 @@ class Address(Url, Tls):
         return replace(trust, verify=verify, ca=context.path(ca) if ca else trust.ca)
 
 
+class Expectation(Model):
+    """What a Redis must be like beyond answering."""
+
+    noun = "expectation"
+    removed_keys: ClassVar = dict.fromkeys(
+        ("role", "redis_version", "loading", "master_link_status", "maxmemory_policy", "connected_clients"),
+        _INFO,
+    )
+
+    writable: Templated[bool] = Field(False, description="Whether it must take writes: a replica does not.")
+
+
 class Redis(Asking):
     """Waits until a Redis answers PING, with the given user and password, and has loaded its data."""
 
-    example: ClassVar = {"name": "cache", "redis": "redis://cache:6379/0", "expect": {"role": "master"}}
+    example: ClassVar = {"name": "cache", "redis": "redis://cache:6379/0", "expect": {"writable": True}}
 
-    redis: Address = described(..., "The URL, or its parts.", examples=["redis://:password@cache:6379/0"])
-    expect: Matchers | None = described(
-        None,
-        "Matchers for what INFO says, by name; whole numbers are numbers.",
-        examples=[{"redis_version": {"version": ">=7"}}],
+    redis: Address = Field(description="The URL, or its parts.", examples=["redis://:password@cache:6379/0"])
+    expect: Expectation | None = Field(
+        None, description="What it must be like beyond answering.", examples=[{"writable": True}]
     )
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         from orchestrator.waits._redis import Talk
 
         with self._connected(context, deadline) as stream:
             talk = Talk(stream)
             self._enter(talk)
-            talk.well("PING")
-            asked = self.redis
-            facts = talk.info() if asked.writable or asked.min_version or self.expect else {}
-            self._judge(facts)
-            if asked.model_fields_set & _MORE:
-                from orchestrator.waits._redis_facts import judge
-
-                judge(self.target(), asked, talk)
+            talk.ask("PING")
+            if self.expect is not None and self.expect.writable and talk.info().get("role") != "master":
+                summary = f"{self.target()} is a replica, which takes no writes"
+                raise Failure("unexpected", summary, "ask for the master")
         return ok(f"{stream.where} answers")
 
-    def _connected(self, context: Context, deadline: Deadline) -> Stream:
+    def _connected(self, context: "Context", deadline: "Deadline") -> Stream:
         path = self.redis.socket()
         if path:
             return connect_unix(context.path(path), deadline)
         server = self.redis.server()
-        host, port = server.host, server.port
-        if self.redis.sentinel is not None:
-            from orchestrator.waits._redis import Talk
-            from orchestrator.waits._redis_facts import master
-
-            with self._secured(host, port, context, deadline) as stream:
-                host, port = master(self.redis.sentinel, Talk(stream))
-        return self._secured(host, port, context, deadline)
-
-    def _secured(self, host: str, port: int, context: Context, deadline: Deadline) -> Stream:
+        stream = connect(server.host, server.port, deadline, context.environ)
         trust = self.redis.security(context)
-        stream = connect(host, port, deadline, context.environ)
-        return secure(stream, host, trust) if trust else stream
+        return secure(stream, server.host, trust) if trust else stream
 
-    def _enter(self, talk: Talk) -> None:
+    def _enter(self, talk: "Talk") -> None:
         server = _credentials(self.redis)
         if server.password:
-            talk.well("AUTH", *([server.user] if server.user else []), server.password)
+            talk.ask("AUTH", *([server.user] if server.user else []), server.password)
         if self.redis.number():
-            talk.well("SELECT", str(self.redis.number()))
-
-    def _judge(self, facts: dict[str, str | int]) -> None:
-        where = self.target()
-        if self.redis.writable and facts.get("role") != "master":
-            raise Failure("unexpected", f"{where} is a replica, which takes no writes", "ask for the master")
-        if self.redis.min_version is not None:
-            for said, hint in older(str(facts.get("redis_version", "")), self.redis.min_version):
-                raise Failure("unexpected", f"{where}: {said}", hint)
-        if self.expect:
-            from orchestrator.spec.matching import mismatches
-
-            for wrong in mismatches(self.expect, facts):
-                raise Failure("unexpected", f"{where}: {wrong}")
+            talk.ask("SELECT", str(self.redis.number()))
 
 
 def _credentials(address: Address) -> Server:

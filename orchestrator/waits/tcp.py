@@ -1,15 +1,15 @@
-"""`tcp`: a port that accepts connections, and what is said on one."""
-
-from __future__ import annotations
+"""`tcp`: a port that accepts connections, and the greeting of what listens there."""
 
 import re
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import AfterValidator, Field, model_validator
-from orchestrator.spec.model import described, problem
-from orchestrator.waits._address import HostPort, Tls, parse_url, pending, references
+from orchestrator.spec.templated import Templated, pending
+from orchestrator.waits._address import HostPort, Tls, parse_url, references
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Trust, connect, secure
@@ -28,8 +28,9 @@ _PORTS = {
     "smtp": 25, "smtps": 465, "ssh": 22, "valkey": 6379, "valkeys": 6379,
 }  # fmt: skip
 """The port that a URL means when it says none."""
-_HEX = r"^([0-9a-fA-F]{2}\s*)+$"
-Bytes = Annotated[str, Field(pattern=_HEX)]
+
+
+_SENDING = "a wait of its own asks: `command: {shell: 'echo PING | nc db 6379'}` with `expect`, or `python: module:function`"
 
 
 def _url(value: str) -> str:
@@ -38,7 +39,7 @@ def _url(value: str) -> str:
     return value
 
 
-def _server(url: str) -> Server:
+def _server(url: str) -> "Server":
     found = _SCHEME.match(url)
     if found is None:
         raise problem("ORC117", "expected a URL", "for example postgresql://db:5432/app")
@@ -53,31 +54,32 @@ def _server(url: str) -> Server:
 class Address(HostPort):
     """Where to connect to, and how."""
 
-    url: Annotated[str, AfterValidator(_url)] | None = described(
+    removed_keys: ClassVar = {
+        "local_address": "take it out: the machine's routes decide where a connection comes from"
+    }
+
+    url: Templated[Annotated[str, AfterValidator(_url)]] | None = Field(
         None,
-        "A URL of which host and port are taken: that of the driver will do. What else it says is never shown.",
+        description="A URL of which host and port are taken: that of the driver will do. What else it says is never shown.",
         repr=False,
         examples=["${DATABASE_URL}"],
     )
-    family: Literal["ipv4", "ipv6"] | None = described(None, "The kind of address that is connected to.")
-    local_address: str | None = described(
-        None, "The address of this machine that the connection comes from.", examples=["10.0.0.7"]
+    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(
+        None, description="The kind of address that is connected to."
     )
-    tls: Tls | bool = described(
-        False, "Whether TLS is spoken; a mapping says how the other side is verified."
+    tls: Templated[bool] | Tls = Field(
+        False, description="Whether TLS is spoken; a mapping says how the other side is verified."
     )
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def check_parts(self) -> None:
         if self.url is None:
-            return super()._complete()
-        if any(each is not None for each in (self.address, self.host, self.port)):
+            super().check_parts()
+        elif any(each is not None for each in (self.address, self.host, self.port)):
             raise problem(
                 "ORC113", "an address is a URL, one text or its parts, not several", "keep one", "url"
             )
-        return self
 
-    def server(self) -> Server:
+    def server(self) -> "Server":
         return _server(self.url) if self.url is not None else super().server()
 
     def shown(self) -> str:
@@ -85,13 +87,10 @@ class Address(HostPort):
             return super().shown()
         return references(self.url) if pending(self.url) else self.server().where
 
-    def open(self, context: Context, deadline: Deadline) -> Stream:
+    def open(self, context: "Context", deadline: "Deadline") -> "Stream":
         """A connection to it, with TLS where that is spoken."""
         server = self.server()
-        stream = connect(
-            server.host, server.port, deadline, context.environ,
-            family=self.family or "", local=self.local_address or "",
-        )  # fmt: skip
+        stream = connect(server.host, server.port, deadline, context.environ, family=self.family or "")
         if not self.tls:
             return stream
         return secure(stream, server.host, Trust() if self.tls is True else self.tls.trust(context))
@@ -100,61 +99,34 @@ class Address(HostPort):
 class Tcp(Asking):
     """Waits until a port accepts connections. Whether what listens is ready is another question.
 
-    With `send` and `expect` it is asked: a line that it says, or the bytes that it answers with.
+    With `expect` its greeting counts too: the first line that the other side sends.
     """
 
-    example: ClassVar = {"name": "mail", "tcp": "mail:25", "expect": {"starts_with": "220 "}}
+    example: ClassVar = {"name": "mail", "tcp": "mail:25", "expect": {"matches": "^220 "}}
+    removed_keys: ClassVar = {
+        "send": _SENDING,
+        "send_hex": _SENDING,
+        "expect_hex": "use `expect`, which is about the first line, or a wait with `command` or `python`",
+    }
 
-    tcp: Address = described(
-        ..., "The host and the port.", examples=["db:5432", {"host": "db", "port": 5432}]
+    tcp: Address = Field(
+        description="The host and the port.", examples=["db:5432", {"host": "db", "port": 5432}]
     )
-    send: str | None = described(
-        None,
-        "A text that is sent first; in double quotes `\\r\\n` ends a line.",
-        examples=["PING\r\n"],
-        repr=False,
-    )
-    send_hex: Bytes | None = described(
-        None, "Bytes that are sent first.", examples=["00 00 00 08 04 d2 16 2f"]
-    )
-    expect: AnyMatcher = described(None, "A matcher for the first line that the other side says.")
-    expect_hex: Bytes | None = described(
-        None, "The bytes that it must answer with, as far as they are written here.", examples=["53"]
-    )
+    expect: AnyMatcher = Field(None, description="A matcher for the first line that the other side sends.")
 
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Tcp:
-        for text, raw in (("send", "send_hex"), ("expect", "expect_hex")):
-            if text in self.model_fields_set and getattr(self, raw) is not None:
-                raise problem("ORC113", f"`{text}` and `{raw}` exclude each other", "keep one of them", raw)
-        return self
-
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         with self.tcp.open(context, deadline) as stream:
-            given = bytes.fromhex(self.send_hex) if self.send_hex else (self.send or "").encode()
-            if given:
-                stream.send(given)
-            if self.expect_hex is not None:
-                return self._answer(stream, bytes.fromhex(self.expect_hex))
             if "expect" in self.model_fields_set:
-                return self._line(stream.line().decode("utf-8", "replace"))
+                return self._greeting(stream.line().decode("utf-8", "replace"))
             return ok(f"{stream.where} accepts connections")
 
-    def _answer(self, stream: Stream, wanted: bytes) -> Outcome:
-        found = stream.exactly(len(wanted))
-        if found != wanted:
-            said = f"{self.target()} answers with {found[:16].hex(' ')}, expected {wanted[:16].hex(' ')}"
-            raise Failure("unexpected", said)
-        return ok(f"{self.target()} answers as expected")
-
-    def _line(self, line: str) -> Outcome:
+    def _greeting(self, line: str) -> "Outcome":
         from orchestrator.spec.matching import mismatch
 
-        word = "answers" if self.send or self.send_hex else "greets"
         wrong = mismatch(self.expect, line)
         if wrong:
-            raise Failure("unexpected", f"{self.target()} {word} differently: {wrong}")
-        return ok(f"{self.target()} {word} as expected")
+            raise Failure("unexpected", f"{self.target()} greets differently: {wrong}")
+        return ok(f"{self.target()} greets as expected")
 
 
 KIND = Tcp

@@ -10,9 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(
-    ("server", "workers"), [("uvicorn", 1), ("uvicorn", 2), ("gunicorn", 2), ("granian", 1)]
-)
+@pytest.mark.parametrize(("server", "workers"), [("uvicorn", 1), ("uvicorn", 2), ("gunicorn", 2)])
 def test_a_hand_over_under_load_loses_nothing(server, workers):
     pytest.importorskip(server)
     words = ["-m", "benchmarks.handover", "seconds=3", f"server={server}", f"workers={workers}", "write=no"]

@@ -63,7 +63,7 @@ def test_a_restart_that_helps_heals(engine):
 
 def test_what_the_answer_must_look_like_is_verified_at_the_start(engine):
     done = engine.spec(
-        "health: {ready: {path: /ready, expect: {json: {path: {starts_with: /other}}}}, deadline: 700ms}"
+        "health: {ready: {path: /ready, expect: {json: {path: {matches: ^/other}}}}, deadline: 700ms}"
     ).run()
     assert done.returncode == 5
     assert "path" in engine.item("health:ready")["summary"]

@@ -167,11 +167,9 @@ def test_a_named_user_serves_with_its_groups_home_and_no_way_back(service):
     assert said["environ"] == {"HOME": str(service.accounts.home / "app"), "USER": "app", "LOGNAME": "app"}
     assert said["no_new_privs"] == ["1"]
     assert int(said["capabilities"][0], 16) == 0
-    # The state is the engine's, and the app may read what concerns it.
     assert said["degraded"] == ["search"]
     assert said["live"] == "degraded"
     assert said["report"] == "shop"
-    assert said["lists"] is False
     assert os.stat(service.state / "events.jsonl").st_mode & 0o077 == 0
     assert service.stop() == 0
 
@@ -254,27 +252,18 @@ def test_a_home_that_somebody_else_has_put_there_is_not_taken(service):
 PUID = '{name: app, uid: "${PUID:-900}", gid: "${PGID:-900}"}'
 
 
-def test_puid_and_pgid_move_the_user_its_group_and_its_home(service):
+def test_puid_and_pgid_are_the_users_numbers_and_no_account_is_edited(service):
     more = "directories:\n  - path: data\n"
     (service.root / "data").mkdir()
+    before = service.accounts.read("passwd"), service.accounts.read("group")
     done = to_its_end(asks(service, PUID, more), env={"PUID": "1100", "PGID": "1200"})
     assert done.returncode == 0, done.stderr
     home = str(service.accounts.home / "app")
     assert who(done) == [[1100] * 3, [1200] * 3, [800, 1200], [home, "app", "app"]]
-    assert f"app:x:1100:1200::{home}:/bin/sh\n" in service.accounts.read("passwd")
-    assert (
-        service.accounts.read("group")
-        == "root:x:0:\napp:x:1200:\nmedia:x:800:other,app\nweb:x:950:\nshared:x:801:web\n"
-    )
-    assert os.stat(service.accounts.etc / "passwd").st_mode & 0o777 == 0o644
-    assert os.stat(home).st_uid == 1100
+    assert (service.accounts.read("passwd"), service.accounts.read("group")) == before
+    assert os.stat(home).st_uid == 900
+    assert f"the home {home} belongs to uid 900" in done.stderr
     assert os.stat(service.root / "data").st_uid == 1100
-    assert not [name for name in os.listdir(service.accounts.etc) if name.startswith(".passwd")]
-    # A second start finds everything as it is to be.
-    before = os.stat(service.accounts.etc / "passwd").st_ino
-    again = to_its_end(service, env={"PUID": "1100", "PGID": "1200"})
-    assert who(again)[0] == [1100] * 3
-    assert os.stat(service.accounts.etc / "passwd").st_ino == before
 
 
 def test_a_puid_that_is_given_comes_before_the_default_of_its_contract(service):
@@ -285,18 +274,13 @@ def test_a_puid_that_is_given_comes_before_the_default_of_its_contract(service):
     assert who(to_its_end(service))[:2] == [[900] * 3, [900] * 3]
 
 
-def test_without_puid_nothing_is_moved(service):
-    before = service.accounts.read("passwd")
+def test_without_puid_it_is_the_account_of_the_image(service):
     assert who(to_its_end(asks(service, PUID)))[0] == [900] * 3
-    assert service.accounts.read("passwd") == before
 
 
-def test_a_group_number_that_is_taken_keeps_its_name(service):
+def test_a_group_number_that_is_taken_is_the_users_all_the_same(service):
     """PGID=100 is `users` in many images."""
     assert who(to_its_end(asks(service, PUID), env={"PGID": "801"}))[1] == [801] * 3
-    assert "shared:x:801:web\n" in service.accounts.read("group")
-    assert "\napp:x:900:\n" in service.accounts.read("group")
-    assert "app:x:900:801:" in service.accounts.read("passwd")
 
 
 def test_a_uid_that_is_taken_is_told(service):
@@ -306,28 +290,10 @@ def test_a_uid_that_is_taken_is_told(service):
     assert "uid 950 is `web` already" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        "mount -o remount,bind,ro /etc",
-        "mount --bind /etc/passwd /etc/passwd",
-    ],
-    ids=["read-only", "mounted file"],
-)
-def test_accounts_that_cannot_be_written_keep_their_numbers_and_the_service_has_its_own(service, more):
-    done = to_its_end(asks(service, PUID), env={"PUID": "1100", "PGID": "1200"}, more=more)
-    assert done.returncode == 0, done.stderr
-    home = str(service.accounts.home / "app")
-    assert who(done) == [[1100] * 3, [1200] * 3, [800, 1200], [home, "app", "app"]]
-    assert "`app` keeps its numbers in /etc/passwd" in done.stderr
-    assert "app:x:900:900:" in service.accounts.read("passwd")
-
-
 def test_uid_0_is_taken_at_its_word_and_warned_of(service):
     done = to_its_end(asks(service, PUID), env={"PUID": "0", "PGID": "0"})
     assert who(done)[0] == [0] * 3
     assert "runs as root" in done.stderr
-    assert "app:x:900:900:" in service.accounts.read("passwd")
 
 
 def test_a_missing_puid_is_told_before_anything_runs(service):
@@ -388,18 +354,54 @@ def test_the_users_of_launch_and_step_are_looked_up_as_well(service):
     assert "did you mean `app`?" in done.stderr
 
 
-def test_the_launch_may_have_a_user_of_its_own(service):
+def test_a_launch_alone_may_have_a_user_and_what_comes_before_runs_as_it_was_started(service):
     argv = json.dumps([service.python, "-c", LIST])
     launch = "{app: main:app, host: 127.0.0.1, port: PORT, user: web}"
-    service.spec(f"user: app\nsteps:\n  - {{name: who, run: {argv}}}\n", launch=launch)
+    service.spec(f"steps:\n  - {{name: who, run: {argv}}}\n", launch=launch)
     service.start(python=service.python, prefix=service.accounts.prefix()).serving()
     said = service.get()[1]
     assert said["uids"] == ["950"] * 4
     assert sorted(said["groups"]) == ["801", "950"]
     assert said["environ"] == {"HOME": "/", "USER": "web", "LOGNAME": "web"}
     assert said["live"] == "ready"
+    assert uids(service.process.pid) == ["950"] * 4
     assert service.stop() == 0
-    assert "[900, 900, 900]" in service.stderr
+    assert "[0, 0, 0]" in service.stderr
+
+
+def test_a_launch_of_another_user_than_the_services_is_an_error(service):
+    service.spec("user: app", launch="{app: main:app, port: PORT, user: web}")
+    done = to_its_end(service)
+    assert done.returncode == 78
+    assert "`launch.user` is web, and `user` is app" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ("{name: app, groups: [shared, 77]}", [[900] * 3, [900] * 3, [77, 800, 801, 900], "app"]),
+        ("{uid: 4711, gid: 4712, home: /tmp}", [[4711] * 3, [4712] * 3, [4712], "uid-4711"]),
+        (
+            "{name: nobody-here, uid: 4711, gid: 4712, home: /tmp}",
+            [[4711] * 3, [4712] * 3, [4712], "nobody-here"],
+        ),
+        ("{name: app, uid: {owner_of: data}}", [[1234] * 3, [900] * 3, [800, 900], "app"]),
+        ("{name: app, uid: {owner_of: none, else: 911}}", [[911] * 3, [900] * 3, [800, 900], "app"]),
+    ],
+)
+def test_a_user_by_numbers_groups_and_owners(service, user, expected):
+    (service.root / "data").mkdir()
+    os.chown(service.root / "data", 1234, 1234)
+    done = to_its_end(asks(service, user))
+    assert done.returncode == 0, done.stderr
+    found = who(done)
+    assert [*found[:3], found[3][1]] == expected
+
+
+def test_an_owner_who_is_root_is_nobody(service):
+    done = to_its_end(asks(service, "{name: app, uid: {owner_of: /etc}}"))
+    assert done.returncode == 3
+    assert "/etc does not say whose the service is" in done.stderr
 
 
 def test_root_without_the_right_to_switch_is_told_what_to_add(service):
@@ -474,7 +476,7 @@ def test_maintenance_does_not_answer_as_root(service):
     service.write("open")
     service.serving(40)
     assert serving_maintenance(service) is None
-    server = next(pid for pid in family(service.process.pid) if b"app_process.py" in cmdline(pid))
+    server = next(pid for pid in family(service.process.pid))
     os.kill(server, signal.SIGSTOP)
     process = eventually(lambda: serving_maintenance(service), 20, lambda: service.stderr)
     assert uids(process) == ["900"] * 4
@@ -541,3 +543,21 @@ def test_the_engine_that_comes_back_serves_as_the_same_user(service):
     service.serving()
     assert service.get()[1]["live"] == "ready"
     assert service.stop() == 0
+
+
+def test_a_check_changes_nothing_that_exists_and_a_start_says_what_it_gives(service):
+    data = service.root / "data"
+    data.mkdir()
+    (service.root / "own").mkdir()
+    os.chown(service.root / "own", 777, 777)
+    service.spec("user: app\ndirectories: [data, {path: own, owner: app}, new]\n", launch="")
+    words = [*service.accounts.prefix(), service.python, "-m", "orchestrator"]
+    how = {"cwd": service.root, "env": service.environ, "capture_output": True, "text": True, "timeout": 60}
+    done = subprocess.run([*words, "check"], **how)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (data.stat().st_uid, (service.root / "own").stat().st_uid) == (0, 777)
+    done = subprocess.run([*words, "run"], **how)
+    assert done.returncode == 0, done.stderr
+    assert "(owner root → app)" in done.stderr
+    assert "(owner 777 → app)" in done.stderr
+    assert data.stat().st_uid == 900

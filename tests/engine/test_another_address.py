@@ -38,13 +38,13 @@ def test_who_logs_in_and_where_does_not():
             "password": "hush",
             "database": "shop",
             "sslmode": "require",
-            "writable": True,
         },
+        expect={"writable": True},
     )
     after = using(before, "url", "postgresql://other@b/spare")
     server = after.postgres.server()
     assert (server.host, server.user, server.password, server.path) == ("b", "other", "", "/spare")
-    assert (after.postgres.mode(), after.postgres.writable) == ("require", True)
+    assert (after.postgres.mode(), after.expect.writable) == ("require", True)
 
 
 @pytest.mark.parametrize(("word", "given", "field"), [

@@ -1,8 +1,7 @@
 """Stands in for the engine: builds a plan from JSON, imports, says go, and becomes the supervisor or hands over.
 
 `python driver.py PLAN.json`: the fields of a `LaunchPlan`, and beside them `maintenance` (fields of its Config),
-`threads` (how many to start first), `fork`, `update` (what `go` changes in the environment) and `bound` (false for
-a server that binds by itself).
+`threads` (how many to start first), `fork` and `update` (what `go` changes in the environment).
 """
 
 import json
@@ -12,7 +11,7 @@ import sys
 import threading
 import time
 
-from orchestrator.launch import app_handle, exec_mode
+from orchestrator.launch import app_handle, exec_mode, servers
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.status.maintenance import Config
 from orchestrator.supervisor import supervisor
@@ -29,7 +28,6 @@ def main(path):
     maintenance = given.pop("maintenance", None)
     update = given.pop("update", {})
     fork = given.pop("fork", True)
-    bound = given.pop("bound", True)
     for _ in range(given.pop("threads", 0)):
         threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
     plan = LaunchPlan(**given)
@@ -37,12 +35,15 @@ def main(path):
     plan.health = with_bytes(plan.health)
     notes = signals.Notes()
     notes.install()
-    listener = None if plan.command or not bound else sockets.bind(plan.host, plan.port, plan.unix or None)
+    listener = None if plan.command else sockets.bind(plan.host, plan.port, plan.unix or None)
     if isinstance(listener, sockets.BindError):
         say(event="bind", reason=listener.reason, message=listener.message, hint=listener.hint)
         return 3
     if listener is not None and not plan.unix:
         plan.port = listener.getsockname()[1]
+    server = None if plan.command else servers.load(plan.server)
+    if listener is not None and isinstance(server, servers.ExecServer) and not server.INHERITS:
+        listener = sockets.release(listener)
     say(event="bound", port=plan.port, pid=os.getpid())
     if plan.health.get("live"):
         plan.health["live"]["port"] = plan.port

@@ -52,7 +52,7 @@ def started(launch, name, **changes):
     server, source, plan = SERVERS[name]
     if find_spec(server) is None or ("uvicorn" in name and find_spec("uvicorn_worker") is None):
         pytest.skip(f"needs {name}")
-    service = launch(source, server=server, **plan, **changes).supervised()
+    service = launch(source, server=server, **{**plan, **changes}).supervised()
     eventually(service.answers, 30)
     return service
 
@@ -63,10 +63,13 @@ def test_the_signal_is_one_and_the_same():
 
 @each
 def test_a_server_that_hangs_shows_where_before_it_is_killed(launch, name):
-    service = started(launch, name, grace=1.5)
+    # By default these two kill a worker before the grace is over, and nobody is asked.
+    patient = {"gunicorn": {"graceful_timeout": 30}, "granian": {"workers_kill_timeout": 30}}
+    server, _, plan = SERVERS[name]
+    options = {**plan.get("options", {}), **patient.get(server, {})}
+    service = started(launch, name, grace=1.5, options=options)
     with hang(service):
         service.signal(signal.SIGTERM)
-        # gunicorn kills its workers a second before the grace is over, and has them show where by then.
         service.wait(30)
     assert shows_where(service)
 

@@ -1,22 +1,20 @@
 import os
-import socket
 import time
 
 import pytest
+from pydantic import ValidationError
 
-from orchestrator.requirements.checks import decode_check
-from orchestrator.spec.mistakes import ValidationError
-from orchestrator.testing import closed_port, silent_port
+from orchestrator.spec.sections import validate_check
 
 
 def check(project, spec, timeout=10.0, **context):
-    return decode_check({"name": "mine", **spec}).attempt(project.context(timeout=timeout, **context))
+    return validate_check({"name": "mine", **spec}).attempt(project.context(timeout=timeout, **context))
 
 
 def test_the_name_is_needed_and_makes_the_id():
-    assert decode_check({"name": "ledger", "run": ("true",)}).identity == "check:ledger"
+    assert validate_check({"name": "ledger", "run": ("true",)}).identity == "check:ledger"
     with pytest.raises(ValidationError, match="name"):
-        decode_check({"run": ("true",)})
+        validate_check({"run": ("true",)})
 
 
 @pytest.mark.parametrize(
@@ -30,14 +28,14 @@ def test_the_name_is_needed_and_makes_the_id():
 )
 def test_a_check_has_exactly_one_kind(spec, code):
     with pytest.raises(ValidationError) as caught:
-        decode_check(spec)
+        validate_check(spec)
     assert [each["type"] for each in caught.value.errors()] == [code]
 
 
 @pytest.mark.parametrize("argv", [(), ("",), "true"])
 def test_a_command_is_a_list_that_is_not_empty(argv):
     with pytest.raises(ValidationError):
-        decode_check({"name": "a", "run": argv})
+        validate_check({"name": "a", "run": argv})
 
 
 def test_a_command_that_ends_with_0_holds(project):
@@ -109,19 +107,6 @@ def test_what_a_command_must_come_to_can_be_said(project):
         "`sh` ended with 4, expected 0 or 1"
     )
     assert check(project, {"run": {"shell": "cat | wc -c"}, "stdin": "abc"}).summary == "3"
-
-
-def test_a_command_that_makes_something_is_run_once(project):
-    spec = {"run": ("touch", "made"), "creates": "made"}
-    assert check(project, spec).summary == "ended with 0"
-    assert check(project, spec).summary == f"{project.path('made')} is there"
-    outcome = check(project, {"run": ("true",), "creates": "other"})
-    assert outcome.summary == f"`true` ended with 0 and did not make {project.path('other')}"
-
-
-def test_a_command_that_never_stops_talking_is_ended(project):
-    outcome = check(project, {"run": ("yes",), "max_output": "1kB"}, timeout=20.0)
-    assert (outcome.reason, outcome.summary) == ("output", "yes wrote more than 1000 bytes")
 
 
 def test_a_command_that_hangs_shows_what_it_said(project):
@@ -228,65 +213,3 @@ def test_a_condition_that_does_not_hold_says_why(project):
 def test_a_condition_that_cannot_be_told_is_a_failure(project):
     outcome = check(project, {"holds": {"variable": "DEBUG", "is": "false"}}, environ={"DEBUG": "perhaps"})
     assert outcome.reason == "cannot-tell"
-
-
-# --- port ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_port_that_nobody_has_is_free(project):
-    with closed_port() as port:
-        taken = check(project, {"port": port, "host": "127.0.0.1"})
-    assert (taken.code, taken.reason) == ("ORC461", "in-use")
-    assert taken.summary == f"tcp 127.0.0.1:{port} is in use"
-    assert check(project, {"port": port, "host": "127.0.0.1"}).summary == f"tcp 127.0.0.1:{port} is free"
-
-
-def test_who_has_a_port_is_said(project):
-    with silent_port() as port:
-        outcome = check(project, {"port": port})
-    assert outcome.code == "ORC461"
-    assert f"(pid {os.getpid()})" in outcome.summary
-
-
-def test_a_udp_port_is_another_one(project):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
-        bound.bind(("127.0.0.1", 0))
-        port = bound.getsockname()[1]
-        spec = {"port": port, "host": "127.0.0.1", "protocol": "udp"}
-        assert check(project, spec).reason == "in-use"
-        assert check(project, {**spec, "state": "listening"}).ok
-    assert check(project, spec).ok
-
-
-def test_a_port_on_which_something_must_listen(project):
-    with open("/proc/self/comm") as file:
-        me = file.read().strip()
-    with silent_port() as port:
-        assert check(project, {"port": port, "state": "listening", "by_process": me}).ok
-        outcome = check(project, {"port": port, "state": "listening", "by_process": "nginx"})
-        assert (outcome.code, outcome.reason) == ("ORC471", "process")
-        assert outcome.summary.endswith(f"listens on tcp port {port}, expected nginx")
-    outcome = check(project, {"port": port, "state": "listening"})
-    assert (outcome.reason, outcome.summary) == ("not-listening", f"nothing listens on tcp port {port}")
-
-
-def test_an_address_of_another_machine_cannot_be_bound(project):
-    outcome = check(project, {"port": 9090, "host": "192.0.2.7"})
-    assert (outcome.code, outcome.reason) == ("ORC471", "address")
-    assert "must be an address of this machine" in outcome.hint
-
-
-def test_a_port_is_bound_as_the_user_that_will_run(project, as_root, somebody):
-    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
-        if int(file.read()) <= 81:
-            pytest.skip("here everybody may bind every port")
-    outcome = check(project, {"port": 81}, user=somebody)
-    assert (outcome.code, outcome.reason, outcome.final) == ("ORC462", "permission", True)
-    assert outcome.summary == "uid 10001 may not bind tcp 0.0.0.0:81"
-
-
-def test_who_listens_is_asked_of_tcp_alone():
-    for more in ({}, {"state": "listening", "protocol": "udp"}):
-        with pytest.raises(ValidationError) as caught:
-            decode_check({"name": "a", "port": 1, "by_process": "x", **more})
-        assert caught.value.errors()[0]["type"] == "ORC113"

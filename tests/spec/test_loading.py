@@ -245,11 +245,11 @@ def test_a_path_is_found_beside_the_file_it_stands_in(folder):
     _write(
         folder,
         startup=HEAD + "extends: shared/base.yaml\n",
-        shared__base="wait_for:\n  - {name: a, http: 'http://a/', expect: {schema: s.json}}\n",
+        shared__base="files:\n  - {path: a.json, schema: s.json}\n",
     )
     loaded = load_files(["startup.yaml"])
 
-    assert loaded.beside(("wait_for", 0, "expect", "schema"), "s.json") == "shared/s.json"
+    assert loaded.beside(("files", 0, "schema"), "s.json") == "shared/s.json"
 
 
 def test_a_chain_of_defaults_is_followed_and_a_very_long_one_harms_nobody():

@@ -34,13 +34,9 @@ def expect(**given):
         (match(in_=(1, "a")), "a"),
         (match(contains="b"), "abc"), (match(contains=2), [1, 2]),
         (match(matches=r"^0\."), "0.12"), (match(matches="b+"), "abbb"),
-        (match(starts_with="ab"), "abc"),
         (match(gt=1), 2), (match(ge=2), 2), (match(lt=2), 1.5), (match(le=2), 2),
-        (match(length=2), "ab"), (match(length={"ge": 1}), [1]), (match(length=1), {"a": 1}),
         (match(version=">=0.3"), "0.4.1rc1"),
         (match(not_="x"), "y"), (match(not_=None), 1), (match(not_={"gt": 3}), 1),
-        (match(any_=(1, {"starts_with": "x"})), "xy"),
-        (match(all_=({"gt": 1}, {"lt": 3})), 2),
         (match(gt=1, lt=3), 2),
     ],
 )  # fmt: skip
@@ -64,20 +60,15 @@ def test_values_that_match(matcher, value):
         (match(contains=1), "1", 'expected something that contains 1, got "1"'),
         (match(matches=r"^0\."), "1.0", 'expected a match of `^0\\.`, got "1.0"'),
         (match(matches="1"), 1, "expected a match of `1`, got 1"),
-        (match(starts_with="x"), ["x"], 'expected a text that starts with "x", got ["x"]'),
         (match(gt=2), 2, "expected greater than 2, got 2"),
         (match(ge=2), "3", 'expected a number at least 2, got "3"'),
         (match(le=2), True, "expected a number at most 2, got true"),
         (match(lt=2), float("nan"), "expected less than 2, got nan"),
-        (match(length=3), "ab", "length: expected 3, got 2"),
-        (match(length=1), 1, "expected something with a length, got 1"),
         (match(version=">=2"), "1.9", 'expected a version >=2, got "1.9"'),
         (match(version=">=2"), "new", 'expected a version >=2, got "new", which is no version'),
         (match(version=">=2"), 3, "expected a version >=2, got 3"),
         (match(not_="x"), "x", 'expected anything but "x", got "x"'),
         (match(not_=None), None, "expected anything but null, got null"),
-        (match(any_=(1, 2)), 3, "expected 1, got 3; or expected 2, got 3"),
-        (match(all_=({"gt": 1}, {"lt": 3})), 3, "expected less than 3, got 3"),
         (match(gt=1, lt=3), 0, "expected greater than 1, got 0"),
     ],
 )  # fmt: skip
@@ -129,11 +120,10 @@ def test_what_is_searched_here_and_in_a_child_is_judged_alike(text):
     assert bounded.search("a.c", text) == bounded.search("(?:a.c)", text)
 
 
-def test_json_nested_too_deep_for_a_schema_is_a_mismatch():
+def test_json_nested_too_deep_is_a_mismatch():
     value = ["x"]
     for _ in range(100_000):
         value = [value]
-    assert bounded.against_schema({"const": 1}, value, 5) == "it is nested too deep"
     assert mismatch(1, value) == "expected 1, got something nested very deep"
 
 
@@ -196,37 +186,10 @@ def test_the_first_thing_wrong_with_an_answer_is_said(given_expect, given_answer
 
 def test_an_answer_that_is_all_that_was_expected():
     wanted = expect(
-        status=418, headers={"Server": {"starts_with": "tea"}}, json={"pot.0": "short"}, max_time="1s"
+        status=418, headers={"Server": {"matches": "^tea"}}, json={"pot.0": "short"}, max_time="1s"
     )
     assert unexpected(wanted, answer(418, b'{"pot": ["short"]}', {"server": "teapot"})) is None
 
 
 def test_json_nested_too_deep_is_an_answer_that_is_not_json():
     assert unexpected(expect(json={"a": 1}), answer(body=b"[" * 60_000)).startswith("body is not JSON")
-
-
-SCHEMA = {"type": "object", "required": ["status"], "properties": {"status": {"enum": ["ok"]}}}
-
-
-def test_a_schema_is_compared_with_the_body():
-    wanted = expect(schema="health.schema.json")
-    assert unexpected(wanted, answer(body=b'{"status": "ok"}'), SCHEMA) is None
-    wrong = unexpected(wanted, answer(body=b'{"status": "no"}'), SCHEMA)
-    assert wrong == "json does not satisfy the schema health.schema.json: $.status: 'no' is not one of ['ok']"
-
-
-def test_a_schema_whose_pattern_is_catastrophic_ends_in_time():
-    found = unexpected(
-        expect(schema="s"), answer(body=json.dumps(HOSTILE).encode()), {"pattern": CATASTROPHIC}
-    )
-    assert found == "json does not satisfy the schema s: comparing with it took too long"
-
-
-def test_a_reference_to_elsewhere_is_not_fetched():
-    with pytest.raises(bounded.Unusable, match="refers to what is not in it"):
-        bounded.against_schema({"$ref": "http://127.0.0.1:9/schema.json"}, 1, 5)
-
-
-def test_an_invalid_schema_is_said():
-    with pytest.raises(bounded.Unusable, match="the schema itself is invalid"):
-        bounded.against_schema({"type": 12}, 1, 5)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.status.state import Endpoint, Probe, StateDirectory, find, locate, share
+from orchestrator.status.state import Endpoint, Probe, StateDirectory, find, locate, opened, provide
 from orchestrator.system import files
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="giving a directory away takes root")
@@ -96,9 +96,9 @@ def test_none_of_the_places_names_all_reasons(monkeypatch):
 
 def test_the_order_of_the_places_is_the_documented_one():
     uid = os.geteuid()
-    assert files.candidates(None) == (
-        "/run/orchestrator", f"/tmp/orchestrator-{uid}", f"/dev/shm/orchestrator-{uid}",
-    )  # fmt: skip
+    given = ("/run/orchestrator/service", "/tmp/orchestrator-0/service", "/dev/shm/orchestrator-0/service")
+    own = (f"/tmp/orchestrator-{uid}", f"/dev/shm/orchestrator-{uid}") if uid else ()
+    assert files.candidates(None) == (*given, "/run/orchestrator", *own)
     assert files.candidates("/x") == ("/x",)
 
 
@@ -112,6 +112,7 @@ def test_readers_find_the_first_place_that_holds_something(tmp_path, state):
 @AS_ROOT
 def test_readers_do_not_believe_a_stranger_where_all_may_write(tmp_path, monkeypatch):
     stranger, ours = tmp_path / "stranger", tmp_path / "ours"
+    tmp_path.chmod(0o1777)
     for path in (stranger, ours):
         path.mkdir()
         (path / "probe").write_text("status ready\n")
@@ -129,7 +130,7 @@ def test_the_state_is_json_with_a_key_a_line(state):
     lines = read(f"{state.path}/state.json").splitlines()
     assert '  "status": "starting",' in lines
     assert len(lines) == 2 + len(state.read_state())
-    assert mode(f"{state.path}/state.json") == 0o640  # for who may enter the directory at all
+    assert mode(f"{state.path}/state.json") == 0o600
 
 
 @pytest.mark.parametrize("reason", ["", 'a "quoted" \\ path', "two\nlines\tand a bell\a", "Grüße"])
@@ -228,33 +229,109 @@ def test_a_full_device_raises_and_leaves_nothing_behind(tmp_path):
     assert done.stdout == "27 []\n", done.stderr
 
 
-def test_a_shared_directory_is_for_the_owner_and_readable_for_a_group(state):
-    """The app may be another user than the engine: it reads the files by name and can list and write nothing."""
-    os.chmod(state.path, 0o700)
-    assert share(state.path, os.getegid()) == ""
-    assert mode(state.path) == 0o2710
-    before = os.umask(0o077)
-    try:
-        state.write_state({"service": "api", "status": "ready"})
-    finally:
-        os.umask(before)
-    assert mode(f"{state.path}/state.json") == 0o640
-    assert os.stat(f"{state.path}/state.json").st_gid == os.getegid()
+def as_user(uid, act):
+    """Done by a child of this user; what it raises is this test's failure."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            act()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
 
 
-def test_the_next_engine_takes_a_shared_directory_over_and_closes_it_again(tmp_path):
-    path = str(tmp_path / "state")
-    os.mkdir(path, 0o700)
-    assert share(path, os.getegid()) == ""
-    assert locate({"ORCHESTRATOR_STATE_DIR": path}) == (path, "")
-    assert mode(path) == 0o700
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """The default place of a start as root, in a directory that everybody may enter."""
+    for each in (tmp_path, *tmp_path.parents):
+        if each.stat().st_uid == 0 and each.stat().st_mode & 0o055 != 0o055:
+            each.chmod(each.stat().st_mode | 0o055)
+    place = tmp_path / "run" / "service"
+    monkeypatch.setattr(files, "candidates", lambda explicit: (explicit or str(place),))
+    return place
 
 
-def test_a_directory_that_cannot_be_shared_is_told_with_its_reason(tmp_path):
+@AS_ROOT
+def test_a_place_is_given_to_the_user_inside_one_of_roots(places):
+    assert provide({}, 12345, 12346) == ""
+    found = os.stat(places)
+    assert (found.st_uid, found.st_gid, mode(places)) == (12345, 12346, 0o700)
+    assert (os.stat(places.parent).st_uid, mode(places.parent)) == (0, 0o755)
+    as_user(12345, lambda: StateDirectory(str(places)).write_probe(Probe("ready", 1)))
+    assert provide({}, 12345, 12346) == ""
+    assert os.listdir(places) == ["probe"], "what the user keeps stays"
+
+
+@AS_ROOT
+def test_what_another_user_has_left_in_the_place_is_removed(places):
+    places.mkdir(parents=True)
+    (places / "probe").symlink_to("/etc/shadow")
+    os.mkfifo(places / "state.json")
+    os.chown(places, 777, 777)
+    assert provide({}, 12345, 12345) == ""
+    assert os.listdir(places) == []
+    assert os.stat(places).st_uid == 12345
+
+
+@AS_ROOT
+def test_a_link_in_the_way_is_not_followed(places, tmp_path):
     (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert "link" in share(str(tmp_path / "link"), os.getegid())
-    assert mode(str(tmp_path / "real")) != 0o2710
+    places.parent.symlink_to(tmp_path / "real")
+    assert provide({}, 12345, 12345)
+    assert os.listdir(tmp_path / "real") == []
+    (tmp_path / "named").symlink_to(tmp_path / "real")
+    assert provide(named(tmp_path / "named" / "state"), 12345, 12345)
+    assert os.listdir(tmp_path / "real") == []
+
+
+@AS_ROOT
+def test_a_named_directory_with_anything_else_in_it_is_left_alone(places, tmp_path):
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / ".bashrc").touch()
+    assert provide(named(tmp_path / "home"), 12345, 12345) == ""
+    assert os.stat(tmp_path / "home").st_uid == 0
+    assert (tmp_path / "home" / ".bashrc").exists()
+
+
+@AS_ROOT
+def test_a_reader_who_is_root_is_the_owner_before_it_opens_anything(places):
+    assert provide({}, 12345, 12346) == ""
+    as_user(12345, lambda: StateDirectory(str(places)).write_probe(Probe("ready", 1)))
+
+    def read_it():
+        assert opened({}) == str(places)
+        assert os.getresuid() == (12345,) * 3
+        assert os.getresgid() == (12346,) * 3
+        assert os.getgroups() == []
+
+    as_user(0, read_it)
+
+
+@AS_ROOT
+def test_a_place_where_others_may_put_one_is_not_believed(places):
+    """As a /run that is a tmpfs with mode 1777."""
+    places.mkdir(parents=True)
+    (places / "probe").write_text("status ready\n")
+    os.chown(places, 12345, 12345)
+    places.parent.chmod(0o1777)
+    assert find({}) is None
+    places.parent.chmod(0o755)
+    os.chown(places.parent, 12345, 12345)
+    assert find({}) is None
+
+
+def test_a_pipe_or_a_link_in_place_of_a_file_is_refused_and_waited_for_by_nobody(tmp_path):
+    os.mkfifo(tmp_path / "probe")
+    with pytest.raises(OSError, match="plain file"):
+        files.read(str(tmp_path / "probe"))
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    with pytest.raises(OSError, match="symbolic links"):
+        files.read(str(tmp_path / "link"))
 
 
 def test_the_last_words_replace_earlier_ones_where_the_platform_looks(tmp_path, monkeypatch):

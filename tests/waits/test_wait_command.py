@@ -4,9 +4,9 @@ import os
 import time
 
 import pytest
+from pydantic import ValidationError
 
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.mistakes import ValidationError
+from orchestrator.document.plain import Template
 
 PATH = {"PATH": os.environ["PATH"]}
 
@@ -67,9 +67,6 @@ def test_its_variables_are_its_own(shell):
     given = {"environ": {**PATH, "A": "1", "PGHOST": "db", "PGPORT": "5"}}
     assert shell("pwd; echo $A$B", environment={"A": None, "B": "2"}, environ=given["environ"],
                  expect={"stdout": {"matches": "(?s)\n2$"}}).ok  # fmt: skip
-    names = "env | cut -d= -f1 | grep -Ev '^(PWD|OLDPWD|SHLVL|_)$' | sort | tr '\\n' ' '"
-    assert shell(names, inherit_env=("PATH", "PG*"), environ=given["environ"], expect="PATH PGHOST PGPORT").ok
-    assert shell(names, inherit_env=(), environment={"B": "2"}, environ=given["environ"], expect="B PATH").ok
 
 
 def test_it_runs_in_its_directory(make, tmp_path):
@@ -78,22 +75,6 @@ def test_it_runs_in_its_directory(make, tmp_path):
     (tmp_path / "below").mkdir()
     wait = make("command", ("pwd",), expect=f"{tmp_path}/below").model_copy(update={"cwd": "below"})
     assert wait.attempt(Context(environ=PATH, cwd=str(tmp_path))).ok
-
-
-def test_it_may_not_write_without_end(shell):
-    outcome = shell("yes", max_output="100kB", timeout=20)
-    assert (outcome.reason, outcome.final) == ("unexpected", False)
-    assert outcome.summary == "sh wrote more than 100000 bytes"
-    assert outcome.details.endswith("y\n")
-    assert shell("head -c 1000 /dev/zero", max_output="1kB").ok
-    assert shell("head -c 1001 /dev/zero", max_output="1kB").summary == "sh wrote more than 1000 bytes"
-
-
-def test_what_is_made_already_is_not_made_again(shell, tmp_path):
-    made = str(tmp_path / "made")
-    assert shell("exit 0", creates=made).summary == f"sh ended with 0 and did not make {made}"
-    assert shell(f"touch {made}", creates=made).ok
-    assert shell("exit 9", creates=made).summary == f"{made} is there"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -109,10 +90,9 @@ def test_a_user_of_its_own_is_somebody_else(shell):
     [
         ({"shell": ""}, {}, "ORC102"),
         ({"shell": "a", "run": "b"}, {}, "ORC102"),
-        ({"shell": Interpolated("a", known=True, secret=False, written="${A}")}, {}, "ORC219"),
+        ({"shell": Template("a", known=True, secret=False, written="${A}")}, {}, "ORC219"),
         ("pg_isready -q", {}, "ORC102"),
         (("true",), {"exit_codes": (256,)}, "less_than_equal"),
-        (("true",), {"inherit_env": ("A-B",)}, "string_pattern_mismatch"),
         (("true",), {"environment": {"A-B": "1"}}, "ORC109"),
         (("true",), {"expect": {"stdout": {}}}, "ORC119"),
     ],
@@ -221,7 +201,7 @@ def test_false_is_not_well(function):
 
 
 def test_what_it_returns_is_compared(function):
-    assert function("def it(): return {'a': 1}", expect={"length": 1}).ok
+    assert function("def it(): return {'a': 1}", expect={"not": None}).ok
     assert function("def it(): return 3", expect={"ge": 4}).summary.endswith("expected at least 4, got 3")
 
 

@@ -6,9 +6,9 @@ import time
 from urllib.parse import quote
 
 import pytest
+from pydantic import ValidationError
 from servers import BIN, PrivatePostgres
 
-from orchestrator.spec.mistakes import ValidationError
 from orchestrator.testing import served
 
 PASSWORD = "pa ss'/%@ü²"
@@ -157,7 +157,7 @@ def test_tls_that_is_needed_and_not_used_is_final(attempt, entry):
         {"query": "select d from t", "value": 2}, {"query": "select null", "value": None},
         {"query": "select * from t where false", "rows": 0},
         {"query": "select generate_series(1, 5)", "rows": {"ge": 5}},
-        {"query": "select version()", "value": {"starts_with": "PostgreSQL"}},
+        {"query": "select version()", "value": {"matches": "^PostgreSQL"}},
     ],
 )  # fmt: skip
 def test_a_query_is_compared(attempt, entry, expect):
@@ -213,7 +213,27 @@ def test_a_primary_is_writable(attempt, server):
         "password": PASSWORD,
         "database": "postgres",
     }
-    assert attempt("postgres", {**value, "writable": True}).ok
+    assert attempt("postgres", value, expect={"writable": True}).ok
+
+
+@real
+def test_what_nobody_can_look_at_is_not_ok(attempt, server):
+    address = f"postgresql://127.0.0.1:{server.port}/postgres"
+    assert attempt("postgres", address).ok
+    outcome = attempt("postgres", address, expect={"writable": True})
+    assert (outcome.reason, outcome.final) == ("auth", True)
+    assert outcome.summary.endswith("what is expected of it takes a user")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"), [({}, "ORC119"), ({"value": 1}, "ORC113"), ({"rows": 1}, "ORC113")]
+)
+@pytest.mark.parametrize("kind", ["postgres", "mysql"])
+def test_an_expectation_that_means_nothing_is_refused(make, kind, wanted, code):
+    scheme = {"postgres": "postgresql", "mysql": "mysql"}[kind]
+    with pytest.raises(ValidationError) as caught:
+        make(kind, f"{scheme}://a@db/app", expect=wanted)
+    assert code in {each["type"] for each in caught.value.errors()}
 
 
 @real

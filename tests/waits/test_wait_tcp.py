@@ -3,9 +3,9 @@
 import socket
 
 import pytest
+from pydantic import ValidationError
 
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.mistakes import ValidationError
+from orchestrator.document.plain import Template
 from orchestrator.testing import closed_port, dripping_port, full_port, silent_port
 
 
@@ -70,8 +70,8 @@ def test_ipv6_addresses_are_written_in_brackets(attempt, ipv6):
 
 def test_a_greeting_is_compared(attempt):
     with greeting(b"220 mail ready\r\n") as port:
-        assert attempt("tcp", f"127.0.0.1:{port}", expect={"starts_with": "220 "}).ok
-        outcome = attempt("tcp", f"127.0.0.1:{port}", expect={"starts_with": "250 "})
+        assert attempt("tcp", f"127.0.0.1:{port}", expect={"matches": "^220 "}).ok
+        outcome = attempt("tcp", f"127.0.0.1:{port}", expect={"matches": "^250 "})
     assert (outcome.reason, outcome.code) == ("unexpected", "ORC508")
     assert '"220 mail ready"' in outcome.summary
 
@@ -100,16 +100,16 @@ def test_an_address_that_is_none_is_refused_when_it_is_read(make, value, code):
 
 def test_an_address_that_is_not_known_yet_shows_its_variables_alone(make):
     written = "db:${PORT}"
-    unknown = Interpolated(written, known=False, secret=False, written=written)
+    unknown = Template(written, known=False, secret=False, written=written)
     assert make("tcp", unknown).target() == "${PORT}"
-    host = Interpolated("${HOST}", known=False, secret=False, written="${HOST}")
+    host = Template("${HOST}", known=False, secret=False, written="${HOST}")
     assert make("tcp", {"host": host, "port": 5}).target() == "${HOST}"
 
 
 def test_an_address_from_a_variable_is_read(make):
-    known = Interpolated("db:5432", known=True, secret=False, written="${DB}")
+    known = Template("db:5432", known=True, secret=False, written="${DB}")
     assert make("tcp", known).target() == "db:5432"
-    port = Interpolated("5432", known=True, secret=False, written="${PORT}")
+    port = Template("5432", known=True, secret=False, written="${PORT}")
     assert make("tcp", {"host": "db", "port": port}).target() == "db:5432"
 
 
@@ -118,19 +118,6 @@ def test_who_runs_it_may_say_whether_this_is_a_container(attempt, told, hint):
     with closed_port() as port:
         outcome = attempt("tcp", f"127.0.0.1:{port}", environ={"ORCHESTRATOR_IN_CONTAINER": told})
     assert hint in outcome.hint
-
-
-def asked(answers, heard=None):
-    """A port that answers each thing it is asked from a table, and notes what it heard."""
-    from orchestrator.testing import served
-
-    def handle(connection):
-        words = connection.recv(1024)
-        if heard is not None:
-            heard.append((words, connection.getpeername()[0]))
-        connection.sendall(answers.get(words, b"what?\r\n"))
-
-    return served(handle)
 
 
 @pytest.mark.parametrize(
@@ -170,56 +157,6 @@ def test_a_url_without_an_address_is_refused(make, value, code):
     assert code in {each["type"] for each in caught.value.errors()}
 
 
-def test_what_is_sent_is_answered(attempt):
-    with asked({b"PING\r\n": b"+PONG\r\n"}) as port:
-        well = attempt("tcp", f"127.0.0.1:{port}", send="PING\r\n", expect="+PONG")
-        ill = attempt("tcp", f"127.0.0.1:{port}", send="HELLO\r\n", expect="+PONG")
-    assert well.summary == f"127.0.0.1:{port} answers as expected"
-    assert (ill.reason, ill.summary) == (
-        "unexpected",
-        f'127.0.0.1:{port} answers differently: expected "+PONG", got "what?"',
-    )
-
-
-def test_bytes_are_sent_and_compared(attempt):
-    with asked({b"\x00\x01": b"\x53\xff and more"}) as port:
-        well = attempt("tcp", f"127.0.0.1:{port}", send_hex="00 01", expect_hex="53FF")
-        ill = attempt("tcp", f"127.0.0.1:{port}", send_hex="0001", expect_hex="4e")
-    assert well.ok, well.summary
-    assert ill.summary == f"127.0.0.1:{port} answers with 53, expected 4e"
-
-
-def test_an_answer_that_is_too_short_is_a_protocol_error(attempt):
-    with asked({b"\x00": b"\x53"}) as port:
-        outcome = attempt("tcp", f"127.0.0.1:{port}", send_hex="00", expect_hex="53 54")
-    assert (outcome.reason, outcome.code) == ("protocol", "ORC507")
-
-
-@pytest.mark.parametrize(
-    "more", [{"send": "a", "send_hex": "00"}, {"expect": "a", "expect_hex": "00"}, {"send_hex": "0g"}]
-)
-def test_one_text_or_its_bytes(make, more):
-    with pytest.raises(ValidationError) as caught:
-        make("tcp", "db:1", **more)
-    assert caught.value.errors()[0]["type"] in ("ORC113", "string_pattern_mismatch")
-
-
-def test_the_connection_comes_from_the_address_that_is_meant(attempt):
-    heard = []
-    with asked({b"x": b"y\n"}, heard) as port:
-        address = {"host": "127.0.0.1", "port": port, "local_address": "127.0.0.9"}
-        assert attempt("tcp", address, send="x", expect="y").ok
-    assert heard == [(b"x", "127.0.0.9")]
-
-
-def test_an_address_that_is_not_of_this_machine_is_final(attempt):
-    with silent_port() as port:
-        outcome = attempt("tcp", {"host": "127.0.0.1", "port": port, "local_address": "192.0.2.7"})
-    assert (outcome.reason, outcome.final) == ("unreachable", True)
-    assert "from 192.0.2.7: cannot assign requested address" in outcome.summary
-    assert outcome.hint == "192.0.2.7 must be an address of this machine"
-
-
 def test_an_address_of_the_other_family_is_not_tried(attempt):
     with silent_port() as port:
         assert attempt("tcp", {"host": "localhost", "port": port, "family": "ipv4"}).ok
@@ -238,31 +175,9 @@ def test_what_is_said_in_tls(attempt, certificates):
 
     with served(handle) as port:
         address = {"host": "localhost", "port": port, "family": "ipv4"}
-        well = attempt("tcp", {**address, "tls": {"ca": certificates.ca}}, expect={"starts_with": "220"})
-        refused = attempt("tcp", {**address, "tls": True}, expect={"starts_with": "220"})
-        trusting = attempt("tcp", {**address, "tls": {"verify": False}}, expect={"starts_with": "220"})
+        well = attempt("tcp", {**address, "tls": {"ca": certificates.ca}}, expect={"matches": "^220"})
+        refused = attempt("tcp", {**address, "tls": True}, expect={"matches": "^220"})
+        trusting = attempt("tcp", {**address, "tls": {"verify": False}}, expect={"matches": "^220"})
     assert well.ok, well.summary
     assert (refused.reason, refused.final) == ("tls", True)
     assert trusting.ok
-
-
-def test_a_version_of_tls_that_is_too_low_is_told(attempt, certificates):
-    import ssl
-
-    from orchestrator.testing import served
-
-    context = certificates.context(certificates.make("good"))
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-
-    def handle(connection):
-        try:
-            context.wrap_socket(connection, server_side=True).close()
-        except ssl.SSLError:
-            return
-
-    with served(handle) as port:
-        address = {"host": "localhost", "port": port, "family": "ipv4"}
-        trusted = {"ca": certificates.ca}
-        assert attempt("tcp", {**address, "tls": {**trusted, "min_tls": "1.2"}}).ok
-        outcome = attempt("tcp", {**address, "tls": {**trusted, "min_tls": "1.3"}})
-    assert (outcome.reason, outcome.code) == ("tls", "ORC505")

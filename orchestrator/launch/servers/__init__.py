@@ -3,8 +3,8 @@
 A server's module has `options()` (its own settings and their defaults), `OWNED` (settings that the launch
 decides, and why) and `prepare(plan)` (imports ahead of time). One that serves in the importing process has
 `serve(app, plan, listener, serving)`, which gives an exit code; one that takes its place has
-`argv(plan, listener, app, reports)`, where `listener` is the number of the bound socket, or negative, and `reports` that
-of the pipe in which it says that it serves, if it `tells` so.
+`argv(plan, listener, app)`, where `listener` is the number of the bound socket, or negative, and `INHERITS`: whether
+its public options take a socket. Such a server is driven by its command line alone.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Server(Protocol):
 class ExecServer(Server, Protocol):
     """Becomes a program of its own, which imports the app again."""
 
-    def tells(self, listener: int) -> bool: ...
+    INHERITS: bool
 
-    def argv(self, plan: LaunchPlan, listener: int, app: Any, reports: int = -1) -> list[str]: ...
+    def argv(self, plan: LaunchPlan, listener: int, app: Any) -> list[str]: ...
 
 
 class InProcessServer(Server, Protocol):

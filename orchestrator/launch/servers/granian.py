@@ -1,13 +1,12 @@
-"""`server: granian`, by exec, on the socket that was bound long before: it imports the app again, and has its own workers.
+"""`server: granian`, by exec, on an address that it binds itself: it imports the app again, and has its own workers.
 
-One that is older than 2.5, or of a kind not known yet, cannot be handed a socket: the port is let go, and it binds it.
+No option of its takes a socket that is bound already, so the address is tried first and released for it.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.launch.python_command import DUMPS
@@ -34,19 +33,7 @@ OWNED = {
     "reload_ignore_worker_failure": "a supervised service does not reload itself",
     "version": "it would not serve",
 }
-STAND_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_as_granian.py")
-INHERITING = (2, 5), (3, 0)
-"""From which version on it can be handed a socket, and below which that is known to be so."""
-
-
-def inherits() -> bool:
-    """Whether the installed one can be handed a socket; one that is missing is told of later."""
-    try:
-        version = metadata.version("granian")
-    except metadata.PackageNotFoundError:
-        return True
-    first, below = INHERITING
-    return first <= tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < below
+INHERITS = False
 
 
 def options() -> dict[str, Any]:
@@ -81,12 +68,7 @@ def prepare(_: LaunchPlan) -> None:
     import_module("granian.cli")
 
 
-def tells(listener: int) -> bool:
-    """Whether it says when it serves: one that binds by itself is what it always was."""
-    return listener >= 0
-
-
-def argv(plan: LaunchPlan, listener: int, app: Any, reports: int = -1) -> list[str]:
+def argv(plan: LaunchPlan, _: int, app: Any) -> list[str]:
     known = _known()
     interface = "wsgi" if is_asgi(app, factory=plan.factory) is False else "asgi"
     given = {"interface": interface, "workers_kill_timeout": max(int(plan.grace) - 1, 1), **plan.options}
@@ -94,8 +76,7 @@ def argv(plan: LaunchPlan, listener: int, app: Any, reports: int = -1) -> list[s
     where = ["--uds", plan.unix] if plan.unix else ["--host", plan.host, "--port", str(plan.port)]
     factory = ["--factory"] if plan.factory else []
     count = ["--workers", str(plan.workers)]
-    program = [STAND_IN, str(listener), str(reports)] if tells(listener) else [DUMPS, "-m", "granian"]
-    return [sys.executable, *program, *where, *count, *factory, *words, plan.app]
+    return [sys.executable, DUMPS, "-m", "granian", *where, *count, *factory, *words, plan.app]
 
 
 def _words(option: _Option, value: Any) -> list[str]:

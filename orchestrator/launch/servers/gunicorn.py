@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.launch.python_command import DUMPS
 from orchestrator.launch.servers._apps import is_asgi
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ OWNED = {
     "check_config": "it would not serve",
     "print_config": "it would not serve",
 }
-STAND_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_as_gunicorn.py")
+INHERITS = True
+"""`--bind fd://N`."""
 UVICORN_WORKERS = ("uvicorn_worker.UvicornWorker", "uvicorn.workers.UvicornWorker")
 
 
@@ -50,17 +51,12 @@ def prepare(_: LaunchPlan) -> None:
     import_module("gunicorn.config")
 
 
-def tells(_: int) -> bool:
-    """It says when it serves."""
-    return True
-
-
-def argv(plan: LaunchPlan, listener: int, app: Any, reports: int = -1) -> list[str]:
+def argv(plan: LaunchPlan, listener: int, app: Any) -> list[str]:
     known = _settings()
     given = {**_defaults(plan, app, known), **plan.options}
     words = [word for name, value in given.items() for word in _words(known[name], value)]
     target = f"{plan.app}()" if plan.factory else plan.app
-    return [sys.executable, STAND_IN, str(reports), "--bind", _address(plan, listener), *words, target]
+    return [sys.executable, DUMPS, "-m", "gunicorn", "--bind", _address(plan, listener), *words, target]
 
 
 def _defaults(plan: LaunchPlan, app: Any, known: dict[str, Any]) -> dict[str, Any]:

@@ -26,9 +26,6 @@ def make(place: Place, work: Work, reason: str) -> None:
         item["holds"] = {"exists": f"{TOOLS}/not-there"}
     elif "python" in item:
         item["python"] = _module(place, reason) + ":fails"
-    elif "port" in item:
-        item["state"] = "free" if item.pop("state", "free") == "listening" else "listening"
-        item.pop("by_process", None)
     else:
         raise CannotBreak("it is a plug-in's")
     for key in ("deadline", "timeout"):

@@ -21,7 +21,7 @@ def make(place: Place, work: Work, reason: str) -> None:
     path = place.path(work.item.path)
     if os.path.commonpath([path, place.start.cwd]) == path:
         raise CannotBreak("the service itself stands in it")
-    {"missing": _missing, "unwritable": _unwritable, "full": _full, "present": _present}[reason](path)
+    {"missing": _missing, "unwritable": _unwritable, "full": _full}[reason](path)
 
 
 def _missing(path: str) -> None:
@@ -35,10 +35,6 @@ def _missing(path: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write("a file where a directory belongs\n")
-
-
-def _present(path: str) -> None:
-    os.makedirs(path, exist_ok=True)
 
 
 def _unwritable(path: str) -> None:

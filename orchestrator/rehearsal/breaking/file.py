@@ -24,7 +24,7 @@ def make(place: Place, work: Work, reason: str) -> None:
         _remove(path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
-            file.write(b"" if item.min_size or item.non_empty else _ELSE)
+            file.write(b"" if item.min_size else _ELSE)
         if item.mode is not None:
             os.chmod(path, item.mode)
 

@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     from orchestrator.rehearsal.sandbox_filesystem import Place
 
 _OTHERS = ("0.0.0", "99999.0")
-_FITTING = ("1.0", "0.0.1", "99999.0")
 
 
 def make(place: Place, work: Work, reason: str) -> None:
-    if reason == "present":
-        _install(place, work.item.requirement or work.item.forbidden[0])
-        return
+    del place
     if work.item.requirement is None:
         raise CannotBreak("it is no single distribution")
     name = re.split(r"[^A-Za-z0-9._-]", work.item.requirement.strip(), maxsplit=1)[0]
@@ -35,21 +32,6 @@ def make(place: Place, work: Work, reason: str) -> None:
         _other_version(metadata, work.item.requirement)
     else:
         _remove(metadata)
-
-
-def _install(place: Place, requirement: str) -> None:
-    """Metadata where the service looks first, of a version that is meant."""
-    from packaging.requirements import Requirement
-
-    wanted = Requirement(requirement)
-    versions = [*_FITTING, *(each.version for each in wanted.specifier)]
-    version = next((each for each in versions if wanted.specifier.contains(each, prereleases=True)), None)
-    if version is None:
-        raise CannotBreak(f"no version is known that is {requirement}")
-    folder = Path(place.path(f"{wanted.name}-{version}.dist-info"))
-    folder.mkdir()
-    text = f"Metadata-Version: 2.1\nName: {wanted.name}\nVersion: {version}\n"
-    (folder / "METADATA").write_text(text, encoding="utf-8")
 
 
 def _metadata(name: str) -> Path | None:

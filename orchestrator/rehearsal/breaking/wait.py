@@ -7,20 +7,24 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.rehearsal import asked, certificates, fake_servers
+from orchestrator.rehearsal import asked, fake_servers
 from orchestrator.rehearsal.breaking._commands import failing
 from orchestrator.rehearsal.names import here
 from orchestrator.rehearsal.sandbox_filesystem import CannotBreak, milliseconds
-from orchestrator.rehearsal.speaking import speaking
+from orchestrator.waits._stream import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.engine.item import Work
     from orchestrator.rehearsal.sandbox_filesystem import Place
-    from orchestrator.rehearsal.speaking import Talk
 
 SOON, ATTEMPT = 2.0, 0.5
 """Seconds: all attempts together, and one."""
-_ELSEWHERE = "elsewhere.rehearsal.invalid"
+_ANSWERS = ("auth", "unexpected")
+"""The failures that a server tells in an answer of its protocol."""
+_WELL = {"tcp": fake_servers.silent, "unix": fake_servers.silent, "http": fake_servers.well}
+"""What a server of ours can be well as, by the kind's word."""
 _FAILS = """import time
 def fails():
     {how}
@@ -51,11 +55,25 @@ def _server(place: Place, work: Work, word: str, reason: str) -> None:
         host, port = asked.place(address)
         place.held.enter_context(fake_servers.full(here(host), port))
     elif reason != "refused":
-        known = fake_servers.FAULTS.get(reason) if reason != "unexpected" else None
-        _listen(place, address, known if known is not None else _speaking(place, work, word, reason))
+        if reason in _ANSWERS:
+            _answerable(place, work, word, reason)
+        _listen(place, address, fake_servers.FAULTS[reason])
 
 
-def _listen(place: Place, address: Any, talk: Talk) -> None:
+def _answerable(place: Place, work: Work, word: str, reason: str) -> None:
+    """HTTP can be answered by a server of ours, without TLS: it has no certificate that would be trusted."""
+    if word != "http":
+        raise CannotBreak("only the real server can refuse a password, and a private copy cannot reach it")
+    if reason == "auth" and not asked.has_password(work.item):
+        raise CannotBreak("nobody logs in there")
+    if asked.secured(work.item):
+        host, port = asked.place(work.item.http)
+        item = place.item(work)
+        more = item["http"] if isinstance(item["http"], dict) else {}
+        item["http"] = {**more, "url": f"http://{shown(host, port)}/"}
+
+
+def _listen(place: Place, address: Any, talk: Callable[[socket.socket], None]) -> None:
     """A server of ours where the real one would be."""
     local = asked.socket_path(address)
     if local:
@@ -67,41 +85,9 @@ def _listen(place: Place, address: Any, talk: Talk) -> None:
         place.held.enter_context(fake_servers.serving(here(host), port, talk))
 
 
-def _speaking(place: Place, work: Work, word: str, reason: str) -> Talk:
-    """A server that gets as far as the password or the certificate, and fails there."""
-    if reason == "auth" and not asked.has_password(work.item):
-        raise CannotBreak("nobody logs in there")
-    trust, no = asked.trust(work.item), reason if reason in ("auth", "unexpected") else ""
-    if trust is None:
-        return _known(speaking(word, no=no), word)
-    name = _ELSEWHERE if reason == "wrong_name" else trust.name or asked.place(asked.address(work.item))[0]
-    path = place.tool(f"{reason}.pem", certificates.made(name, expired=reason == "expired"))
-    _trusted(place, work, word, path)
-    return _known(speaking(word, path, no), word)
-
-
-def _known(talk: Talk | None, word: str) -> Talk:
-    if talk is None:
-        raise CannotBreak(f"no server of ours can speak as `{word}` does")
-    return talk
-
-
-def _trusted(place: Place, work: Work, word: str, path: str) -> None:
-    """The wait trusts our certificate, so that nothing but what is broken is wrong with it."""
-    if asked.own_authority(asked.address(work.item)):
-        raise CannotBreak("its URL names the authority itself")
-    if word == "tls" and not work.item.tls.chain:
-        return  # it believes every certificate that is otherwise right
-    item = place.item(work)
-    if not isinstance(item[word], dict):
-        item[word] = {type(asked.address(work.item)).shorthand: item[word]}
-    item[word]["ca"] = path
-
-
 def _command(place: Place, work: Work, item: dict[str, Any], reason: str) -> None:
     item["command"] = failing(place, item, reason, work.item.command)
-    for each in ("exit_codes", "creates"):
-        item.pop(each, None)
+    item.pop("exit_codes", None)
 
 
 def _python(place: Place, work: Work, item: dict[str, Any], reason: str) -> None:
@@ -160,7 +146,7 @@ def _is_address(name: str) -> bool:
 
 
 def _others_well(place: Place, work: Work) -> None:
-    """The addresses that a `use` of the item takes: supposed to be well, in so far as a server of ours can speak so."""
+    """The addresses that a `use` of the item takes: supposed to be well, where a server of ours can be."""
     for action in place.start.actions(work):
         other = action.instead_of(work.item) if action.replaces == "url" else None
         if other is not None:
@@ -174,11 +160,7 @@ def _well(place: Place, work: Work, other: Any) -> None:
         return
     if word == "unix":
         address = other
-    if address is None:
+    if address is None or word not in _WELL or asked.secured(other):
         raise CannotBreak("no server of ours can be well at the address that its `use` takes")
-    trust, path = asked.trust(other), ""
-    if trust is not None:
-        path = place.tool("well.pem", certificates.made(trust.name or asked.place(address)[0]))
-        _trusted(place, work, word, path)
     place.item(work).pop("expect", None)  # what it must say is its own: of ours it is asked that it is well
-    _listen(place, address, _known(speaking(word, path), word))
+    _listen(place, address, _WELL[word])

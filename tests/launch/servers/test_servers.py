@@ -9,14 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from ports import free_port
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from launching import APP, alive, answering, caught, content, eventually, family
+from launching import APP, alive, answering, eventually, family
 
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.servers import ExecServer, load
-from orchestrator.system.signals import DUMP
 
 SERVERS = ("uvicorn", "gunicorn", "hypercorn", "granian")
 WSGI = """
@@ -44,6 +42,7 @@ def needs(name):
     return pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"needs {name}"))
 
 
+in_this_process = pytest.mark.parametrize("server", [needs(name) for name in ("uvicorn", "hypercorn")])
 each_server = pytest.mark.parametrize("server", [needs(name) for name in SERVERS])
 
 
@@ -97,7 +96,7 @@ def test_gunicorn_takes_the_worker_that_is_asked_for(start):
     eventually(lambda: "worker_class: uvicorn_worker.UvicornWorker" in service.errors(), 5)
 
 
-@pytest.mark.parametrize("server", [needs(name) for name in ("gunicorn", "hypercorn", "granian")])
+@pytest.mark.parametrize("server", [needs(name) for name in ("gunicorn", "hypercorn")])
 def test_a_unix_socket_is_inherited_again_and_again(start, server, tmp_path):
     path = str(tmp_path / "socket")
     restart = {"policy": "always", "attempts": 5, "within": 60}
@@ -122,40 +121,22 @@ def test_a_unix_socket_is_inherited_again_and_again(start, server, tmp_path):
     assert not os.path.exists(path)
 
 
+@pytest.mark.parametrize("where", ["port", "unix"])
 @pytest.mark.parametrize("server", [needs("granian")])
-def test_granian_binds_by_itself_where_it_has_no_socket(start, server):
-    service = start(server, bound=False, port=free_port())
-    assert "pid" in answers(service)
+def test_granian_binds_by_itself(start, server, where, tmp_path):
+    path = str(tmp_path / "socket") if where == "unix" else ""
+    service = start(server, unix=path)
+    service.supervised()
+    if path:
+        eventually(lambda: os.path.exists(path), 20)
+    else:
+        assert "pid" in answers(service)
     service.signal(signal.SIGTERM)
     assert service.wait(15) == 0
 
 
-@pytest.mark.parametrize(
-    ("version", "handed"),
-    [("2.4.9", False), ("2.5.0", True), ("2.8.7", True), ("2.10.1", True), ("3.0.0", False), ("1.7", False)],
-)
-def test_a_granian_that_is_not_known_is_handed_no_socket(tmp_path, monkeypatch, version, handed):
-    module = load("granian")
-    information = tmp_path / f"granian-{version}.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: granian\nVersion: {version}\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert module.inherits() is handed
-
-
-@pytest.mark.parametrize("server", [needs("granian")])
-def test_granian_refuses_until_its_app_has_started(start, server):
-    slow = APP.replace("app = FastAPI()", "from contextlib import asynccontextmanager\nimport asyncio\n@asynccontextmanager\n"
-                       "async def life(app):\n    open('begun', 'w').close()\n    await asyncio.sleep(0.7)\n    yield\napp = FastAPI(lifespan=life)")  # fmt: skip
-    service = start(server, slow)
-    eventually((service.directory / "begun").exists, 20)
-    assert refused(service.port)
-    assert eventually(service.answers, 20)
-    service.event("serving")
-
-
 @pytest.mark.parametrize("workers", [1, 2])
-@each_server
+@in_this_process
 def test_a_lifespan_that_fails_is_told(start, server, workers):
     service = start(server, RAISING, workers=workers)
     said = service.event("failed")
@@ -212,17 +193,11 @@ async def life(app):
 app = FastAPI(lifespan=life)
 """)  # fmt: skip
 BARE = "async def app(scope, receive, send):\n    assert scope['type'] == 'http'\n    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n    await send({'type': 'http.response.body', 'body': b'{\"pid\": 1}'})\n"
-UVICORN_WORKER = {"options": {"worker_class": "uvicorn_worker.UvicornWorker"}}
-WAYS = {**{name: (name, {}) for name in SERVERS}, "gunicorn with uvicorn": ("gunicorn", UVICORN_WORKER),
-        "preloaded gunicorn": ("gunicorn", {"options": {"preload_app": True}})}  # fmt: skip
-each_way = pytest.mark.parametrize("way", WAYS)
 
 
-@each_way
-def test_it_tells_that_it_serves_when_the_app_has_started(start, way):
-    server, plan = WAYS[way]
-    pytest.importorskip(server)
-    service = start(server, SLOW, workers=2, **plan)
+@in_this_process
+def test_it_tells_that_it_serves_when_the_app_has_started(start, server):
+    service = start(server, SLOW, workers=2)
     eventually((service.directory / "begun").exists, 20)
     time.sleep(0.1)
     assert "serving" not in {each["event"] for each in service.events()}
@@ -231,35 +206,9 @@ def test_it_tells_that_it_serves_when_the_app_has_started(start, way):
     assert answers(service)
 
 
-@each_way
-def test_an_app_that_knows_no_lifespan_is_told_of_all_the_same(start, way):
-    server, plan = WAYS[way]
-    pytest.importorskip(server)
-    service = start(server, BARE, **plan)
-    service.event("serving")
-    assert answers(service)
-
-
-def test_a_lifespan_that_is_off_is_not_waited_for(start):
-    pytest.importorskip("gunicorn")
-    service = start("gunicorn", SLOW, options={"asgi_lifespan": "off"})
-    service.event("serving")
-    assert answers(service)
-
-
-@pytest.mark.parametrize("server", [needs("granian")])
-def test_workers_that_are_spawned_tell_as_well_and_show_their_stacks(start, server, tmp_path):
-    (tmp_path / "hook").mkdir()
-    (tmp_path / "hook" / "sitecustomize.py").write_text(
-        "import multiprocessing\nif multiprocessing.current_process().name == 'MainProcess':\n    multiprocessing.set_start_method('spawn', force=True)\n"
-    )
-    service = start(server, workers=2, environ={"PYTHONPATH": str(tmp_path / "hook")})
-    service.event("serving")
-    worker = answers(service)["pid"]
-    assert any(b"spawn_main" in content(f"/proc/{pid}/cmdline") for pid in family(service.process.pid))
-    assert caught(worker, DUMP)
-    service.signal(signal.SIGTERM)
-    assert service.wait(15) == 0
+@each_server
+def test_an_app_that_knows_no_lifespan_is_served_all_the_same(start, server):
+    assert answers(start(server, BARE))
 
 
 @each_server
@@ -288,7 +237,7 @@ def test_options_become_words_of_the_command_line():
         options={"loglevel": "debug", "capture_output": True, "spew": False, "sendfile": False, "dirty_apps": ["x", "y"]},
     )  # fmt: skip
     words = gunicorn.argv(plan, 7, lambda scope, receive, send: None)
-    assert words[3:5] == ["--bind", "fd://7"]
+    assert words[2:6] == ["-m", "gunicorn", "--bind", "fd://7"]
     for word in ("--workers=3", "--graceful-timeout=9", "--log-level=debug", "--capture-output", "--no-sendfile",
                  "--dirty-app=x", "--dirty-app=y", "--worker-class=asgi"):  # fmt: skip
         assert word in words

@@ -1,0 +1,211 @@
+"""What a start does as root, and the moment after which nothing of it is root any more.
+
+Root's work are directories, files that name an owner, items of another user than the service's, a low port, and a place
+for the state. It comes first, with all that it waits for; then the engine becomes the service's user, for good.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import STEP
+from orchestrator.engine import events, launch_plan
+from orchestrator.engine.exceptions import InternalError
+from orchestrator.engine.item import Work
+from orchestrator.system import prctl, rights, signals, stdio, users
+from orchestrator.system.accounts import replaceable
+from orchestrator.system.reaper import descendants, uid_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.core.context import User
+    from orchestrator.engine.item import Work
+    from orchestrator.engine.run import Start
+    from orchestrator.system.users import Identity
+
+PATIENCE = 5.0
+"""Seconds that threads have to end: each would keep the rights of root."""
+LOW = 1024
+REFUSED = "permission"
+"""The reason of an outcome where the system said no to who asked."""
+KILL = 9
+
+
+class RootWork:
+    """Which items root does, and the change of the engine's user behind them."""
+
+    def __init__(self, start: Start) -> None:
+        self.start = start
+        self.done = True
+        """Whether nothing is root's to do any more; also where the engine never was root, or has no other user to be."""
+        self.adopts = False
+        """Whether orphans become children of this process, for it to collect."""
+        self._late = False
+        """Whether the launch alone has a user: up to it, everything runs as it was started."""
+        self._held: frozenset[str] = frozenset()
+        self._then: list[Callable[[], None]] = []
+
+    def expect(self) -> None:
+        """The engine is root, and perhaps not for long: what is to be done `when_done` waits until that is settled."""
+        self.done = False
+        # What root's items leave running is ended before root is: so it has to be found.
+        self.adopts = prctl.adopt_orphans()
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Has this done as the service's user: at once, where the engine is that already."""
+        if self.done:
+            call()
+        else:
+            self._then.append(call)
+
+    def begin(self) -> None:
+        """Finds root's items, once all are listed."""
+        if self.done:
+            return
+        identity = self._identity()
+        if identity is None:
+            self._go_on()
+        elif self.start.identity is identity:
+            own = [work.id for work in self.start.works if self._is_roots(work)]
+            order = self.start.order
+            assert order is not None
+            before = [order.names(order.all_mask(name)) for name in own]
+            self._held = frozenset(own).union(*before)
+            self._distrust(identity.user, own)
+        else:
+            self._late = True
+
+    def _distrust(self, user: User, own: list[str]) -> None:
+        """Refuses to run, as root, a command of a spec that the service's user can write."""
+        start = self.start
+        found = next(((file, path) for file in start.loaded.files if (path := replaceable(file, user))), None)
+        if found is None:
+            return
+        file, path = found
+        where = file if os.path.realpath(file) == path else f"{file}, through {path}"
+        said, hint = f"uid {user.uid} can change {where}", f"chown root {path}, and chmod go-w {path}"
+        commands = [start.by_id[name] for name in own if start.by_id[name].kind in ("step", "check")]
+        for work in commands:
+            outcome = failed(
+                "ORC453", "spec", f"{said}, and root would run a command of it", hint, final=True
+            )
+            start.conclude(work, outcome)
+        if not commands and own:
+            start.stream.emit(events.NOTE, f"{said}, which root acts on", level="warning", hint=hint)
+
+    def _identity(self) -> Identity | None:
+        """Who the engine is to become."""
+        start = self.start
+        found = start.identity if start.identity is not None and start.identity.switch else start.launched_as
+        return found if found is not None and found.switch else None
+
+    def _is_roots(self, work: Work) -> bool:
+        item: Any = work.item
+        if work.kind == "directory":
+            return True
+        if work.kind == "file":
+            return item.owner is not None or item.group is not None
+        if work.id == "port":
+            return launch_plan.is_low(self.start.spec.launch, LOW)
+        named = getattr(item, "user", None) if work.phase == STEP or work.kind == "check" else None
+        return isinstance(named, str) and self._is_another(named)
+
+    def _is_another(self, named: str) -> bool:
+        found = users.resolve(named, self.start.variables.given)
+        return isinstance(found, Outcome) or found.user.uid != self.start.user.uid
+
+    def holds_back(self, work: Work) -> bool:
+        """Whether an item has to wait: it is for the service's user to do."""
+        return not self.done and not self._late and work.id not in self._held
+
+    def leaves_to_user(self, work: Work, outcome: Outcome) -> bool:
+        """Whether root is refused what the service's user perhaps may, as on NFS: it is tried again as that user."""
+        order = self.start.order
+        if outcome.reason != REFUSED or self.holds_back(work) or self.done or self._late or order is None:
+            return False
+        others = self._held - {work.id}
+        bit = order.mask([work.id])
+        if any(order.all_mask(name) & bit for name in others):
+            return False  # root's own work builds on it
+        self._held = others
+        work.status, work.attempts = Status.UNKNOWN, 0
+        return True
+
+    def finish_if_due(self) -> bool:
+        """Gives up root's rights when the last of root's items is settled; whether it did."""
+        works = self.start.by_id
+        if self.done or self._late or not all(works[name].settled for name in self._held if name in works):
+            return False
+        self.finish()
+        return True
+
+    def finish(self) -> None:
+        """Gives them up now: there is nothing more for root to do. Raises InternalError where that does not hold."""
+        identity = None if self.done else self._identity()
+        if identity is not None:
+            self._end_threads()
+            self._end_left_over(identity.user.uid)
+            self._become(identity)
+        if not self.done:
+            self._go_on()
+
+    def _end_threads(self) -> None:
+        """Lanes whose item is settled are about to end; one that was given up may hang in a system call."""
+        end = time.monotonic() + PATIENCE
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, end - time.monotonic()))
+
+    def _end_left_over(self, uid: int) -> None:
+        """What root's items have left running: later, nobody here could end it."""
+        for pid in descendants():
+            owner = uid_of(pid)
+            if owner not in (uid, None) and signals.send(pid, KILL):
+                said = f"a process that was left running as uid {owner} is ended (pid {pid})"
+                self.start.stream.emit(events.NOTE, said, level="warning")
+
+    def _become(self, identity: Identity) -> None:
+        start = self.start
+        self._hand_over(identity.user)
+        try:
+            rights.drop(identity.rights)
+        except (OSError, RuntimeError, rights.NotHeld) as error:
+            raise InternalError(f"the rights of root could not be given up: {error}") from None
+        rights.be_seen()
+        os.environ.update(identity.environ)
+        tempfile.tempdir = None  # what was chosen may be root's
+        os.chdir(start.cwd)
+        own = replace(identity, switch=False)
+        start.identity = own if start.identity is identity else start.identity
+        start.launched_as = own
+        start.user = identity.user
+        start.stream.emit(
+            events.NOTE,
+            f"from here on as uid {identity.user.uid}: the rights of root are given up",
+            level="debug",
+        )
+
+    def _hand_over(self, user: User) -> None:
+        """What root has made so far for the service, and what belongs to it."""
+        from orchestrator.engine.generated_secrets import give_store
+        from orchestrator.status import state
+
+        start = self.start
+        stdio.give(user.uid)
+        for contract in start.spec.variables.values():
+            if contract.generate is not None:
+                give_store(start.context().path(contract.generate.store), user)
+        state.provide(os.environ, user.uid, user.gid)
+
+    def _go_on(self) -> None:
+        self.done = True
+        waiting, self._then = self._then, []
+        for call in waiting:
+            call()
