@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console, summary
-from orchestrator.cli._main_job import _leave
+from orchestrator.cli._main_job import _leave, may_switch
 from orchestrator.cli._start import Invocation
 from orchestrator.core.exceptions import Usage
 from orchestrator.core.outcome import Status, ok
@@ -70,6 +70,9 @@ def _prepared(invocation: Invocation, options: argparse.Namespace) -> Start | No
     start = Start(invocation.loaded, invocation.stream, invocation.notes, environ=os.environ, role=invocation.choice.role,
                   network=not options.static, steps=False, only=options.only)  # fmt: skip
     start.log_format = invocation.log_format
+    start.mends = False
+    if may_switch(start):
+        start.root_work.expect()
     return start
 
 

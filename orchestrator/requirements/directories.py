@@ -111,12 +111,14 @@ class Directory(Requirement):
                 error, path, context.user, "cannot create" if self.create else "cannot use", "ORC431"
             )
         try:
+            before = os.fstat(directory)
             wrong = list(self._wrong(path, directory, owner, made, context))
+            how = "made" if path in made else _given(before, os.fstat(directory))
         except OSError as error:
-            wrong = [refusal(error, path, context.user, "cannot use", "ORC431")]
+            wrong, how = [refusal(error, path, context.user, "cannot use", "ORC431")], ""
         finally:
             os.close(directory)
-        return judged(wrong, f"{path}{' (made)' if path in made else ''}", path=path, made=path in made)
+        return judged(wrong, f"{path} ({how})" if how else path, path=path, made=path in made)
 
     def _owner(self, context: "Context") -> Owner:
         """Who it shall belong to: what is written, else, for what root makes, the service's user."""
@@ -156,11 +158,19 @@ class Directory(Requirement):
     ) -> "Iterator[Outcome]":
         """Owner and mode where the spec names them; what is made here already belongs to whom it should."""
         wanted = owner if self.fix == "tree" else self._named(owner)
+        if not context.mends and path not in made:
+            if not self._would_mend(context):
+                yield from self._differs(path, directory, wanted)
+            return
         if self.fix != "none" or path in made:
             yield from self._mend(path, directory, wanted, context)
         if self.fix == "tree":
             yield from self._mend_tree(path, directory, owner, context)
         yield from self._differs(path, directory, wanted)
+
+    def _would_mend(self, context: "Context") -> bool:
+        """Whether this only looks, and a start would mend what differs."""
+        return not context.mends and guarded() and self.fix != "none"
 
     def _named(self, owner: Owner) -> Owner:
         """The part of it that the spec names."""
@@ -249,6 +259,8 @@ class Directory(Requirement):
         if not self.writable:
             return
         number = accounts.as_user(context.user, lambda: _write_and_remove(path))
+        if number in _DENIED and self._would_mend(context):
+            return
         if number in _DENIED and self._may_give(path, context):
             # Nothing says whose it is, and the user needs it: root hands it over, and tries again.
             give(directory, owner)
@@ -260,6 +272,14 @@ class Directory(Requirement):
     def _may_give(self, path: str, context: "Context") -> bool:
         to_give = accounts.other_than(context.user) and self.fix != "none" and self.owner is None
         return to_give and not accounts.closed_to(path, context.user)
+
+
+def _given(before: os.stat_result, after: os.stat_result) -> str:
+    """What was changed of something that was there, which is not to go unnoticed."""
+    if before.st_uid == after.st_uid:
+        return ""
+    names = [accounts.name_of(each.st_uid) or str(each.st_uid) for each in (before, after)]
+    return f"owner {names[0]} → {names[1]}"
 
 
 def _no_mount(path: str) -> "Outcome":

@@ -217,7 +217,7 @@ class File(Requirement):
 
     def _rights(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
         owner = self._named_owner()
-        if self.fix == "self" and self.type != "symlink" and self._differs(status, owner):
+        if context.mends and self.fix == "self" and self.type != "symlink" and self._differs(status, owner):
             try:
                 status = _mend(path, owner, self.mode)
             except PermissionError:
@@ -225,7 +225,8 @@ class File(Requirement):
             except OSError as error:
                 yield refusal(error, path, context.user, "cannot change owner and mode of", "ORC442")
                 return
-        yield from self._rights_wrong(path, status, owner)
+        if context.mends or not guarded() or self.fix == "none":
+            yield from self._rights_wrong(path, status, owner)
 
     def _differs(self, status: os.stat_result, owner: Owner) -> bool:
         return owner.differs(status) or self.mode not in (None, stat.S_IMODE(status.st_mode))
