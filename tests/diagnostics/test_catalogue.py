@@ -52,7 +52,7 @@ def test_an_unlisted_code_is_a_bug():
 
 
 @pytest.mark.parametrize(
-    "module", ["catalogue", "printable", "suggest", "excerpt", "paths", "terminal", "explain"]
+    "module", ["catalogue", "printable", "excerpt", "paths", "terminal", "explain"]
 )
 def test_importing_it_stays_light(module):
     probe = (
