@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from matrices import mostly_long
 from starting import APP, cmdline
 
 BREAKABLE = (
@@ -93,6 +94,7 @@ def test_a_service_that_does_not_come_back_is_not_said_not_to_have_started(servi
     assert "did not start" not in engine.stderr
 
 
+@pytest.mark.long
 def test_no_connection_is_lost_from_maintenance_to_the_service(service):
     engine = service("{serve: maintenance}")
     engine.write("crash")
@@ -103,6 +105,7 @@ def test_no_connection_is_lost_from_maintenance_to_the_service(service):
     assert set(found) == {200, 503}
 
 
+@pytest.mark.long
 def test_it_comes_back_again_and_again_with_pauses_that_grow(service):
     engine = service("{serve: maintenance}")
     for number in (1, 2):
@@ -192,7 +195,7 @@ def test_without_health_the_launch_says_what_follows(engine):
     assert engine.item("launch")["status"] == "healed"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+@pytest.mark.parametrize("number", mostly_long([signal.SIGTERM, signal.SIGINT], signal.SIGTERM))
 def test_a_stop_while_it_is_back_is_a_proper_end(service, number):
     engine = service("{serve: maintenance}")
     engine.write("crash")
@@ -335,7 +338,7 @@ def test_restarts_that_were_spent_stay_spent(engine):
     assert time.monotonic() - began < 15
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4])
+@pytest.mark.parametrize("delay", mostly_long([0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], 0.1, 0.3))
 def test_a_stop_at_any_moment_of_the_change_is_heard(service, delay):
     engine = service("{serve: maintenance}")
     engine.write("crash")

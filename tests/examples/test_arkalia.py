@@ -5,6 +5,7 @@ import re
 from urllib.error import HTTPError
 
 import pytest
+from matrices import mostly_long
 
 DIRECTORIES = ["logs", "state", "cache", "modules/zeroia/state", "modules/assistantia/logs"]
 
@@ -40,7 +41,7 @@ def test_the_port_answers_from_outside_the_container(arkalia):
     assert f"00000000:{arkalia.port:04X}" in listening
 
 
-@pytest.mark.parametrize("feature", ["zeroia", "assistantia"])
+@pytest.mark.parametrize("feature", mostly_long(["zeroia", "assistantia"], "zeroia"))
 def test_a_missing_optional_module_is_said_everywhere(arkalia, feature):
     (arkalia.root / f"modules/{feature}/core.py").unlink()
     arkalia.start()
@@ -65,6 +66,7 @@ def test_a_missing_optional_module_is_said_everywhere(arkalia, feature):
     assert arkalia.stop() == 0, arkalia.stderr
 
 
+@pytest.mark.long
 def test_both_optional_modules_may_be_missing(arkalia):
     for feature in ("zeroia", "assistantia"):
         (arkalia.root / f"modules/{feature}/core.py").unlink()
@@ -94,6 +96,7 @@ def test_a_module_that_is_there_but_cannot_be_imported_is_found(arkalia):
     assert arkalia.status_of("module:modules.reflexia.core") == "failed"
 
 
+@pytest.mark.long
 def test_an_optional_module_with_a_missing_import_of_its_own_degrades_too(arkalia):
     source = arkalia.root / "modules/zeroia/core.py"
     source.write_text("import notthere_abc\n" + source.read_text())

@@ -98,6 +98,7 @@ def test_orders_are_placed_and_found_again(orders):
     assert orders.stop() == 0, orders.stderr
 
 
+@pytest.mark.long
 def test_three_replicas_that_start_at_once_migrate_an_empty_database_once(replica, server, database):
     replicas = [replica() for _ in range(3)]
     for each in replicas:
@@ -129,6 +130,7 @@ def test_the_role_migrate_serves_nothing_and_ends_with_0(orders, server, databas
     assert {each["kind"] for each in orders.report()["items"]}.isdisjoint({"launch", "health", "port"})
 
 
+@pytest.mark.long
 def test_a_replica_that_may_not_migrate_waits_until_another_start_has(replica, server, database):
     web, job = replica(), replica()
     web.environment["MIGRATE_ON_START"] = "no"
@@ -156,6 +158,7 @@ def test_a_migration_that_fails_ends_with_3_and_nothing_is_served(orders, server
     assert applied(server, database) == ["0001", "0002"]
 
 
+@pytest.mark.long
 def test_a_database_that_comes_late_is_waited_for(orders, server):
     server.halt()
     try:
@@ -190,6 +193,7 @@ def test_a_wrong_password_ends_with_3_at_once_and_says_what_to_mend(orders, url)
     assert "wr0ng" not in orders.stderr + json.dumps(orders.report())
 
 
+@pytest.mark.long
 def test_the_address_may_come_from_a_file_and_is_shown_nowhere(orders, tmp_path):
     secret = tmp_path / "database_url"
     secret.write_text(orders.environment.pop("DATABASE_URL") + "\n")

@@ -17,7 +17,7 @@ COUNTED = "open('imports', 'a').write('x')\n" + APP
 LIFESPAN = """
 import os
 from contextlib import asynccontextmanager
-from fastapi import FastAPI
+from tiny_asgi import App
 
 @asynccontextmanager
 async def lifespan(app):
@@ -25,7 +25,7 @@ async def lifespan(app):
         {}
     yield
 
-app = FastAPI(lifespan=lifespan)
+app = App(lifespan=lifespan)
 
 @app.get("/")
 def root():
@@ -238,7 +238,7 @@ def test_nobody_accepts_before_the_first_worker_serves(launch):
 
 
 LEAVING = APP.replace(
-    "app = FastAPI()",
+    "app = App()",
     """
 import asyncio, time
 from contextlib import asynccontextmanager
@@ -251,7 +251,7 @@ async def life(app):
         asyncio.get_running_loop().call_later(0.02, os._exit, 0)
     yield
 
-app = FastAPI(lifespan=life)
+app = App(lifespan=life)
 """,
 )
 

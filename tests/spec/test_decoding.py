@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pydantic
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orchestrator.document.plain import Interpolated
@@ -83,7 +83,6 @@ def plain(loc, value):
 
 
 @pytest.mark.parametrize("annotation", TYPES, ids=range(len(TYPES)))
-@settings(max_examples=60)
 @given(value=VALUES)
 def test_a_type_decodes_as_in_pydantic(annotation, value):
     adapter = pydantic.TypeAdapter(of_type(annotation), config=STRICT)
@@ -111,7 +110,6 @@ FIELDS = [
 
 
 @pytest.mark.parametrize(("model", "name"), FIELDS)
-@settings(max_examples=20)
 @given(value=VALUES)
 def test_a_field_of_the_spec_decodes_as_in_its_twin(model, name, value):
     field = model.model_fields[name]
