@@ -6,10 +6,12 @@ import pytest
 
 
 def mostly_long(values, *always):
-    """These values, or rows of them, as parameters; all but those that are named are long."""
+    """These values, or rows of them, as parameters; all are long but those that are named, rows by their first value."""
     rows = [each if isinstance(each, tuple) else (each,) for each in values]
     named = [each if isinstance(each, tuple) else (each,) for each in always]
-    return [pytest.param(*row, marks=() if row in named else pytest.mark.long) for row in rows]
+    return [
+        pytest.param(*row, marks=() if row in named or row[:1] in named else pytest.mark.long) for row in rows
+    ]
 
 
 def crossed(**sides):
