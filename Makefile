@@ -57,7 +57,7 @@ services:  ## install (as root, Debian) the servers that the tests start for the
 	  code=$$?; rm -f /usr/sbin/policy-rc.d; exit $$code; }
 
 generate: $(READY)  ## write again what is derived from the models: schemas and the reference
-	@$(BIN)/python -m orchestrator.spec.generate
+	@$(BIN)/python -m tools.generate
 
 bench: $(READY)  ## measure against the rivals, side by side, as ratios
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

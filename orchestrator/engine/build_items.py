@@ -8,8 +8,8 @@ from orchestrator.core.order import CHECK, PHASES, STEP, WAIT, Node, Order
 from orchestrator.document.interpolate import BadInterpolation, parse, references
 from orchestrator.engine import launch_plan
 from orchestrator.engine.item import Work
+from orchestrator.spec.index import Index
 from orchestrator.spec.item import Action, Named
-from orchestrator.spec.references import Index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -90,6 +90,8 @@ class Start:
         self.only = tuple(only)
         self.alone = alone
         """The one item that this start is about, where it runs beside the server: tried once, by itself."""
+        self.mends = True
+        """Whether what exists may be changed to hold what the spec says."""
         self.only_looks = False
         """Whether nothing is done about what fails."""
         self.memory: Mapping[str, Any] = remembered or {}
@@ -199,6 +201,7 @@ class Start:
                 if find_contract(self.spec.variables, each) is not None
             ),
             as_root=self.as_root,
+            mends=self.mends,
         )
 
     def service_environ(self) -> dict[str, str]:

@@ -17,7 +17,8 @@ from orchestrator.engine.report import exit_code
 from orchestrator.rehearsal import asked
 from orchestrator.rehearsal.failures import failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row
-from orchestrator.spec.values import StaticValues, items_with_values
+from orchestrator.spec.loading import items_with_values
+from orchestrator.spec.values import StaticValues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

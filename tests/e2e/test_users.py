@@ -556,3 +556,21 @@ def test_the_engine_that_comes_back_serves_as_the_same_user(service):
     service.serving()
     assert service.get()[1]["live"] == "ready"
     assert service.stop() == 0
+
+
+def test_a_check_changes_nothing_that_exists_and_a_start_says_what_it_gives(service):
+    data = service.root / "data"
+    data.mkdir()
+    (service.root / "own").mkdir()
+    os.chown(service.root / "own", 777, 777)
+    service.spec("user: app\ndirectories: [data, {path: own, owner: app}, new]\n", launch="")
+    words = [*service.accounts.prefix(), service.python, "-m", "orchestrator"]
+    how = {"cwd": service.root, "env": service.environ, "capture_output": True, "text": True, "timeout": 60}
+    done = subprocess.run([*words, "check"], **how)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (data.stat().st_uid, (service.root / "own").stat().st_uid) == (0, 777)
+    done = subprocess.run([*words, "run"], **how)
+    assert done.returncode == 0, done.stderr
+    assert "(owner root → app)" in done.stderr
+    assert "(owner 777 → app)" in done.stderr
+    assert data.stat().st_uid == 900

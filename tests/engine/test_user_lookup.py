@@ -7,7 +7,7 @@ import pytest
 from orchestrator.core.context import User
 from orchestrator.core.outcome import Outcome
 from orchestrator.spec.settings import NamedUser
-from orchestrator.system import users
+from orchestrator.system.homes import private_home
 from orchestrator.system.users import Identity, resolve
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
@@ -67,15 +67,15 @@ def test_the_trial_leaves_the_engine_root(tmp_path):
 
 def test_a_home_is_closed_to_others_again(tmp_path):
     me = User(os.geteuid(), os.getegid())
-    first = users.private_home(me, {"TMPDIR": str(tmp_path)})
+    first = private_home(me, {"TMPDIR": str(tmp_path)})
     os.chmod(first, 0o777)
-    assert users.private_home(me, {"TMPDIR": str(tmp_path)}) == first
+    assert private_home(me, {"TMPDIR": str(tmp_path)}) == first
     assert os.stat(first).st_mode & 0o777 == 0o700
 
 
 def test_a_symlink_is_no_home(tmp_path):
     (tmp_path / f"orchestrator-home-{os.geteuid()}").symlink_to(tmp_path)
-    found = users.private_home(User(os.geteuid(), os.getegid()), {"TMPDIR": str(tmp_path)})
+    found = private_home(User(os.geteuid(), os.getegid()), {"TMPDIR": str(tmp_path)})
     assert not found.startswith(str(tmp_path))
     if found:
         os.rmdir(found)
