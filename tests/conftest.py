@@ -18,9 +18,11 @@ def pytest_report_header():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """With a bound, each run begins with others."""
+    """With a bound, each run begins with other files."""
     if bounded.UNTIL:
-        random.Random(bounded.UNTIL).shuffle(items)
+        files = sorted({item.path for item in items})
+        random.Random(bounded.UNTIL).shuffle(files)
+        items.sort(key=lambda item: files.index(item.path))
 
 
 @pytest.hookimpl(tryfirst=True)

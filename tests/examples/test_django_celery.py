@@ -26,7 +26,6 @@ LACKING = [
 pytestmark = [
     pytest.mark.skipif(not servers.REDIS, reason="redis-server is not installed"),
     pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}"),
-    pytest.mark.xdist_group("django-celery"),
     pytest.mark.timeout(300),
 ]
 PARTS = ("shop", "counting", "manage.py", "requirements.txt", "startup.yaml")

@@ -15,7 +15,6 @@ LACKING = [name for name in ("alembic", "psycopg", "sqlalchemy") if importlib.ut
 pytestmark = [
     pytest.mark.skipif(not servers.BIN, reason="PostgreSQL is not installed"),
     pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}"),
-    pytest.mark.xdist_group("fastapi-postgres"),
     pytest.mark.timeout(300),
 ]
 PASSWORD = "s3cret-pa%/ss"

@@ -58,7 +58,7 @@ def test_restarts_leave_neither_descriptors_nor_processes(launch, times):
 
 
 @pytest.mark.timeout(2000)
-@pytest.mark.parametrize("times", [2, pytest.param(number(500, 10), marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(number(50, 4), marks=pytest.mark.long)])
 def test_replaced_workers_leave_neither_descriptors_nor_processes(launch, times):
     service = launch(workers=2).supervised()
     parent = service.event("started")["pid"]
