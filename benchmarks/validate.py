@@ -9,13 +9,15 @@ from pathlib import Path
 from benchmarks.sidebyside import Command, Goal, compare, finish
 
 ROOT = Path(__file__).parent.parent
-LIBRARIES = "import yaml, pydantic"
+LIBRARIES = "import yaml; from pydantic import BaseModel"
 YAML_ALONE = "import sys, yaml; yaml.load(open(sys.argv[1], 'rb'), yaml.CSafeLoader)"
 LINES = 20_000
 MOST_MEMORY = 300.0
 """Megabytes that reading a spec of the largest size allowed may take."""
-MOST_MORE = 60.0
-"""Milliseconds that validating the sample may take more than importing the two libraries, processor time or wall."""
+MOST_MORE = 250.0
+"""Milliseconds that validating the sample may take more than importing the two libraries, processor time or wall.
+
+Most of it builds the validators of the models that the sample uses."""
 
 
 def main() -> int:

@@ -33,8 +33,11 @@ UNWANTED = {
     "orchestrator.integrations.wsgi": HEAVY | {"typing", "dataclasses", "urllib", "wsgiref"},
     "orchestrator.integrations.fastapi": {"fastapi", "starlette", "pydantic", "yaml"},
 }
-READING = HEAVY - {"yaml"} | {"logging", "subprocess", "json", "socket"}
-"""What reading a spec does without: a start pays for it, and so does every `validate` in CI."""
+READING = HEAVY - {"yaml", "pydantic", "importlib.metadata"} | {"logging", "subprocess", "json"}
+"""What reading a spec does without: a start pays for it, and so does every `validate` in CI.
+
+pydantic validates it, and brings importlib.metadata with it to look for its plug-ins.
+"""
 ROOT = str(Path(orchestrator.__file__).parent.parent)
 
 

@@ -75,7 +75,7 @@ def _origin(options: argparse.Namespace) -> str:
 
 def item_ids(spec: Spec, option: str, references: Iterable[str]) -> list[str]:
     """The ids that an option's references mean; raises Usage for those that mean none or several."""
-    from orchestrator.spec.references import Index
+    from orchestrator.spec.index import Index
 
     index, ids = Index(spec), []
     for reference in references:

@@ -10,11 +10,11 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console, summary
-from orchestrator.cli._start import Invocation, leave
+from orchestrator.cli._start import Invocation, leave, may_switch
 from orchestrator.core.outcome import Status, ok
+from orchestrator.core.verdict import exit_code
 from orchestrator.engine import events
 from orchestrator.engine.exceptions import Interrupted, Invalid
-from orchestrator.engine.report import exit_code
 from orchestrator.engine.run import Start
 from orchestrator.system.signals import Notes
 
@@ -42,6 +42,9 @@ def run(options: argparse.Namespace) -> int:
         steps=False, only=options.only,
     )  # fmt: skip
     start.log_format = invocation.log_format
+    start.mends = False
+    if may_switch(start):
+        start.root_work.expect()
     try:
         with console.restored():
             code = _check(invocation, start, options)

@@ -68,6 +68,9 @@ class Context:
     as_root: bool = field(default_factory=lambda: os.geteuid() == 0)
     """Whether the service was started as root, whoever it is by now."""
 
+    mends: bool = True
+    """Whether what exists may be changed; a check changes nothing."""
+
     def within(self, seconds: float) -> Context:
         return replace(self, timeout=seconds)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from orchestrator.diagnostics import Findings, Place
 from orchestrator.document import interpolate
@@ -21,23 +21,36 @@ def as_text(value: Any, separator: str | None = None) -> str:
     if isinstance(value, tuple):
         import shlex
 
-        return separator.join(value) if separator else shlex.join(value)
+        texts = list(map(str, value))
+        return separator.join(texts) if separator else shlex.join(texts)
     return str(value)
 
 
-class Interpolated(str):
-    """A text that was written with `${…}`. While `known` is false it is still the text as written."""
+class Template:
+    """A text that was written with `${…}`: its `text` is filled in, or while `known` is false as it was written.
 
-    __slots__ = ("known", "secret", "written")
+    Not a `str`, so that nothing takes one for a plain text.
+    """
 
-    known: bool
-    secret: bool
-    written: str
+    __slots__ = ("known", "secret", "text", "written")
 
-    def __new__(cls, text: str, *, known: bool, secret: bool, written: str) -> Self:
-        self = super().__new__(cls, text)
-        self.known, self.secret, self.written = known, secret, written
-        return self
+    def __init__(self, text: str, *, known: bool, secret: bool, written: str) -> None:
+        self.text = text
+        self.known = known
+        self.secret = secret
+        self.written = written
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Template({self.written!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is Template and (self.text, self.written) == (other.text, other.written)
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.written))
 
 
 class Values(Protocol):
@@ -150,7 +163,7 @@ class Plain:
             self.moved[path] = origins
         return tuple(result)
 
-    def _spread(self, node: Node) -> list[str] | None:
+    def _spread(self, node: Node) -> list[Template] | None:
         """The elements of a list variable, if the node is only `${NAME}` of one."""
         if not isinstance(node.value, str) or not node.value.startswith("${"):
             return None
@@ -165,7 +178,7 @@ class Plain:
             return None
         self.used.append((reference, node.place))
         secret = self.values.secret(reference.name)
-        return [Interpolated(text, known=True, secret=secret, written=node.value) for text in elements]
+        return [Template(text, known=True, secret=secret, written=node.value) for text in elements]
 
     def _text(self, node: Node, path: Path) -> Any:
         written = node.value
@@ -175,7 +188,7 @@ class Plain:
         except interpolate.BadInterpolation as error:
             place = within(node, error.offset, error.length)
             self.findings.add("ORC213", str(error), place, pointer=pointer(path), hint=error.hint)
-            return Interpolated(written, known=False, secret=False, written=written)
+            return Template(written, known=False, secret=False, written=written)
         references = list(interpolate.references(template))
         if not references:
             return "".join(part for part in template if isinstance(part, str))
@@ -183,11 +196,11 @@ class Plain:
         secret = any(self.values.secret(found.name) for found in references)
         text = self._expanded(template, node, path)
         if text is None:
-            return Interpolated(written, known=False, secret=secret, written=written)
+            return Template(written, known=False, secret=secret, written=written)
         only = interpolate.only_reference(template)
         if text == "" and only is not None and only.operator in ("+", ":+"):
             return ABSENT
-        return Interpolated(text, known=True, secret=secret, written=written)
+        return Template(text, known=True, secret=secret, written=written)
 
     def _expanded(self, template: interpolate.Template, node: Node, path: Path) -> str | None:
         """The text, or None if a variable is missing or not known yet. Every missing one is collected."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import CHECK, PHASES, STEP, WAIT, Node, Order
+from orchestrator.core.order import Node, Order
+from orchestrator.core.phases import CHECK, PHASES, STEP, WAIT
 from orchestrator.document.interpolate import BadInterpolation, parse, references
 from orchestrator.engine import launch_plan
 from orchestrator.engine.item import Work
+from orchestrator.spec.index import Index
 from orchestrator.spec.item import Action, Named
-from orchestrator.spec.references import Index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

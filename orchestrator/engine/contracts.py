@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.outcome import Outcome, failed, ok
 from orchestrator.document import interpolate
-from orchestrator.document.plain import Interpolated, as_text
+from orchestrator.document.plain import Template, as_text
 from orchestrator.requirements._conditions import CannotTell, holds
 from orchestrator.spec.model import Model
 from orchestrator.spec.values import find_contract
@@ -174,7 +174,7 @@ class _Application:
         return None if default is None else self._text(default, contract)
 
     def _text(self, value: Any, contract: Variable) -> str | None:
-        if isinstance(value, Interpolated):
+        if isinstance(value, Template):
             try:
                 return interpolate.expand(interpolate.parse(value.written), self._lookup)
             except interpolate.Missing:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.backoff import Policy, delay
 from orchestrator.core.conditions import Facts, evaluate
-from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT
+from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT
 from orchestrator.document import interpolate
-from orchestrator.document.plain import Interpolated, Unknown
+from orchestrator.document.plain import Template, Unknown
 from orchestrator.engine.build_items import flat, ordered
 from orchestrator.engine.health_checks import HEALTH_DEADLINE
 from orchestrator.engine.imports import IMPORT_DEADLINE
@@ -17,9 +17,10 @@ from orchestrator.engine.launch_plan import GRACE
 from orchestrator.engine.plan import timed
 from orchestrator.engine.run import TIMEOUT, WAIT_DEADLINE
 from orchestrator.engine.steps import RETRIES
-from orchestrator.spec.references import Index
+from orchestrator.spec.index import Index
+from orchestrator.spec.loading import items_with_values
 from orchestrator.spec.types import parse_duration
-from orchestrator.spec.values import StaticValues, items_with_values
+from orchestrator.spec.values import StaticValues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +95,7 @@ def _known(value: Any, spec: Spec, default: float = 0.0) -> float:
     """Seconds, or a number: as it is written, and as the defaults of variables have it; raises _Late."""
     if value is None:
         return default
-    if not isinstance(value, Interpolated):
+    if not isinstance(value, Template):
         return float(value)
     try:
         text = interpolate.expand(interpolate.parse(value.written), _Assumed(spec.variables).lookup)

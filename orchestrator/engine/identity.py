@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from orchestrator.core.order import QUICK
+from orchestrator.core.context import User
 from orchestrator.core.outcome import Outcome, Status, failed
-from orchestrator.document.plain import Interpolated
-from orchestrator.engine import events, root_work, snapshot
+from orchestrator.core.phases import QUICK
+from orchestrator.engine import events
 from orchestrator.engine.item import Work
+from orchestrator.spec.templated import any_pending
 from orchestrator.system import rights, users
+from orchestrator.system.accounts import closed_to, said
 
 if TYPE_CHECKING:
-    from orchestrator.core.context import Context, User
+    from orchestrator.core.context import Context
     from orchestrator.document.node import Node
     from orchestrator.engine.run import Start
     from orchestrator.launch.plan import LaunchPlan
@@ -41,7 +43,7 @@ def identify(start: Start) -> bool:
 
     As early as can be: conditions run commands, those of variables, too.
     """
-    if not _known(start.spec.user):
+    if any_pending(start.spec.user):
         said = "who it is cannot be told: a variable that it is written with is not well"
         _refuse(
             start,
@@ -49,7 +51,7 @@ def identify(start: Start) -> bool:
             "user",
         )
         return False
-    found = snapshot.identity(start) or users.resolve(start.spec.user, start.variables.given)
+    found = _remembered(start) or users.resolve(start.spec.user, start.variables.given)
     if isinstance(found, Outcome):
         _refuse(start, found, "user")
         return False
@@ -65,14 +67,24 @@ def identify(start: Start) -> bool:
     return True
 
 
+def _remembered(start: Start) -> Identity | None:
+    """What an earlier engine of this process settled; None where there was none, or nothing was given up."""
+    known = start.memory.get("identity")
+    if known is None or os.geteuid() == 0:
+        return None
+    start.as_root = known["root"]
+    user = User(**{**known["user"], "groups": tuple(known["user"]["groups"])})
+    return users.Identity(user, environ=known["environ"], escalation=known["escalation"])
+
+
 def identify_launch(start: Start) -> bool:
     """The same for a launch that names a user of its own, so that a wrong one is told before anything is done."""
     launch = start.spec.launch
     own = launch is not None and launch.user is not None
     found: Identity | Outcome | None = start.identity
     if launch is not None and launch.user is not None:
-        found = snapshot.identity(start) or users.resolve(launch.user, start.variables.given)
-    outcome = found if isinstance(found, Outcome) else _cannot_go_on(found)
+        found = _remembered(start) or users.resolve(launch.user, start.variables.given)
+    outcome = found if isinstance(found, Outcome) else _cannot_go_on(start, found)
     if outcome is not None:
         _refuse(start, outcome, *(("launch", "user") if own else ("user",)))
         return False
@@ -83,11 +95,27 @@ def identify_launch(start: Start) -> bool:
     return True
 
 
-def _cannot_go_on(found: Identity | None) -> Outcome | None:
+def _cannot_go_on(start: Start, found: Identity | None) -> Outcome | None:
     """Why the engine cannot be this user; where it stays who it is, no program gives it more rights."""
     if os.geteuid() != 0 and not (found is not None and found.escalation):
-        rights.no_new_privs()
-    return root_work.trial(found) if found is not None and found.switch else None
+        try:
+            rights.no_new_privs()
+        except OSError as error:
+            said = f"set-uid programs may give the service more rights: {error.strerror}"
+            start.stream.emit(events.NOTE, said, level="warning")
+    return _trial(found) if found is not None and found.switch else None
+
+
+def _trial(identity: Identity) -> Outcome | None:
+    """Why the engine could not go on as this user: found out by a child that becomes it."""
+    path = rights.closed(identity.rights, rights.needed())
+    if not path:
+        return None
+    user = identity.user
+    shut = closed_to(os.path.realpath(path), user)
+    hint = f"install it where everybody may go, or chmod a+x {shut}" if shut else f"chmod a+rx {path}"
+    summary = f"{said(user.uid)} cannot use {path}, which the engine goes on with"
+    return failed("ORC453", "closed", summary, hint, final=True)
 
 
 def of_step(start: Start, user: str | None) -> Context | Outcome:
@@ -121,18 +149,6 @@ def of_server(start: Start) -> User | None:
     """Who the server has to become; none where it stays who the engine is."""
     found = start.launched_as
     return found.user if found is not None and found.switch else None
-
-
-def _known(wanted: Any) -> bool:
-    """Whether it needs no value of a variable any more."""
-    if isinstance(wanted, str) or wanted is None:
-        parts: tuple[Any, ...] = (wanted,)
-    else:
-        uid = wanted.uid
-        owner = (uid.owner_of, uid.otherwise) if hasattr(uid, "owner_of") else (uid,)
-        more = (*(wanted.groups or ()), *(wanted.capabilities or ()))
-        parts = (wanted.name, *owner, wanted.gid, wanted.home, wanted.allow_privilege_escalation, *more)
-    return all(not isinstance(each, Interpolated) or each.known for each in parts)
 
 
 def _shown(found: Identity) -> str:

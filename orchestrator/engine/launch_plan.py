@@ -6,11 +6,11 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import HEALTH, LAUNCH, QUICK
 from orchestrator.core.outcome import Outcome, failed, ok
-from orchestrator.document.plain import Interpolated
+from orchestrator.core.phases import HEALTH, LAUNCH, QUICK
 from orchestrator.engine import health_checks, identity, workers
 from orchestrator.engine.item import Synthetic, Work
+from orchestrator.spec.templated import pending
 
 if TYPE_CHECKING:
     import socket
@@ -199,7 +199,7 @@ def plan_of(start: Start, modules: list[Work]) -> LaunchPlan:
         return plan
     if start.variables.unknown_in(("launch",)) or start.variables.unknown_in(("health",)):
         # It will not be served with values that nobody knows; what imports without them is imported and told.
-        plan.app = launch.app if launch.app and not isinstance(launch.app, Interpolated) else ""
+        plan.app = launch.app if launch.app and not pending(launch.app) else ""
         plan.command = [] if plan.app else [sys.executable, "-c", ""]
         plan.port = 0
         return plan

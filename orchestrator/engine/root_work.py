@@ -13,12 +13,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import STEP
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import STEP
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.exceptions import InternalError
 from orchestrator.engine.item import Work
 from orchestrator.system import prctl, rights, signals, stdio, users
+from orchestrator.system.accounts import replaceable
 from orchestrator.system.reaper import descendants, uid_of
 
 if TYPE_CHECKING:
@@ -73,11 +74,31 @@ class RootWork:
             self._go_on()
         elif self.start.identity is identity:
             own = [work.id for work in self.start.works if self._is_roots(work)]
-            assert self.start.order is not None
-            before = [self.start.order.all_before(name) for name in own]
+            order = self.start.order
+            assert order is not None
+            before = [order.names(order.all_mask(name)) for name in own]
             self._held = frozenset(own).union(*before)
+            self._distrust(identity.user, own)
         else:
             self._late = True
+
+    def _distrust(self, user: User, own: list[str]) -> None:
+        """Refuses to run, as root, a command of a spec that the service's user can write."""
+        start = self.start
+        found = next(((file, path) for file in start.loaded.files if (path := replaceable(file, user))), None)
+        if found is None:
+            return
+        file, path = found
+        where = file if os.path.realpath(file) == path else f"{file}, through {path}"
+        said, hint = f"uid {user.uid} can change {where}", f"chown root {path}, and chmod go-w {path}"
+        commands = [start.by_id[name] for name in own if start.by_id[name].kind in ("step", "check")]
+        for work in commands:
+            outcome = failed(
+                "ORC453", "spec", f"{said}, and root would run a command of it", hint, final=True
+            )
+            start.conclude(work, outcome)
+        if not commands and own:
+            start.stream.emit(events.NOTE, f"{said}, which root acts on", level="warning", hint=hint)
 
     def _identity(self) -> Identity | None:
         """Who the engine is to become."""
@@ -110,7 +131,8 @@ class RootWork:
         if outcome.reason != REFUSED or self.holds_back(work) or self.done or self._late or order is None:
             return False
         others = self._held - {work.id}
-        if any(work.id in order.all_before(name) for name in others):
+        bit = order.mask([work.id])
+        if any(order.all_mask(name) & bit for name in others):
             return False  # root's own work builds on it
         self._held = others
         work.status, work.attempts = Status.UNKNOWN, 0
@@ -187,17 +209,3 @@ class RootWork:
         waiting, self._then = self._then, []
         for call in waiting:
             call()
-
-
-def trial(identity: Identity) -> Outcome | None:
-    """Why the engine could not go on as this user: found out by a child that becomes it."""
-    path = rights.closed(identity.rights, rights.needed())
-    if not path:
-        return None
-    from orchestrator.system.accounts import closed_to, said
-
-    user = identity.user
-    shut = closed_to(os.path.realpath(path), user)
-    hint = f"install it where everybody may go, or chmod a+x {shut}" if shut else f"chmod a+rx {path}"
-    summary = f"{said(user.uid)} cannot use {path}, which the engine goes on with"
-    return failed("ORC453", "closed", summary, hint, final=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.core import backoff
 from orchestrator.core.context import Context, SystemClock, User, current_user
 from orchestrator.core.exit_status import Asked
-from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.engine import events, identity, launch_plan, snapshot, verdict, workers
 from orchestrator.engine.attempts import Lanes
 from orchestrator.engine.build_items import list_works
@@ -90,6 +90,8 @@ class Start:
         self.only = tuple(only)
         self.alone = alone
         """The one item that this start is about, where it runs beside the server: tried once, by itself."""
+        self.mends = True
+        """Whether what exists may be changed to hold what the spec says."""
         self.only_looks = False
         """Whether nothing is done about what fails."""
         self.memory: Mapping[str, Any] = remembered or {}
@@ -199,6 +201,7 @@ class Start:
                 if find_contract(self.spec.variables, each) is not None
             ),
             as_root=self.as_root,
+            mends=self.mends,
         )
 
     def service_environ(self) -> dict[str, str]:
@@ -232,7 +235,7 @@ class Start:
     def _start_what_can(self) -> bool:
         progressed = self.root_work.finish_if_due()
         order = self.order
-        settled = order.mask(work.id for work in self.works if work.settled) if order is not None else 0
+        settled = order.mask(name for name, work in self.by_id.items() if work.settled) if order else 0
         for work in self.works:
             if work.status is Status.UNKNOWN and work.phase < LAUNCH and self._may_start(work, settled):
                 progressed = True

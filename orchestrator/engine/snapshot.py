@@ -12,10 +12,8 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.context import User
-from orchestrator.core.order import HEALTH, IMPORT, LAUNCH, STEP
 from orchestrator.core.outcome import Outcome, Status
-from orchestrator.system.users import Identity
+from orchestrator.core.phases import HEALTH, IMPORT, LAUNCH, STEP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,17 +50,8 @@ def _identity(start: Start) -> dict[str, Any]:
     """Who the service is, and whether it was started as root: neither can be found out later."""
     found = start.launched_as or start.identity
     environ = dict(found.environ) if found is not None else {}
-    return {"user": asdict(start.user), "environ": environ, "root": start.as_root}
-
-
-def identity(start: Start) -> Identity | None:
-    """What an earlier engine of this process settled; None where there was none, or nothing was given up."""
-    known = start.memory.get("identity")
-    if known is None or os.geteuid() == 0:
-        return None
-    start.as_root = known["root"]
-    user = User(**{**known["user"], "groups": tuple(known["user"]["groups"])})
-    return Identity(user, environ=known["environ"])
+    escalation = found is not None and found.escalation
+    return {"user": asdict(start.user), "environ": environ, "root": start.as_root, "escalation": escalation}
 
 
 def _packed(work: Work) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """What remedies have in common: how one is performed, and what came of it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from orchestrator.core.words import REMEDY
 from orchestrator.spec.item import Action
@@ -25,9 +23,9 @@ class Hands(Protocol):
     packages: str
     """A directory into which this start has installed packages; empty until it has."""
 
-    def context(self) -> Context: ...
+    def context(self) -> "Context": ...
 
-    def execute(self, argv: Sequence[str], deadline: float, context: Context | None = None) -> Result:
+    def execute(self, argv: "Sequence[str]", deadline: float, context: "Context | None" = None) -> "Result":
         """Runs a command to its end, or for so many seconds, while signals are still heard."""
 
     def service_group(self) -> int | None:
@@ -40,7 +38,7 @@ class Performed:
 
     ok: bool
     summary: str
-    sets: Mapping[str, str | None] = field(default_factory=dict)
+    sets: "Mapping[str, str | None]" = field(default_factory=dict)
     """Variables for what follows; None takes one out."""
     setting: str = ""
     """What is refused when these values break a contract, such as "set CACHE_URL"."""
@@ -56,7 +54,7 @@ class Remedy(Action):
     """An action after which the item is checked again."""
 
     remedy = True
-    beside = True
+    beside: ClassVar[bool] = True
     """Whether it can be applied beside a running server."""
 
     @property
@@ -64,14 +62,14 @@ class Remedy(Action):
         """Seconds that it may take; a text where only a start knows."""
         return 0.0
 
-    def lowered(self) -> Lowered:
+    def lowered(self) -> "Lowered":
         return {"do": REMEDY, "name": self.word, "limit": self.limit, "again": True, "beside": self.beside}
 
     def perform(self, item: Any, hands: Hands) -> Performed:
         raise NotImplementedError
 
 
-def perform(action: Any, item: Any, outcome: Outcome, hands: Hands) -> Performed:
+def perform(action: Any, item: Any, outcome: "Outcome", hands: Hands) -> Performed:
     """Performs a remedy; that of a plug-in is `apply(context, outcome) -> Outcome`."""
     if isinstance(action, Remedy):
         return action.perform(item, hands)
@@ -81,7 +79,7 @@ def perform(action: Any, item: Any, outcome: Outcome, hands: Hands) -> Performed
     return Performed(ok=applied.ok, summary=applied.summary)
 
 
-def by_command(argv: Sequence[str], deadline: float, hands: Hands) -> Performed:
+def by_command(argv: "Sequence[str]", deadline: float, hands: Hands) -> Performed:
     """Runs a command as a remedy."""
     result = hands.execute(argv, deadline)
     if result.problem or result.code != 0:

@@ -1,13 +1,13 @@
 """`degrade`: go on with a feature switched off."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Annotated, Self
 
-from typing import TYPE_CHECKING, Annotated
+from pydantic import Field, model_validator
 
 from orchestrator.core.words import DEGRADE
-from orchestrator.spec.fields import Field, model_validator
+from orchestrator.spec.errors import problem
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import described, problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration
 
 if TYPE_CHECKING:
@@ -22,17 +22,19 @@ class Degrade(Action):
     tolerates = True
     to_lead_on = "add `recheck` and `max_degraded` to it, or take out what follows"
 
-    degrade: Feature = described(..., "The feature's name.", examples=["search"])
-    recheck: Duration | None = described(
-        None, "Try again this often, and switch the feature on when it holds."
+    degrade: Templated[Feature] = Field(description="The feature's name.", examples=["search"])
+    recheck: Templated[Duration] | None = Field(
+        None, description="Try again this often, and switch the feature on when it holds."
     )
-    max_degraded: Duration | None = described(None, "When it lasts longer, the next action follows.")
-    restart_app: bool = described(
-        False, "Restart the app when the feature comes back, because it cannot switch live."
+    max_degraded: Templated[Duration] | None = Field(
+        None, description="When it lasts longer, the next action follows."
+    )
+    restart_app: Templated[bool] = Field(
+        False, description="Restart the app when the feature comes back, because it cannot switch live."
     )
 
     @model_validator(mode="after")
-    def _needs_recheck(self) -> Degrade:
+    def _needs_recheck(self) -> Self:
         if self.recheck is None and (self.max_degraded is not None or self.restart_app):
             raise problem("ORC113", "`max_degraded` and `restart_app` need `recheck`", "add `recheck: 30s`",
                           "max_degraded" if self.max_degraded is not None else "restart_app")  # fmt: skip
@@ -42,7 +44,7 @@ class Degrade(Action):
     def leads_on(self) -> bool:
         return self.max_degraded is not None
 
-    def lowered(self) -> Lowered:
+    def lowered(self) -> "Lowered":
         return {
             "do": DEGRADE,
             "name": self.word,

@@ -1,11 +1,12 @@
 """`install`: a missing package from a folder of wheels."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from orchestrator.fallbacks._base import Remedy
-from orchestrator.spec.model import Model, described
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ class Installing(Model):
     noun = "install"
     shorthand = "from"
 
-    from_: PathText = described(
-        ..., "A folder of wheels that nobody but root and the engine's own user can write.", alias="from"
+    from_: Templated[PathText] = Field(
+        description="A folder of wheels that nobody but root and the engine's own user can write.",
+        alias="from",
     )
-    hashes: PathText | None = described(
-        None, "A requirements file with the hashes that the wheels must have."
+    hashes: Templated[PathText] | None = Field(
+        None, description="A requirements file with the hashes that the wheels must have."
     )
 
 
@@ -35,13 +37,13 @@ class Install(Remedy):
     beside = False
     allowed = frozenset({"package"})
 
-    install: Installing = described(..., "Where the wheels are.", examples=[{"from": "wheels"}])
+    install: Installing = Field(description="Where the wheels are.", examples=[{"from": "wheels"}])
 
     @property
     def limit(self) -> float:
         return 2 * PIP_LIMIT
 
-    def perform(self, item: Any, hands: Hands) -> Performed:
+    def perform(self, item: Any, hands: "Hands") -> "Performed":
         from orchestrator.fallbacks import _wheels
 
         return _wheels.install(item.requirement, self.install.from_, self.install.hashes, PIP_LIMIT, hands)

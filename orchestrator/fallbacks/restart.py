@@ -1,13 +1,13 @@
 """`restart`: start the server again."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
+from pydantic import Field
+
 from orchestrator.core.words import RESTART
-from orchestrator.spec.fields import Field
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import Model, described
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 
 if TYPE_CHECKING:
     from orchestrator.core.words import Lowered
@@ -18,7 +18,9 @@ class Restarting(Model):
 
     noun = "restart"
 
-    times: Annotated[int, Field(ge=1, le=1000)] = described(1, "At most so many times, with a growing delay.")
+    times: Templated[Annotated[int, Field(ge=1, le=1000)]] = Field(
+        1, description="At most so many times, with a growing delay."
+    )
 
 
 class Restart(Action):
@@ -27,13 +29,13 @@ class Restart(Action):
     remedy = True
     allowed = frozenset({"health", "launch"})
 
-    restart: Restarting | None = described(None, "How often.")
+    restart: Restarting | None = Field(None, description="How often.")
 
     @property
     def times(self) -> int:
         return self.restart.times if self.restart else 1
 
-    def lowered(self) -> Lowered:
+    def lowered(self) -> "Lowered":
         return {"do": RESTART, "name": self.word, "times": self.times}
 
 

@@ -1,12 +1,12 @@
 """`run`: a command that fixes what failed."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from orchestrator.fallbacks._base import Remedy, by_command
 from orchestrator.spec.item import REMEDY_LIMIT
-from orchestrator.spec.model import described
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Argv, Duration
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 class Run(Remedy):
     """Run a command, then check again. The command is not believed, the check is."""
 
-    run: Argv = described(..., "The command and its arguments.", examples=[["python", "-m", "app.repair"]])
-    deadline: Duration | None = described(None, "How long it may take; 60s by default.")
+    run: Argv = Field(description="The command and its arguments.", examples=[["python", "-m", "app.repair"]])
+    deadline: Templated[Duration] | None = Field(None, description="How long it may take; 60s by default.")
 
     @property
     def limit(self) -> Any:
         return self.deadline if self.deadline is not None else REMEDY_LIMIT
 
-    def perform(self, item: Any, hands: Hands) -> Performed:
+    def perform(self, item: Any, hands: "Hands") -> "Performed":
         del item
         return by_command(self.run, self.limit, hands)
 

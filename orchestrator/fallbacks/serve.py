@@ -1,13 +1,13 @@
 """`serve`: answer on the service's own port with something else until all holds again."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from pydantic import Field, model_validator
 
 from orchestrator.core.words import SERVE
-from orchestrator.spec.fields import Field, model_validator
+from orchestrator.spec.errors import problem
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import described, problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import AppReference, Duration
 
 if TYPE_CHECKING:
@@ -19,21 +19,23 @@ class Serve(Action):
 
     to_lead_on = "add `for: 30m` to it, or take out what follows"
 
-    serve: Literal["maintenance"] | AppReference = described(
-        ..., "`maintenance`, or `module:attribute` of another app."
+    serve: Templated[Literal["maintenance"] | AppReference] = Field(
+        description="`maintenance`, or `module:attribute` of another app."
     )
-    for_: Duration | None = described(None, "At most so long; then the next action follows.", alias="for")
-    message: Annotated[str, Field(min_length=1, max_length=1000)] | None = described(
+    for_: Templated[Duration] | None = Field(
+        None, description="At most so long; then the next action follows.", alias="for"
+    )
+    message: Templated[Annotated[str, Field(min_length=1, max_length=1000)]] | None = Field(
         None,
-        "What maintenance tells visitors, in place of its own words.",
+        description="What maintenance tells visitors, in place of its own words.",
         examples=["We are moving house. Back on Monday."],
     )
-    retry_after: Duration | None = described(
-        None, "What `Retry-After` says; without it, when the service is checked again."
+    retry_after: Templated[Duration] | None = Field(
+        None, description="What `Retry-After` says; without it, when the service is checked again."
     )
 
     @model_validator(mode="after")
-    def _of_maintenance(self) -> Serve:
+    def _of_maintenance(self) -> Self:
         for name in ("message", "retry_after"):
             if getattr(self, name) is not None and self.serve != "maintenance":
                 raise problem(
@@ -45,7 +47,7 @@ class Serve(Action):
     def leads_on(self) -> bool:
         return self.for_ is not None
 
-    def lowered(self) -> Lowered:
+    def lowered(self) -> "Lowered":
         return {
             "do": SERVE,
             "name": self.word,

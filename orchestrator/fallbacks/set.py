@@ -1,12 +1,11 @@
 """`set`: other values of variables for the next attempt and what follows."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
 from orchestrator.fallbacks._base import Performed, Remedy
-from orchestrator.spec.fields import Field
-from orchestrator.spec.model import described
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import VariableName
 
 if TYPE_CHECKING:
@@ -18,15 +17,15 @@ class Set(Remedy):
 
     beside = False
 
-    set: Annotated[dict[VariableName, str | None], Field(min_length=1)] = described(
-        ..., "Variables and their values.", examples=[{"CACHE_URL": "memory://"}]
+    set: Annotated[dict[VariableName, Templated[str] | None], Field(min_length=1)] = Field(
+        description="Variables and their values.", examples=[{"CACHE_URL": "memory://"}]
     )
 
     @property
     def sets(self) -> tuple[str, ...]:
         return tuple(self.set)
 
-    def perform(self, item: Any, hands: Hands) -> Performed:
+    def perform(self, item: Any, hands: "Hands") -> Performed:
         del item, hands
         names = ", ".join(sorted(self.set))
         changed = {"variables": sorted(self.set)}

@@ -1,13 +1,13 @@
 """`stop`: end the start. It follows every list of actions."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
+from pydantic import Field
+
 from orchestrator.core.words import STOP
-from orchestrator.spec.fields import Field
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import Model, described
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 
 if TYPE_CHECKING:
     from orchestrator.core.words import Lowered
@@ -18,8 +18,8 @@ class Stopping(Model):
 
     noun = "stop"
 
-    exit_code: Annotated[int, Field(ge=1, le=255)] | None = described(
-        None, "The exit code; the contract's own where it is left out."
+    exit_code: Templated[Annotated[int, Field(ge=1, le=255)]] | None = Field(
+        None, description="The exit code; the contract's own where it is left out."
     )
 
 
@@ -28,9 +28,9 @@ class Stop(Action):
 
     ends = True
 
-    stop: Stopping | None = described(None, "How to end.")
+    stop: Stopping | None = Field(None, description="How to end.")
 
-    def lowered(self) -> Lowered:
+    def lowered(self) -> "Lowered":
         return {"do": STOP, "name": self.word, "code": self.stop.exit_code if self.stop else None}
 
 

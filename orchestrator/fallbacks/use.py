@@ -1,13 +1,14 @@
 """`use`: another value for the item, handed to the server in a variable."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.fallbacks._base import Performed, Remedy
-from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import AppReference, PathText, Port, VariableName
 
 if TYPE_CHECKING:
@@ -19,14 +20,18 @@ class Using(Model):
 
     noun = "use"
 
-    path: PathText | None = described(None, "Another path, for a directory or a file.")
-    url: str | None = described(None, "Another address, for a wait; it is asked as the old one was.")
-    app: AppReference | None = described(None, "Another application, for the launch.")
-    port: Port | None = described(None, "Another port.")
-    export: VariableName | None = described(None, "The variable in which the server gets the value.")
+    path: Templated[PathText] | None = Field(None, description="Another path, for a directory or a file.")
+    url: Templated[str] | None = Field(
+        None, description="Another address, for a wait; it is asked as the old one was."
+    )
+    app: Templated[AppReference] | None = Field(None, description="Another application, for the launch.")
+    port: Templated[Port] | None = Field(None, description="Another port.")
+    export: Templated[VariableName] | None = Field(
+        None, description="The variable in which the server gets the value."
+    )
 
     @model_validator(mode="after")
-    def _one_value(self) -> Using:
+    def _one_value(self) -> Self:
         if sum(each is not None for each in (self.path, self.url, self.app, self.port)) != 1:
             raise problem(
                 "ORC113",
@@ -50,9 +55,8 @@ class Use(Remedy):
     beside = False
     allowed = frozenset({"directory", "file", "wait", "port", "launch", "module"})
 
-    use: Using = described(
-        ...,
-        "The other value, and where to hand it.",
+    use: Using = Field(
+        description="The other value, and where to hand it.",
         examples=[{"path": "/tmp/state", "export": "STATE_DIR"}],
     )
 
@@ -70,7 +74,7 @@ class Use(Remedy):
     def instead_of(self, item: Any) -> Any | None:
         return using(item, *self.use.value)
 
-    def perform(self, item: Any, hands: Hands) -> Performed:
+    def perform(self, item: Any, hands: "Hands") -> Performed:
         del hands
         what, value = self.use.value
         changed = self.instead_of(item)

@@ -1,12 +1,12 @@
 """`warn`: go on, and say so in the report."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
+
+from pydantic import Field
 
 from orchestrator.core.words import WARN
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import described
+from orchestrator.spec.templated import Templated
 
 if TYPE_CHECKING:
     from orchestrator.core.words import Lowered
@@ -18,9 +18,9 @@ class Warn(Action):
     ends = True
     tolerates = True
 
-    warn: str | None = described(None, "What to say beside the failure itself.")
+    warn: Templated[str] | None = Field(None, description="What to say beside the failure itself.")
 
-    def lowered(self) -> Lowered:
+    def lowered(self) -> "Lowered":
         return {"do": WARN, "name": self.word, "text": self.warn or ""}
 
 

@@ -82,6 +82,10 @@ def begin(files: Sequence[str]) -> Preloaded | None:
     modules = wanted(files)
     if not modules or len(os.listdir("/proc/self/task")) > 1:
         return None
+    if "fastapi" in modules:
+        importlib.import_module(
+            "orchestrator.spec.model"
+        )  # brings pydantic, which both sides need: once for both
     ours, theirs = socket.socketpair()
     reports, told = os.pipe()
     parent = os.getpid()

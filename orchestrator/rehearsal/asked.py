@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.spec.templated import any_pending
+
 _LOGINS = ("postgres", "mysql", "redis", "amqp")
 _SECURED = ("https", "amqps", "rediss", "valkeys")
 
@@ -16,7 +18,7 @@ def word(item: Any) -> str:
 def address(item: Any) -> Any:
     """What is asked, once the variables in it have values; None where it is not known, or is no address."""
     found = getattr(item, word(item), None)
-    known = found is not None and hasattr(found, "server") and not _is_pending(found)
+    known = found is not None and hasattr(found, "server") and not any_pending(found)
     return found if known else None
 
 
@@ -34,12 +36,6 @@ def place(found: Any) -> tuple[str, int]:
     """Host and port."""
     server = found.server()
     return server.host, server.port or (443 if server.scheme == "https" else 80)
-
-
-def _is_pending(found: Any) -> bool:
-    from orchestrator.waits._address import pending
-
-    return any(pending(value) for value in vars(found).values())
 
 
 def has_password(item: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.diagnostics import Findings, Place
-from orchestrator.spec.references import Index
+from orchestrator.spec.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from orchestrator.engine import events
 from orchestrator.engine.run import Start
 from orchestrator.spec.loading import load_files, overlay_name
 from orchestrator.spec.role_selection import choose
-from orchestrator.spec.spec import ITEM_LISTS, shorthand
+from orchestrator.spec.sections import ITEM_LISTS, shorthand
 from orchestrator.system.signals import Notes
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 """What all requirements share."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orchestrator.core.outcome import Outcome, ok
@@ -40,17 +38,17 @@ class Requirement(Item):
                     return str(data[key])
         return None
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> Outcome:
         """Checks once, within `context.timeout` seconds. Returns an outcome; raises only for a bug."""
         raise NotImplementedError
 
-    def expand(self, context: Context) -> Iterable[Requirement]:
+    def expand(self, context: "Context") -> "Iterable[Requirement]":
         """The requirements this one stands for: `from: requirements.txt` is many. Itself by default."""
         del context
         return (self,)
 
 
-def judged(wrong: Sequence[Outcome], summary: str, **data: Any) -> Outcome:
+def judged(wrong: "Sequence[Outcome]", summary: str, **data: Any) -> Outcome:
     """One outcome from all that is wrong with an item; nothing wrong is ok with the summary.
 
     The first failure gives code, reason and hint; what the others advise stands in the details.

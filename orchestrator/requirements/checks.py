@@ -1,18 +1,17 @@
 """`checks`: checks of your own. A command, a Python function in a child, or a condition."""
 
-from __future__ import annotations
-
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.commanding import Commanding, CommandLine
-from orchestrator.spec.fields import AfterValidator, Field
+from orchestrator.spec.errors import problem
 from orchestrator.spec.item import AnyCondition
-from orchestrator.spec.kinds import REQUIREMENTS
-from orchestrator.spec.model import described, keyed, problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import FunctionReference
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ class Check(Requirement):
         "port": "to wait until something listens write `tcp: HOST:PORT` under `wait_for`; the launch's own port is bound first"
     }
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = described(
-        ..., "The check's name: `ledger` makes the id `check:ledger`.", examples=["ledger"]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(
+        description="The check's name: `ledger` makes the id `check:ledger`.", examples=["ledger"]
     )
 
 
@@ -51,11 +50,11 @@ class Run(Check, Commanding):
     example: ClassVar = {"name": "ledger", "run": ["python", "-m", "app.selfcheck"]}
     removed_keys: ClassVar = Check.removed_keys | Commanding.removed_keys
 
-    run: Annotated[CommandLine, AfterValidator(_some_command)] = described(
-        ..., "The command and its arguments.", examples=[["python", "-m", "app.selfcheck"]]
+    run: Annotated[CommandLine, AfterValidator(_some_command)] = Field(
+        description="The command and its arguments.", examples=[["python", "-m", "app.selfcheck"]]
     )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         from orchestrator.requirements._running import checked
 
         return checked(self, context)
@@ -67,11 +66,11 @@ class PythonCheck(Check):
     None and True mean that the check holds; False, a text (which is shown) or an exception that it does not.
     """
 
-    python: FunctionReference = described(
-        ..., "The function, as `package.module:function`.", examples=["app.checks:ledger_is_balanced"]
+    python: Templated[FunctionReference] = Field(
+        description="The function, as `package.module:function`.", examples=["app.checks:ledger_is_balanced"]
     )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         from orchestrator.system.processes import capture
 
         token = f"orchestrator-{os.urandom(8).hex()}:"
@@ -89,11 +88,11 @@ class PythonCheck(Check):
 class Holds(Check):
     """A condition that must hold. Its `why` is the message."""
 
-    holds: AnyCondition = described(
-        ..., "The condition.", examples=[{"variable": "REGION", "in": ["eu", "us"]}]
+    holds: AnyCondition = Field(
+        description="The condition.", examples=[{"variable": "REGION", "in": ["eu", "us"]}]
     )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         from orchestrator.requirements._conditions import answer
 
         holds, why = answer(self.holds, context)
@@ -109,19 +108,6 @@ class Holds(Check):
 KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds}
 
 
-def decode_check(value: Any) -> Requirement:
-    """A check by which of its keys is there; a plug-in's requirement is a key too."""
-    known = isinstance(value, dict) and any(key in KINDS for key in value)
-    if isinstance(value, dict) and "port" in value and not known:
-        raise problem("ORC104", "`port` was removed from check", Check.removed_keys["port"], "port")
-    plugins = () if known or not isinstance(value, dict) else tuple(REQUIREMENTS.plugins)
-    return cast("Requirement", keyed(value, "check", (*KINDS, *plugins), Check.keys(), _load))
-
-
-def _load(name: str) -> type[Any]:
-    return KINDS[name] if name in KINDS else REQUIREMENTS.load(name)
-
-
 def _to_make_hold(condition: Any) -> str:
     """What mends a condition of which there is one thing to mend."""
     if (variable := getattr(condition, "variable", None)) is not None:
@@ -133,7 +119,7 @@ def _to_make_hold(condition: Any) -> str:
     return "change what the condition asks about, or the condition"
 
 
-def _no_answer(reference: str, result: Result, context: Context) -> Outcome:
+def _no_answer(reference: str, result: "Result", context: "Context") -> "Outcome":
     """The child ended before it could say anything: killed, crashed, or the function ended the process."""
     if result.timed_out:
         said, reason = f"{reference} did not end within {context.timeout:.3g} s", "timeout"
@@ -149,7 +135,7 @@ def _no_answer(reference: str, result: Result, context: Context) -> Outcome:
     return failed("ORC471", reason, said, hint, details=result.output[-_DETAILS:])
 
 
-def _judged(reference: str, answer: dict[str, Any], output: str, context: Context) -> Outcome:
+def _judged(reference: str, answer: dict[str, Any], output: str, context: "Context") -> "Outcome":
     if answer["ok"]:
         return ok(f"{reference} holds")
     if "type" in answer:
@@ -165,7 +151,7 @@ def _judged(reference: str, answer: dict[str, Any], output: str, context: Contex
     )
 
 
-def _raised(reference: str, answer: dict[str, Any], context: Context) -> Outcome:
+def _raised(reference: str, answer: dict[str, Any], context: "Context") -> "Outcome":
     module, _, name = reference.partition(":")
     details = answer["traceback"]
     if answer["missing"] and (module == answer["missing"] or module.startswith(answer["missing"] + ".")):

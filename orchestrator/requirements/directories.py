@@ -1,18 +1,18 @@
 """`directories`: made, given to the user, and tried. What differs is mended; what cannot be is said."""
 
-from __future__ import annotations
-
 import errno
 import os
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import failed
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
 from orchestrator.requirements._remedies import for_user, install_line, refusal, run_line, volume
-from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import described, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Mode, PathText, Size
 from orchestrator.system import accounts
 
@@ -45,34 +45,42 @@ class Directory(Requirement):
         "glob_count": "write a check: `python: package.module:function` counts them",
     }
 
-    path: PathText = described(
-        ..., "The path; a relative one is from the working directory.", examples=["state"]
+    path: Templated[PathText] = Field(
+        description="The path; a relative one is from the working directory.", examples=["state"]
     )
-    create: bool = described(True, "Make it, and what is above it, when it is not there.")
-    mode: Mode | None = described(None, "The mode it must have, in octal and in quotes.", examples=["0750"])
-    owner: str | int | None = described(
+    create: Templated[bool] = Field(True, description="Make it, and what is above it, when it is not there.")
+    mode: Templated[Mode] | None = Field(
+        None, description="The mode it must have, in octal and in quotes.", examples=["0750"]
+    )
+    owner: Templated[str | int] | None = Field(
         None,
-        "The user it must belong to: a name or a number. As root, what is made belongs to the service's user.",
+        description="The user it must belong to: a name or a number. As root, what is made belongs to the service's user.",
     )
-    group: str | int | None = described(None, "The group it must belong to: a name or a number.")
-    fix: Literal["none", "self", "tree"] = described(
+    group: Templated[str | int] | None = Field(
+        None, description="The group it must belong to: a name or a number."
+    )
+    fix: Templated[Literal["none", "self", "tree"]] = Field(
         "self",
-        "What is mended where owner, group or mode differ: nothing, the directory itself, or the owner of all below too.",
+        description="What is mended where owner, group or mode differ: nothing, the directory itself, or the owner of all below too.",
     )
-    writable: bool = described(
-        True, "The user that will run must be able to write to it; this is tried with a file."
+    writable: Templated[bool] = Field(
+        True, description="The user that will run must be able to write to it; this is tried with a file."
     )
-    empty: bool | None = described(None, "Whether it must be empty (true) or must not be (false).")
-    min_free: Size | None = described(
-        None, "Space that must be free on its file system.", examples=["200MB", "1GiB"]
+    empty: Templated[bool] | None = Field(
+        None, description="Whether it must be empty (true) or must not be (false)."
     )
-    min_free_inodes: int | None = described(
-        None, "Files that it must still be possible to make.", ge=1, examples=[10000]
+    min_free: Templated[Size] | None = Field(
+        None, description="Space that must be free on its file system.", examples=["200MB", "1GiB"]
     )
-    mount: bool = described(False, "It must be a mount point, so that its files outlive the container.")
+    min_free_inodes: Templated[Annotated[int, Field(ge=1)]] | None = Field(
+        None, description="Files that it must still be possible to make.", examples=[10000]
+    )
+    mount: Templated[bool] = Field(
+        False, description="It must be a mount point, so that its files outlive the container."
+    )
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> Directory:
+    def _no_contradiction(self) -> Self:
         if self.create and "create" in self.model_fields_set and self.empty is False:
             raise problem(
                 "ORC124",
@@ -89,7 +97,7 @@ class Directory(Requirement):
             )
         return self
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         path = context.path(self.path)
         try:
             owner = self._owner(context)
@@ -103,14 +111,16 @@ class Directory(Requirement):
                 error, path, context.user, "cannot create" if self.create else "cannot use", "ORC431"
             )
         try:
+            before = os.fstat(directory)
             wrong = list(self._wrong(path, directory, owner, made, context))
+            how = "made" if path in made else _given(before, os.fstat(directory))
         except OSError as error:
-            wrong = [refusal(error, path, context.user, "cannot use", "ORC431")]
+            wrong, how = [refusal(error, path, context.user, "cannot use", "ORC431")], ""
         finally:
             os.close(directory)
-        return judged(wrong, f"{path}{' (made)' if path in made else ''}", path=path, made=path in made)
+        return judged(wrong, f"{path} ({how})" if how else path, path=path, made=path in made)
 
-    def _owner(self, context: Context) -> Owner:
+    def _owner(self, context: "Context") -> Owner:
         """Who it shall belong to: what is written, else, for what root makes, the service's user."""
         uid, gid = (context.user.uid, context.user.gid) if guarded() else (None, None)
         if self.owner is not None:
@@ -119,7 +129,7 @@ class Directory(Requirement):
             gid = accounts.gid_of(self.group)
         return Owner(uid, gid)
 
-    def _absent(self, path: str, culprit: str, context: Context) -> Outcome:
+    def _absent(self, path: str, culprit: str, context: "Context") -> "Outcome":
         if self.mount:
             return _no_mount(path)
         if self.create:
@@ -134,8 +144,8 @@ class Directory(Requirement):
         )
 
     def _wrong(
-        self, path: str, directory: int, owner: Owner, made: list[str], context: Context
-    ) -> Iterator[Outcome]:
+        self, path: str, directory: int, owner: Owner, made: list[str], context: "Context"
+    ) -> "Iterator[Outcome]":
         if self.mount and path not in {each.point for each in mounts()}:
             yield _no_mount(path)
         yield from self._mended(path, directory, owner, made, context)
@@ -144,22 +154,30 @@ class Directory(Requirement):
         yield from self._unwritable(path, directory, owner, context)
 
     def _mended(
-        self, path: str, directory: int, owner: Owner, made: list[str], context: Context
-    ) -> Iterator[Outcome]:
+        self, path: str, directory: int, owner: Owner, made: list[str], context: "Context"
+    ) -> "Iterator[Outcome]":
         """Owner and mode where the spec names them; what is made here already belongs to whom it should."""
         wanted = owner if self.fix == "tree" else self._named(owner)
+        if not context.mends and path not in made:
+            if not self._would_mend(context):
+                yield from self._differs(path, directory, wanted)
+            return
         if self.fix != "none" or path in made:
             yield from self._mend(path, directory, wanted, context)
         if self.fix == "tree":
             yield from self._mend_tree(path, directory, owner, context)
         yield from self._differs(path, directory, wanted)
 
+    def _would_mend(self, context: "Context") -> bool:
+        """Whether this only looks, and a start would mend what differs."""
+        return not context.mends and guarded() and self.fix != "none"
+
     def _named(self, owner: Owner) -> Owner:
         """The part of it that the spec names."""
         uid = owner.uid if self.owner is not None else None
         return Owner(uid, owner.gid if self.group is not None else None)
 
-    def _mend(self, path: str, directory: int, owner: Owner, context: Context) -> Iterator[Outcome]:
+    def _mend(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
         status = os.fstat(directory)
         wrong_mode = self.mode is not None and self.mode != status.st_mode & 0o7777
         if not wrong_mode and not owner.differs(status):
@@ -171,7 +189,7 @@ class Directory(Requirement):
         except OSError as error:
             yield refusal(error, path, context.user, "cannot change owner and mode of", "ORC433")
 
-    def _mend_tree(self, path: str, directory: int, owner: Owner, context: Context) -> Iterator[Outcome]:
+    def _mend_tree(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
         _, kept = give_all(directory, owner)
         if kept:
             more = f" and {len(kept) - 1} more" if len(kept) > 1 else ""
@@ -183,7 +201,7 @@ class Directory(Requirement):
                 details="\n".join(kept[:_MOST]),
             )
 
-    def _differs(self, path: str, directory: int, owner: Owner) -> Iterator[Outcome]:
+    def _differs(self, path: str, directory: int, owner: Owner) -> "Iterator[Outcome]":
         status = os.fstat(directory)
         if owner.differs(status):
             wanted = _written(owner)
@@ -203,7 +221,7 @@ class Directory(Requirement):
                 found=accounts.octal(status.st_mode),
             )
 
-    def _contents(self, path: str) -> Iterator[Outcome]:
+    def _contents(self, path: str) -> "Iterator[Outcome]":
         if self.empty is None:
             return
         with os.scandir(path) as entries:
@@ -216,7 +234,7 @@ class Directory(Requirement):
             hint = f"fill it: COPY … {path}/, or mount the volume that has the files"
             yield failed("ORC435", "empty", f"{path} is empty", hint)
 
-    def _space(self, path: str) -> Iterator[Outcome]:
+    def _space(self, path: str) -> "Iterator[Outcome]":
         if self.min_free is None and self.min_free_inodes is None:
             return
         disk = os.statvfs(path)
@@ -237,10 +255,12 @@ class Directory(Requirement):
                 free=disk.f_favail,
             )
 
-    def _unwritable(self, path: str, directory: int, owner: Owner, context: Context) -> Iterator[Outcome]:
+    def _unwritable(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
         if not self.writable:
             return
         number = accounts.as_user(context.user, lambda: _write_and_remove(path))
+        if number in _DENIED and self._would_mend(context):
+            return
         if number in _DENIED and self._may_give(path, context):
             # Nothing says whose it is, and the user needs it: root hands it over, and tries again.
             give(directory, owner)
@@ -249,12 +269,20 @@ class Directory(Requirement):
             error = OSError(number, os.strerror(number), path)
             yield refusal(error, path, context.user, "cannot write to", "ORC432")
 
-    def _may_give(self, path: str, context: Context) -> bool:
+    def _may_give(self, path: str, context: "Context") -> bool:
         to_give = accounts.other_than(context.user) and self.fix != "none" and self.owner is None
         return to_give and not accounts.closed_to(path, context.user)
 
 
-def _no_mount(path: str) -> Outcome:
+def _given(before: os.stat_result, after: os.stat_result) -> str:
+    """What was changed of something that was there, which is not to go unnoticed."""
+    if before.st_uid == after.st_uid:
+        return ""
+    names = [accounts.name_of(each.st_uid) or str(each.st_uid) for each in (before, after)]
+    return f"owner {names[0]} → {names[1]}"
+
+
+def _no_mount(path: str) -> "Outcome":
     point = volume(path)
     where = (
         f"; it is part of the mount {point}"

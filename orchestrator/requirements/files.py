@@ -1,11 +1,11 @@
 """`files`: files that must be there and be right; copied or rendered from a pristine source where asked."""
 
-from __future__ import annotations
-
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import failed
 from orchestrator.requirements import _contents
@@ -13,8 +13,8 @@ from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
 from orchestrator.requirements._remedies import readable_by, refusal, run_line
 from orchestrator.requirements.directories import in_words
-from orchestrator.spec.fields import Field, model_validator
-from orchestrator.spec.model import described, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
     Duration,
     Mode,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
 
-_KINDS: dict[str, Callable[[int], bool]] = {
+_KINDS: "dict[str, Callable[[int], bool]]" = {
     "file": stat.S_ISREG,
     "symlink": stat.S_ISLNK,
     "socket": stat.S_ISSOCK,
@@ -63,49 +63,64 @@ class File(Requirement):
         "newer_than": "write a check: `run: [test, PATH, -nt, SOURCE]`",
     }
 
-    path: PathText = described(
-        ..., "The path; a relative one is from the working directory.", examples=["config/settings.toml"]
+    path: Templated[PathText] = Field(
+        description="The path; a relative one is from the working directory.",
+        examples=["config/settings.toml"],
     )
-    type: Literal["file", "symlink", "socket", "fifo", "device"] = described("file", "What it must be.")
-    mode: Mode | None = described(None, "The mode it must have, in octal and in quotes.", examples=["0640"])
-    owner: str | int | None = described(None, "The user it must belong to: a name or a number.")
-    group: str | int | None = described(None, "The group it must belong to: a name or a number.")
-    fix: Literal["none", "self"] = described(
-        "self", "Whether owner, group and mode are mended where they differ."
+    type: Templated[Literal["file", "symlink", "socket", "fifo", "device"]] = Field(
+        "file", description="What it must be."
     )
-    min_size: Size | None = described(None, "The least size it must have.", examples=["1B"])
-    max_size: Size | None = described(None, "The greatest size it may have.", examples=["10MB"])
-    format: Literal["json", "yaml", "toml", "ini", "env", "pem"] | None = described(
-        None, "The format it must be readable in; a mistake is shown with line and column."
+    mode: Templated[Mode] | None = Field(
+        None, description="The mode it must have, in octal and in quotes.", examples=["0640"]
     )
-    schema_: PathText | None = described(
+    owner: Templated[str | int] | None = Field(
+        None, description="The user it must belong to: a name or a number."
+    )
+    group: Templated[str | int] | None = Field(
+        None, description="The group it must belong to: a name or a number."
+    )
+    fix: Templated[Literal["none", "self"]] = Field(
+        "self", description="Whether owner, group and mode are mended where they differ."
+    )
+    min_size: Templated[Size] | None = Field(
+        None, description="The least size it must have.", examples=["1B"]
+    )
+    max_size: Templated[Size] | None = Field(
+        None, description="The greatest size it may have.", examples=["10MB"]
+    )
+    format: Templated[Literal["json", "yaml", "toml", "ini", "env", "pem"]] | None = Field(
+        None, description="The format it must be readable in; a mistake is shown with line and column."
+    )
+    schema_: Templated[PathText] | None = Field(
         None,
-        "A file with a JSON Schema that its data must satisfy; nothing that it refers to is fetched.",
+        description="A file with a JSON Schema that its data must satisfy; nothing that it refers to is fetched.",
         alias="schema",
         examples=["config/settings.schema.json"],
     )
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = described(
-        None, "The SHA-256 digest of its content, as `sha256sum` prints it."
+    sha256: Templated[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] | None = Field(
+        None, description="The SHA-256 digest of its content, as `sha256sum` prints it."
     )
-    contains: str | Annotated[tuple[str, ...], NonEmpty] | None = described(
-        None, "A text that must be found in it, or a list of texts that must all be."
+    contains: Templated[str] | Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
+        None, description="A text that must be found in it, or a list of texts that must all be."
     )
-    max_age: Duration | None = described(None, "How long ago it may have been changed.", examples=["1d"])
-    private: bool = described(False, "Neither its group nor others may read or write it.")
-    copy_from: PathText | None = described(
+    max_age: Templated[Duration] | None = Field(
+        None, description="How long ago it may have been changed.", examples=["1d"]
+    )
+    private: Templated[bool] = Field(False, description="Neither its group nor others may read or write it.")
+    copy_from: Templated[PathText] | None = Field(
         None,
-        "A pristine file that is copied here when nothing is here yet: atomically, for the service's user.",
+        description="A pristine file that is copied here when nothing is here yet: atomically, for the service's user.",
         examples=["/usr/share/app/settings.toml"],
     )
-    template: PathText | None = described(
+    template: Templated[PathText] | None = Field(
         None,
-        "A file that is rendered here at each start: `${NAME}` becomes the value of a declared variable, `$$` a dollar. "
+        description="A file that is rendered here at each start: `${NAME}` becomes the value of a declared variable, `$$` a dollar. "
         "The result has mode 0600 unless `mode` is given.",
         examples=["config/nginx.conf.template"],
     )
 
     @model_validator(mode="after")
-    def _no_contradiction(self) -> File:
+    def _no_contradiction(self) -> Self:
         if self.copy_from is not None and self.template is not None:
             raise problem("ORC113", "`copy_from` and `template` exclude each other", "keep one of them")
         for source in ("copy_from", "template"):
@@ -140,7 +155,7 @@ class File(Requirement):
                 "ORC113", f"a schema has no meaning for format `{self.format}`", "take `schema` out"
             )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         path = context.path(self.path)
         try:
             done = self._brought(path, context)
@@ -156,7 +171,7 @@ class File(Requirement):
             return _unreachable(error, path, context)
         return judged(wrong, f"{path}{done or ''}", path=path)
 
-    def _brought(self, path: str, context: Context) -> Outcome | str | None:
+    def _brought(self, path: str, context: "Context") -> "Outcome | str | None":
         if self.template is None and self.copy_from is None:
             return None
         from orchestrator.requirements._bringing import bring
@@ -167,7 +182,7 @@ class File(Requirement):
         uid = accounts.uid_of(self.owner) if self.owner is not None else None
         return Owner(uid, accounts.gid_of(self.group) if self.group is not None else None)
 
-    def _absent(self, path: str, context: Context) -> Outcome:
+    def _absent(self, path: str, context: "Context") -> "Outcome":
         target = link_target(path)
         if target is not None:
             said = f"{path} is a symlink to {target}, which does not exist"
@@ -180,7 +195,7 @@ class File(Requirement):
             path=path,
         )
 
-    def _wrong(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+    def _wrong(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
         if not _KINDS[self.type](status.st_mode):
             found = next((name for name, test in _KINDS.items() if test(status.st_mode)), "directory")
             yield failed(
@@ -200,9 +215,9 @@ class File(Requirement):
         if _contents.asked_about(self):
             yield from _contents.wrong(self, path, status, context)
 
-    def _rights(self, path: str, status: os.stat_result, context: Context) -> Iterator[Outcome]:
+    def _rights(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
         owner = self._named_owner()
-        if self.fix == "self" and self.type != "symlink" and self._differs(status, owner):
+        if context.mends and self.fix == "self" and self.type != "symlink" and self._differs(status, owner):
             try:
                 status = _mend(path, owner, self.mode)
             except PermissionError:
@@ -210,12 +225,13 @@ class File(Requirement):
             except OSError as error:
                 yield refusal(error, path, context.user, "cannot change owner and mode of", "ORC442")
                 return
-        yield from self._rights_wrong(path, status, owner)
+        if context.mends or not guarded() or self.fix == "none":
+            yield from self._rights_wrong(path, status, owner)
 
     def _differs(self, status: os.stat_result, owner: Owner) -> bool:
         return owner.differs(status) or self.mode not in (None, stat.S_IMODE(status.st_mode))
 
-    def _rights_wrong(self, path: str, status: os.stat_result, owner: Owner) -> Iterator[Outcome]:
+    def _rights_wrong(self, path: str, status: os.stat_result, owner: Owner) -> "Iterator[Outcome]":
         mode = stat.S_IMODE(status.st_mode)
         if owner.differs(status):
             wanted = ":".join("" if each is None else str(each) for each in owner).rstrip(":")
@@ -228,7 +244,7 @@ class File(Requirement):
             said = f"{path} has mode {mode:04o}: others than its owner may use it"
             yield failed("ORC442", "private", said, run_line(f"chmod {mode & 0o700:04o} {path}", path))
 
-    def _age(self, path: str, status: os.stat_result) -> Iterator[Outcome]:
+    def _age(self, path: str, status: os.stat_result) -> "Iterator[Outcome]":
         age = time.time() - status.st_mtime
         if self.max_age is not None and age > self.max_age:
             said = f"{path} was changed {age:.0f} s ago, at most {self.max_age:g} s are allowed"
@@ -236,7 +252,7 @@ class File(Requirement):
                 "ORC444", "age", said, "what writes it has stopped, or runs too seldom", age=round(age)
             )
 
-    def _size(self, path: str, status: os.stat_result) -> Iterator[Outcome]:
+    def _size(self, path: str, status: os.stat_result) -> "Iterator[Outcome]":
         if self.min_size is not None and status.st_size < self.min_size:
             said = f"{path} has {in_words(status.st_size)}, at least {in_words(self.min_size)} are expected"
             yield failed("ORC444", "size", said, f"ls -l {path}; was it cut off, or is it a placeholder?")
@@ -244,7 +260,7 @@ class File(Requirement):
             said = f"{path} has {in_words(status.st_size)}, at most {in_words(self.max_size)} are allowed"
             yield failed("ORC444", "size", said, f"ls -l {path}; make it smaller, or allow more")
 
-    def _unreadable(self, path: str, context: Context) -> Iterator[Outcome]:
+    def _unreadable(self, path: str, context: "Context") -> "Iterator[Outcome]":
         """Tried as the service's user."""
         number = accounts.as_user(context.user, lambda: _open_and_close(path))
         if number:
@@ -280,7 +296,7 @@ def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
         os.close(file)
 
 
-def _unreachable(error: OSError, path: str, context: Context) -> Outcome:
+def _unreachable(error: OSError, path: str, context: "Context") -> "Outcome":
     """The file itself, or a directory above it, may not be looked at."""
     found = refusal(error, path, context.user, "cannot use", "ORC442")
     if not isinstance(error, PermissionError):
@@ -308,7 +324,7 @@ def _near(path: str) -> str:
     return f"did you mean {os.path.join(folder, near)}?" if near else ""
 
 
-def _bring(path: str, context: Context) -> str:
+def _bring(path: str, context: "Context") -> str:
     here = context.cwd.rstrip("/") + "/"
     if path.startswith(here):
         name = path.removeprefix(here)

@@ -1,16 +1,17 @@
 """`host`: properties of the machine or container. Each key of the map is an item: `host:memory`."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
 from orchestrator.requirements import _host
 from orchestrator.requirements._base import Requirement
-from orchestrator.spec.fields import AfterValidator, PlainValidator, WithJsonSchema, model_validator
-from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, filled_in, pending
 from orchestrator.spec.types import parse_size
 from orchestrator.system import accounts
 
@@ -24,7 +25,7 @@ _BOUND = pattern(r"\s*(>=|<=|==|>|<)\s*(\S+)\s*\Z")
 _RANGE = pattern(r"(\d+)-(\d+)\Z")
 _NUMBER = pattern(r"\d+(\.\d+)?\Z")
 _SHOWN = 5
-_TESTS: dict[str, Callable[[float, float], bool]] = {
+_TESTS: "dict[str, Callable[[float, float], bool]]" = {
     ">=": lambda found, wanted: found >= wanted,
     "<=": lambda found, wanted: found <= wanted,
     "==": lambda found, wanted: found == wanted,
@@ -43,7 +44,7 @@ def _number(text: str) -> float:
     return float(text)
 
 
-def _bounds(value: str, read: Callable[[str], float]) -> list[tuple[str, float]]:
+def _bounds(value: str, read: "Callable[[str], float]") -> list[tuple[str, float]]:
     """`>=256MB,<2GB` as operators and values."""
     bounds = []
     for part in value.split(","):
@@ -58,7 +59,7 @@ def _bounds(value: str, read: Callable[[str], float]) -> list[tuple[str, float]]
     return bounds
 
 
-def _compared(value: Any, read: Callable[[str], float], example: str) -> str:
+def _compared(value: Any, read: "Callable[[str], float]", example: str) -> str:
     if not isinstance(value, str):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         hint = f'write ">={value}"' if number and read is _number else f'for example "{example}"'
@@ -67,12 +68,12 @@ def _compared(value: Any, read: Callable[[str], float], example: str) -> str:
     return value
 
 
-def _comparison(read: Callable[[str], float], example: str) -> Any:
+def _comparison(read: "Callable[[str], float]", example: str) -> Any:
     schema = WithJsonSchema({"type": "string", "pattern": "^\\s*(>=|<=|==|>|<)", "examples": [example]})
     return Annotated[str, PlainValidator(lambda value: _compared(value, read, example)), schema]
 
 
-def _holds(found: float, value: str, read: Callable[[str], float]) -> bool:
+def _holds(found: float, value: str, read: "Callable[[str], float]") -> bool:
     return all(_TESTS[sign](found, wanted) for sign, wanted in _bounds(value, read))
 
 
@@ -94,11 +95,11 @@ class Memory(HostItem):
 
     key = "memory"
 
-    is_: _comparison(_size, ">=256MB") = described(  # type: ignore[valid-type]
-        ..., "A comparison with a size.", alias="is", examples=[">=256MB"]
+    is_: Templated[_comparison(_size, ">=256MB")] = Field(  # type: ignore[valid-type]
+        description="A comparison with a size.", alias="is", examples=[">=256MB"]
     )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         del context
         found, what = _host.memory()
         if _holds(found, self.is_, _size):
@@ -120,11 +121,11 @@ class Cpus(HostItem):
 
     key = "cpus"
 
-    is_: _comparison(_number, ">=1") = described(  # type: ignore[valid-type]
-        ..., "A comparison with a number.", alias="is", examples=[">=0.5"]
+    is_: Templated[_comparison(_number, ">=1")] = Field(  # type: ignore[valid-type]
+        description="A comparison with a number.", alias="is", examples=[">=0.5"]
     )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         del context
         found, what = _host.cpus()
         if _holds(found, self.is_, _number):
@@ -145,11 +146,11 @@ class OpenFiles(HostItem):
 
     key = "open_files"
 
-    is_: _comparison(_number, ">=1024") = described(  # type: ignore[valid-type]
-        ..., "A comparison with a number.", alias="is", examples=[">=1024"]
+    is_: Templated[_comparison(_number, ">=1024")] = Field(  # type: ignore[valid-type]
+        description="A comparison with a number.", alias="is", examples=[">=1024"]
     )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         del context
         soft, hard = _host.open_files()
         if _holds(float("inf") if soft < 0 else soft, self.is_, _number):
@@ -186,11 +187,11 @@ class User(HostItem):
 
     key = "user"
 
-    is_: Annotated[Any, PlainValidator(_user), _ANY_USER] = described(
-        ..., "`not-root`, a name, a number, or a range of numbers.", alias="is", examples=["not-root"]
+    is_: Templated[Annotated[Any, PlainValidator(_user), _ANY_USER]] = Field(
+        description="`not-root`, a name, a number, or a range of numbers.", alias="is", examples=["not-root"]
     )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         uid = context.user.uid
         try:
             wrong = self._wrong(uid)
@@ -230,9 +231,9 @@ class Timezone(HostItem):
 
     key = "timezone"
 
-    is_: str = described(..., "The zone's name.", alias="is", examples=["UTC", "Europe/Oslo"])
+    is_: Templated[str] = Field(description="The zone's name.", alias="is", examples=["UTC", "Europe/Oslo"])
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         found, source = _host.timezone(context.environ)
         if not _host.same_zone(found, self.is_):
             said = f"the time zone must be {self.is_}, found {found} ({source})"
@@ -251,7 +252,7 @@ def _capabilities(value: Any) -> Any:
         return value
     if not isinstance(value, tuple) or not value:
         raise problem("ORC102", "expected `none` or a list of capabilities", "for example [NET_BIND_SERVICE]")
-    return tuple(_capability(each) for each in value)
+    return tuple(each if pending(each) else _capability(each) for each in filled_in(value))
 
 
 def _capability(value: Any) -> str:
@@ -279,14 +280,13 @@ class Capabilities(HostItem):
 
     key = "capabilities"
 
-    is_: Annotated[Any, PlainValidator(_capabilities), _ANY_CAPABILITIES] = described(
-        ...,
-        "`none`: all are dropped; or those it must have.",
+    is_: Templated[Annotated[Any, PlainValidator(_capabilities), _ANY_CAPABILITIES]] = Field(
+        description="`none`: all are dropped; or those it must have.",
         alias="is",
         examples=["none", ["NET_BIND_SERVICE"]],
     )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         found = _host.capabilities(context.user)
         if self.is_ == "none":
             if not found:
@@ -307,9 +307,9 @@ class ReadOnlyRoot(HostItem):
 
     key = "read_only_root"
 
-    is_: bool = described(..., "True: it must be; false: it must not.", alias="is")
+    is_: Templated[bool] = Field(description="True: it must be; false: it must not.", alias="is")
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         del context
         found = _host.root_is_read_only()
         words = "read-only" if found else "writable"
@@ -335,9 +335,11 @@ class Bytecode(HostItem):
 
     key = "bytecode"
 
-    is_: Annotated[bool, AfterValidator(_only_true)] = described(..., "True: they must be.", alias="is")
+    is_: Templated[Annotated[bool, AfterValidator(_only_true)]] = Field(
+        description="True: they must be.", alias="is"
+    )
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         del context
         missing, place = _host.not_compiled()
         if not missing:
@@ -352,14 +354,18 @@ class Host(Model):
 
     noun = "host"
 
-    memory: Memory | None = described(None, "Memory that can be used.", examples=[">=256MB"])
-    cpus: Cpus | None = described(None, "Processors that can be used.", examples=[">=1"])
-    open_files: OpenFiles | None = described(None, "How many files may be open.", examples=[">=1024"])
-    user: User | None = described(None, "Who the service runs as.", examples=["not-root"])
-    timezone: Timezone | None = described(None, "The time zone.", examples=["UTC"])
-    capabilities: Capabilities | None = described(None, "The Linux capabilities.", examples=["none"])
-    read_only_root: ReadOnlyRoot | None = described(None, "Whether the root file system is read-only.")
-    bytecode: Bytecode | None = described(None, "Whether installed packages are compiled.", examples=[True])
+    memory: Memory | None = Field(None, description="Memory that can be used.", examples=[">=256MB"])
+    cpus: Cpus | None = Field(None, description="Processors that can be used.", examples=[">=1"])
+    open_files: OpenFiles | None = Field(None, description="How many files may be open.", examples=[">=1024"])
+    user: User | None = Field(None, description="Who the service runs as.", examples=["not-root"])
+    timezone: Timezone | None = Field(None, description="The time zone.", examples=["UTC"])
+    capabilities: Capabilities | None = Field(None, description="The Linux capabilities.", examples=["none"])
+    read_only_root: ReadOnlyRoot | None = Field(
+        None, description="Whether the root file system is read-only."
+    )
+    bytecode: Bytecode | None = Field(
+        None, description="Whether installed packages are compiled.", examples=[True]
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -370,7 +376,7 @@ class Host(Model):
         short = {key: value for key, value in data.items() if not isinstance(value, dict | HostItem)}
         return {**data, **{key: {"is": value} for key, value in short.items() if key in cls.model_fields}}
 
-    def items(self) -> Iterator[tuple[str, HostItem]]:
+    def items(self) -> "Iterator[tuple[str, HostItem]]":
         """The items by their keys."""
         for name in type(self).model_fields:
             item = getattr(self, name)

@@ -4,19 +4,19 @@ Finding one runs none of its code. Importing happens in the process that will se
 process tells into outcomes.
 """
 
-from __future__ import annotations
-
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
-from orchestrator.spec.fields import Field, model_validator
-from orchestrator.spec.model import described, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration, ImportName, PathText
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ class Module(Requirement):
     shorthand = "module"
     identity_field = "module"
     use = "module"
-    fixed = Requirement.fixed | {"module", "depth"}
     removed_keys: ClassVar = {
         "callable": "write a check: `python: package.module:function` calls it",
         "min_version": "list its distribution under `packages`: `NAME>=VERSION`",
@@ -51,25 +50,28 @@ class Module(Requirement):
         "isolated": "write a check: `run: [python, -c, import MODULE]`",
     }
 
-    module: ImportName = described(..., "The import name.", examples=["helloria.core"])
-    depth: Literal["resolvable", "importable"] = described(
+    module: ImportName = Field(description="The import name.", examples=["helloria.core"])
+    depth: Literal["resolvable", "importable"] = Field(
         "importable",
-        "`importable` imports it in the process that will serve; `resolvable` finds it and runs no code.",
+        description="`importable` imports it in the process that will serve; `resolvable` finds it and runs no code.",
     )
-    attribute: Annotated[str, Field(pattern=_DOTTED)] | None = described(
-        None, "Something that the module must have once it is imported, such as `app` or `Settings.load`."
-    )
-    max_import_time: Duration | None = described(
-        None, "How long its import may take; a longer one is ended and has failed.", examples=["5s"]
-    )
-    inside: PathText | None = described(
+    attribute: Templated[Annotated[str, Field(pattern=_DOTTED)]] | None = Field(
         None,
-        "A path the module must come from: catches a file that hides an installed package.",
+        description="Something that the module must have once it is imported, such as `app` or `Settings.load`.",
+    )
+    max_import_time: Templated[Duration] | None = Field(
+        None,
+        description="How long its import may take; a longer one is ended and has failed.",
+        examples=["5s"],
+    )
+    inside: Templated[PathText] | None = Field(
+        None,
+        description="A path the module must come from: catches a file that hides an installed package.",
         examples=["/app"],
     )
 
     @model_validator(mode="after")
-    def _found_or_imported(self) -> Module:
+    def _found_or_imported(self) -> Self:
         for name in _WHEN_IMPORTED:
             if self.depth == "resolvable" and getattr(self, name) is not None:
                 raise problem(
@@ -85,7 +87,7 @@ class Module(Requirement):
         given = (self.deadline if self.deadline is not None else self.timeout, self.max_import_time)
         return min((each for each in given if each), default=None)
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         """Finds the module without running any code. What importing it comes to is judged by `judge`."""
         path = _installed.search_path(context)
         found = find(self.module, path)
@@ -93,13 +95,13 @@ class Module(Requirement):
             return _missing(self.module, found, path, context)
         return self._wrong_place(found, path, context) or ok(f"found {found.origin}", origin=found.origin)
 
-    def _wrong_place(self, found: Found, path: list[str], context: Context) -> Outcome | None:
+    def _wrong_place(self, found: Found, path: list[str], context: "Context") -> "Outcome | None":
         if self.inside is not None:
             return self._outside(found, context)
         top, dot, _ = self.module.partition(".")
         return None if dot else _hides(top, found, path)
 
-    def _outside(self, found: Found, context: Context) -> Outcome | None:
+    def _outside(self, found: Found, context: "Context") -> "Outcome | None":
         assert self.inside is not None
         wanted = os.path.realpath(context.path(self.inside))
         places = [found.origin] if found.is_file else found.locations
@@ -117,7 +119,7 @@ class Module(Requirement):
         )
 
 
-def judge(module: Module, event: dict[str, Any], context: Context | None = None) -> Outcome:
+def judge(module: Module, event: dict[str, Any], context: "Context | None" = None) -> "Outcome":
     """The outcome of an import, from the importer's event: `imported`, or `failed` with its reason.
 
     With a context, a module that is not there is searched for, to say what is; and `inside` is checked.
@@ -127,7 +129,7 @@ def judge(module: Module, event: dict[str, Any], context: Context | None = None)
     return _JUDGES.get(event["reason"], _judge_exception)(module, event, context)
 
 
-def _judge_imported(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+def _judge_imported(module: Module, event: dict[str, Any], context: "Context | None") -> "Outcome":
     took = float(event.get("ms", 0)) / 1000
     if module.max_import_time is not None and took > module.max_import_time:
         return failed(
@@ -146,7 +148,7 @@ def _judge_imported(module: Module, event: dict[str, Any], context: Context | No
     return ok(f"imported in {float(event.get('ms', 0)):.0f} ms", ms=event.get("ms", 0))
 
 
-def _judge_missing(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+def _judge_missing(module: Module, event: dict[str, Any], context: "Context | None") -> "Outcome":
     name = str(event.get("missing", ""))
     if event.get("itself"):
         if context is not None and not (found := module.attempt(context)).ok:
@@ -170,7 +172,7 @@ def _judge_missing(module: Module, event: dict[str, Any], context: Context | Non
     )
 
 
-def _judge_exception(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+def _judge_exception(module: Module, event: dict[str, Any], context: "Context | None") -> "Outcome":
     kind, message = str(event.get("type", "")), str(event.get("message", ""))
     where = _shown(str(event.get("at", "")), context)
     first = message.splitlines()[0] if message else ""
@@ -186,7 +188,7 @@ def _judge_exception(module: Module, event: dict[str, Any], context: Context | N
     )
 
 
-def _judge_attribute(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+def _judge_attribute(module: Module, event: dict[str, Any], context: "Context | None") -> "Outcome":
     del context
     wanted = module.attribute or ""
     return failed(
@@ -199,7 +201,7 @@ def _judge_attribute(module: Module, event: dict[str, Any], context: Context | N
     )
 
 
-def _judge_hang(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+def _judge_hang(module: Module, event: dict[str, Any], context: "Context | None") -> "Outcome":
     del context
     limit = f"within {module.max_import_time:g} s" if module.max_import_time else "in time"
     return failed(
@@ -212,7 +214,7 @@ def _judge_hang(module: Module, event: dict[str, Any], context: Context | None) 
     )
 
 
-def _judge_end(module: Module, event: dict[str, Any], context: Context | None) -> Outcome:
+def _judge_end(module: Module, event: dict[str, Any], context: "Context | None") -> "Outcome":
     crash = event["reason"] == "crash"
     where = _shown(str(event.get("at", "")), context)
     at = f" ({where})" if where else ""
@@ -237,7 +239,7 @@ _JUDGES = {
 }
 
 
-def _missing(module: str, missing: Missing, path: list[str], context: Context) -> Outcome:
+def _missing(module: str, missing: Missing, path: list[str], context: "Context") -> "Outcome":
     top, _, last = missing.name.rpartition(".")
     parent = missing.parent
     candidates = siblings(parent.locations if parent else [context.cwd])
@@ -262,12 +264,12 @@ def _meant(module: str, missing: Missing, candidates: list[str]) -> str:
     return f"did you mean `{parent + '.' if parent else ''}{near}{module[len(missing.name) :]}`?"
 
 
-def _locked(name: str, places: Sequence[str]) -> str:
+def _locked(name: str, places: "Sequence[str]") -> str:
     found = _unreadable(name, places)
     return f"{found} is there and cannot be read: chmod -R a+rX {found}" if found else ""
 
 
-def _how_to_bring(module: str, missing: Missing, context: Context) -> str:
+def _how_to_bring(module: str, missing: Missing, context: "Context") -> str:
     parent = missing.parent
     if parent is None:
         return _bring(module, context)
@@ -284,7 +286,7 @@ def _how_to_bring(module: str, missing: Missing, context: Context) -> str:
     return _copy(missing.name)
 
 
-def _unreadable(name: str, places: Sequence[str]) -> str:
+def _unreadable(name: str, places: "Sequence[str]") -> str:
     for place in places:
         if os.path.isdir(place) and not os.access(place, os.R_OK | os.X_OK):
             return place
@@ -294,7 +296,7 @@ def _unreadable(name: str, places: Sequence[str]) -> str:
     return ""
 
 
-def _hides(name: str, found: Found, path: list[str]) -> Outcome | None:
+def _hides(name: str, found: Found, path: list[str]) -> "Outcome | None":
     """A single local file that hides a package of the standard library or an installed one."""
     if not found.is_file or found.locations or _installed_place(found.origin):
         return None
@@ -321,7 +323,7 @@ def _move_away(path: str) -> str:
     return f"rename {path}: it hides what was meant"
 
 
-def _bring(name: str, context: Context | None) -> str:
+def _bring(name: str, context: "Context | None") -> str:
     """What makes a missing top-level module be there; which of the two it is, the reader knows."""
     top = name.partition(".")[0]
     if context is not None and os.path.isdir(os.path.join(context.cwd, top)):
@@ -355,7 +357,7 @@ def _remedy(kind: str, message: str, where: str) -> str:
     )
 
 
-def _shown(place: str, context: Context | None) -> str:
+def _shown(place: str, context: "Context | None") -> str:
     """`file:line`, from the working directory where the file is below it."""
     here = (context.cwd if context is not None else os.getcwd()).rstrip("/") + "/"
     return place.removeprefix(here)

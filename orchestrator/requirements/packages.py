@@ -1,17 +1,17 @@
 """`packages`: distributions that must be installed, by their metadata. Imports none of them."""
 
-from __future__ import annotations
-
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
 from orchestrator.requirements._agreement import applies, bare, consistent, fits, hidden, lacking, same_place
 from orchestrator.requirements._base import Requirement, judged
-from orchestrator.spec.fields import AfterValidator, model_validator
-from orchestrator.spec.model import described, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty, PathText
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ class Package(Requirement):
     noun = "package"
     shorthand = "requirement"
     identity_field = "requirement"
-    fixed = Requirement.fixed | {"requirement", "consistent"}
     removed_keys: ClassVar = {
         **dict.fromkeys(("installed", "forbidden"), "write a check: `holds: {not: {package: NAME}}`"),
         "editable": "write a check: `run: [sh, -c, \"! pip freeze | grep -q '^-e'\"]`",
@@ -68,33 +67,33 @@ class Package(Requirement):
         "verify": "let pip compare them where the image is built: `pip install --require-hashes`",
     }
 
-    requirement: Annotated[str, AfterValidator(_pep_508)] | None = described(
+    requirement: Annotated[str, AfterValidator(_pep_508)] | None = Field(
         None,
-        "A requirement (PEP 508): name, extras, versions, marker.",
+        description="A requirement (PEP 508): name, extras, versions, marker.",
         examples=["fastapi>=0.110", "uvicorn[standard]"],
     )
-    from_: PathText | None = described(
+    from_: Templated[PathText] | None = Field(
         None,
-        "A requirements.txt, pyproject.toml or pylock.toml: all it lists, but for `-e`, options and URLs.",
+        description="A requirements.txt, pyproject.toml or pylock.toml: all it lists, but for `-e`, options and URLs.",
         alias="from",
         examples=["requirements.txt"],
     )
-    extras: Annotated[tuple[str, ...], NonEmpty] | None = described(
+    extras: Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None,
-        "Tables of [project.optional-dependencies] of the pyproject.toml that are taken too.",
+        description="Tables of [project.optional-dependencies] of the pyproject.toml that are taken too.",
         examples=[["server"]],
     )
-    groups: Annotated[tuple[str, ...], NonEmpty] | None = described(
+    groups: Annotated[tuple[Templated[str], ...], NonEmpty] | None = Field(
         None,
-        "Tables of [dependency-groups] of the pyproject.toml that are taken too.",
+        description="Tables of [dependency-groups] of the pyproject.toml that are taken too.",
         examples=[["prod"]],
     )
-    consistent: Literal[True] | None = described(
-        None, "Asks that everything that is installed satisfies what everything else requires."
+    consistent: Literal[True] | None = Field(
+        None, description="Asks that everything that is installed satisfies what everything else requires."
     )
 
     @model_validator(mode="after")
-    def _one_form(self) -> Package:
+    def _one_form(self) -> Self:
         given = [name for name in _FORMS if getattr(self, name) is not None]
         if len(given) == 1:
             return self._only_where_it_means_something()
@@ -105,7 +104,7 @@ class Package(Requirement):
             "split it in several" if given else "for example `- fastapi>=0.110`",
         )
 
-    def _only_where_it_means_something(self) -> Package:
+    def _only_where_it_means_something(self) -> Self:
         tables = self.extras is not None or self.groups is not None
         if tables and not (self.from_ or "").endswith("pyproject.toml"):
             word = "extras" if self.extras is not None else "groups"
@@ -134,7 +133,7 @@ class Package(Requirement):
             return _named(given) if isinstance(given, str) and "requirement" in data else given
         return _named(data) if isinstance(data, str) else None
 
-    def expand(self, context: Context) -> Iterable[Requirement]:
+    def expand(self, context: "Context") -> "Iterable[Requirement]":
         """What the file lists, and itself where the file is wrong or empty."""
         if self.from_ is None or self.requirement is not None:
             return (self,)
@@ -145,7 +144,7 @@ class Package(Requirement):
         ]
         return [self, *made] if listed.problems or not made else made
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         path = _installed.search_path(context)
         if self.consistent:
             return consistent(path)
@@ -164,13 +163,13 @@ class Package(Requirement):
         ]
         return judged(wrong, _summary(found[0]), found=found[0].version, path=found[0].path)
 
-    def _listed(self, context: Context) -> Any:
+    def _listed(self, context: "Context") -> Any:
         from orchestrator.requirements._listed import read
 
         assert self.from_ is not None
         return read(context.path(self.from_), self.from_, self.extras or (), self.groups or ())
 
-    def _file(self, context: Context) -> Outcome:
+    def _file(self, context: "Context") -> "Outcome":
         listed = self._listed(context)
         wrong = [
             failed(code, "missing" if code == "ORC441" else "invalid", said, hint, final=True)
@@ -178,7 +177,7 @@ class Package(Requirement):
         ]
         return judged(wrong, f"{self.from_} lists {len(listed.requirements)} packages")
 
-    def _missing(self, wanted: Parsed, path: Sequence[str]) -> Outcome:
+    def _missing(self, wanted: "Parsed", path: "Sequence[str]") -> "Outcome":
         return failed(
             "ORC412",
             "missing",
@@ -195,7 +194,7 @@ class Package(Requirement):
             return f"{command}; {self.from_} lists it: RUN pip install -r {self.from_}"
         return f"{command}; {self.from_} lists it"
 
-    def _version(self, wanted: Parsed, found: list[_installed.Distribution]) -> Iterator[Outcome]:
+    def _version(self, wanted: "Parsed", found: list[_installed.Distribution]) -> "Iterator[Outcome]":
         for each in found:
             if not each.version:
                 yield failed(
@@ -216,8 +215,8 @@ class Package(Requirement):
                 )
 
     def _extras(
-        self, wanted: Parsed, found: _installed.Distribution, path: Sequence[str]
-    ) -> Iterator[Outcome]:
+        self, wanted: "Parsed", found: _installed.Distribution, path: "Sequence[str]"
+    ) -> "Iterator[Outcome]":
         known = {_installed.normalise(each) for each in found.extras}
         for extra in sorted(wanted.extras):
             if _installed.normalise(extra) not in known:
@@ -242,7 +241,7 @@ class Package(Requirement):
                 )
 
 
-def _url(wanted: Parsed, found: _installed.Distribution) -> Iterator[Outcome]:
+def _url(wanted: "Parsed", found: _installed.Distribution) -> "Iterator[Outcome]":
     """A direct URL is compared where the installer recorded one."""
     recorded = str(found.origin.get("url", ""))
     if wanted.url and recorded and not same_place(wanted.url, recorded):
@@ -266,7 +265,7 @@ def _summary(found: _installed.Distribution) -> str:
     return f"{found.name} {found.version}{editable}"
 
 
-def _otherwise(name: str, path: Sequence[str]) -> str:
+def _otherwise(name: str, path: "Sequence[str]") -> str:
     """What is installed and was probably meant: what brings a module of that name, or a name that is near."""
     brings = _installed.provider(name, path)
     if brings:
@@ -275,7 +274,7 @@ def _otherwise(name: str, path: Sequence[str]) -> str:
     return f"{near[:-1]}, which is installed? otherwise " if near else ""
 
 
-def _near(word: str, candidates: Iterable[str]) -> str:
+def _near(word: str, candidates: "Iterable[str]") -> str:
     from orchestrator.core.suggest import did_you_mean
 
     return did_you_mean(word, candidates)

@@ -1,13 +1,13 @@
 """`python`: the interpreter that runs the service."""
 
-from __future__ import annotations
-
 import sys
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
+from pydantic import Field
+
 from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
-from orchestrator.spec.model import described
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Specifier
 
 if TYPE_CHECKING:
@@ -45,16 +45,24 @@ class Python(Requirement):
         "user_site": _AS_VARIABLE.format("PYTHONNOUSERSITE"),
     }
 
-    version: Specifier | None = described(None, "A version specifier (PEP 440).", examples=[">=3.11"])
-    implementation: Literal["cpython", "pypy", "graalpy"] | None = described(None, "The implementation.")
-    venv: bool | None = described(None, "Whether it must be the Python of a virtual environment.")
-    utf8: bool | None = described(None, "Whether text files and standard streams must be UTF-8 by default.")
+    version: Templated[Specifier] | None = Field(
+        None, description="A version specifier (PEP 440).", examples=[">=3.11"]
+    )
+    implementation: Templated[Literal["cpython", "pypy", "graalpy"]] | None = Field(
+        None, description="The implementation."
+    )
+    venv: Templated[bool] | None = Field(
+        None, description="Whether it must be the Python of a virtual environment."
+    )
+    utf8: Templated[bool] | None = Field(
+        None, description="Whether text files and standard streams must be UTF-8 by default."
+    )
 
     @property
     def title(self) -> str:
         return ""
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         del context
         version = ".".join(map(str, sys.version_info[:3]))
         wrong = [*self._version(version), *self._implementation(), *self._venv(), *self._encoding()]
@@ -64,7 +72,7 @@ class Python(Requirement):
             return failed("ORC411", wrong[0].reason, summary, hint, final=True, found=version)
         return ok(f"{sys.implementation.name} {version}", found=version)
 
-    def _version(self, found: str) -> Iterator[Wrong]:
+    def _version(self, found: str) -> "Iterator[Wrong]":
         if self.version is None:
             return
         from packaging.specifiers import SpecifierSet
@@ -77,13 +85,13 @@ class Python(Requirement):
                 f"use a base image with Python {self.version}: FROM python:{_nearest(wanted)}-slim",
             )
 
-    def _implementation(self) -> Iterator[Wrong]:
+    def _implementation(self) -> "Iterator[Wrong]":
         found = sys.implementation.name
         if self.implementation not in (None, found):
             summary = f"needs {self.implementation}, this is {found}"
             yield Wrong("implementation", summary, f"run it with {self.implementation}")
 
-    def _venv(self) -> Iterator[Wrong]:
+    def _venv(self) -> "Iterator[Wrong]":
         if self.venv in (None, sys.prefix != sys.base_prefix):
             return
         summary = f"needs {'a' if self.venv else 'no'} virtual environment, sys.prefix is {sys.prefix}"
@@ -94,7 +102,7 @@ class Python(Requirement):
         )
         yield Wrong("venv", summary, hint)
 
-    def _encoding(self) -> Iterator[Wrong]:
+    def _encoding(self) -> "Iterator[Wrong]":
         utf8 = sys.flags.utf8_mode == 1 or sys.getfilesystemencoding() == "utf-8"
         if self.utf8 is not None and utf8 != self.utf8:
             said = f"the default encoding is {'UTF-8' if utf8 else 'not UTF-8'}"
@@ -102,7 +110,7 @@ class Python(Requirement):
             yield Wrong("encoding", said, hint)
 
 
-def _nearest(wanted: SpecifierSet) -> str:
+def _nearest(wanted: "SpecifierSet") -> str:
     """Of the versions that fit, the one nearest to this: the least that has to change."""
     here = sys.version_info.minor
     fitting = [

@@ -3,18 +3,18 @@
 Judging is pure: where the text comes from (environment, file, default, generated) is the engine's business.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.node import words_for
-from orchestrator.document.plain import Interpolated, as_text
+from orchestrator.document.plain import Template, as_text
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._texts import ARTICLES, EXAMPLES, READERS
-from orchestrator.spec.fields import Field, PlainValidator, WithJsonSchema, model_validator
+from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.item import AnyCondition
-from orchestrator.spec.model import LazySchema, Model, decode_each, described, lazy_model, problem
+from orchestrator.spec.model import Lazy, Model
 from orchestrator.spec.types import (
     NonEmpty,
     Pattern,
@@ -27,7 +27,7 @@ from orchestrator.spec.types import (
 if TYPE_CHECKING:
     from orchestrator.requirements._parts import Generate
 else:
-    Generate = lazy_model("orchestrator.requirements._parts:Generate")
+    Generate = Annotated[Any, Lazy("orchestrator.requirements._parts:Generate")]
 
 Type = Literal[
     "string", "integer", "number", "boolean", "port", "url", "path", "duration", "size", "list", "json", "email",
@@ -40,12 +40,12 @@ def _default(value: Any) -> Any:
     if value and all(isinstance(each, dict) for each in value):
         from orchestrator.requirements._parts import Choice
 
-        return tuple(decode_each(enumerate(value), Choice.model_validate))
-    return tuple(decode_each(enumerate(value), _text))
+        return tuple(validate_each(enumerate(value), Choice.model_validate))
+    return tuple(validate_each(enumerate(value), _text))
 
 
 def _scalar(value: Any) -> Any:
-    if isinstance(value, str | bool | int | float):
+    if isinstance(value, str | bool | int | float | Template):
         return value
     raise problem(
         "ORC102",
@@ -55,7 +55,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    if isinstance(value, str):
+    if isinstance(value, str | Template):
         return value
     raise problem(
         "ORC102",
@@ -66,7 +66,17 @@ def _text(value: Any) -> Any:
     )
 
 
-Default = Annotated[Any, PlainValidator(_default), LazySchema("default")]
+Default = Annotated[
+    Any,
+    PlainValidator(
+        _default,
+        json_schema_input_type=Scalar
+        | tuple[str, ...]
+        | Annotated[
+            tuple[Annotated[Any, Lazy("orchestrator.requirements._parts:Choice")], ...], Field(min_length=1)
+        ],
+    ),
+]
 _removed = WithJsonSchema({"anyOf": [{"type": "string"}, {"const": True}]})
 
 
@@ -75,11 +85,6 @@ class Variable(Requirement):
 
     kind = "variable"
     noun = "variable"
-    judged_when_taken = frozenset({"default"})
-    fixed = frozenset({
-        "id", "name", "needs", "on_failure", "type", "required", "allowed", "pattern", "min", "max", "min_length", "forbidden", "schemes",
-        "separator", "secret", "from_file", "generate", "conflicts", "requires", "renamed_to", "removed", "unset",
-    })  # fmt: skip
     name: ClassVar[str] = ""
     removed_keys: ClassVar = {
         "non_empty": "write `min_length: 1`",
@@ -89,46 +94,52 @@ class Variable(Requirement):
         "deprecated": "write `renamed_to: NEW`; or `removed: REASON` with `on_failure: warn`",
     }
 
-    type: Type = described("string", "What its text must be. The server gets the text unchanged.")
-    required: bool = described(False, "The start fails when it is unset or empty.")
-    required_when: AnyCondition | None = described(None, "Required only when this condition holds.")
-    default: Default = described(
-        None, "The value when it is unset: a value, or a list of {value, when}, the first that holds."
+    type: Type = Field("string", description="What its text must be. The server gets the text unchanged.")
+    required: bool = Field(False, description="The start fails when it is unset or empty.")
+    required_when: AnyCondition | None = Field(None, description="Required only when this condition holds.")
+    default: Default = Field(
+        None,
+        description="The value when it is unset: a value, or a list of {value, when}, the first that holds.",
     )
-    allowed: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(
-        None, "The only values it may have.", examples=[["debug", "info"]]
+    allowed: Annotated[tuple[Scalar, ...], NonEmpty] | None = Field(
+        None, description="The only values it may have.", examples=[["debug", "info"]]
     )
-    pattern: Pattern | None = described(None, "A regular expression that the whole text must match.")
-    min: int | float | str | None = described(
-        None, "The least value: a number, for durations and sizes with a unit."
+    pattern: Pattern | None = Field(None, description="A regular expression that the whole text must match.")
+    min: int | float | str | None = Field(
+        None, description="The least value: a number, for durations and sizes with a unit."
     )
-    max: int | float | str | None = described(None, "The greatest value.")
-    min_length: Annotated[int, Field(ge=0)] | None = described(None, "The least number of characters.")
-    forbidden: Annotated[tuple[str, ...], NonEmpty] | None = described(
-        None, "Values it must not have, any case.", examples=[["changeme"]]
+    max: int | float | str | None = Field(None, description="The greatest value.")
+    min_length: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="The least number of characters."
     )
-    schemes: Annotated[tuple[str, ...], NonEmpty] | None = described(
-        None, "For a URL: the schemes it may have.", examples=[["postgresql"]]
+    forbidden: Annotated[tuple[str, ...], NonEmpty] | None = Field(
+        None, description="Values it must not have, any case.", examples=[["changeme"]]
     )
-    separator: Annotated[str, Field(min_length=1, max_length=3)] | None = described(None, "For a list: what separates elements; without it they are split like shell words.")  # fmt: skip
-    secret: bool = described(False, "Its value is never shown.")
-    from_file: bool = described(
-        False, "It may be given in a file: NAME_FILE names it, or /run/secrets/<name in lower case>."
+    schemes: Annotated[tuple[str, ...], NonEmpty] | None = Field(
+        None, description="For a URL: the schemes it may have.", examples=[["postgresql"]]
     )
-    generate: Generate | None = described(None, "Made at the first start when it is given nowhere, and kept.")
-    conflicts: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(
-        None, "Variables that must not be set beside it."
+    separator: Annotated[str, Field(min_length=1, max_length=3)] | None = Field(None, description="For a list: what separates elements; without it they are split like shell words.")  # fmt: skip
+    secret: bool = Field(False, description="Its value is never shown.")
+    from_file: bool = Field(
+        False,
+        description="It may be given in a file: NAME_FILE names it, or /run/secrets/<name in lower case>.",
     )
-    requires: Annotated[tuple[VariableName, ...], NonEmpty] | None = described(
-        None, "Variables that must be set when it is."
+    generate: Generate | None = Field(
+        None, description="Made at the first start when it is given nowhere, and kept."
     )
-    renamed_to: VariableName | None = described(
-        None, "Its new name; the old one still works and is warned about."
+    conflicts: Annotated[tuple[VariableName, ...], NonEmpty] | None = Field(
+        None, description="Variables that must not be set beside it."
     )
-    removed: str | Literal[True] | None = described(
-        None, "It has no effect any more: setting it is an error with this message."
+    requires: Annotated[tuple[VariableName, ...], NonEmpty] | None = Field(
+        None, description="Variables that must be set when it is."
     )
-    unset: bool = described(False, "It is not handed to the server.")
+    renamed_to: VariableName | None = Field(
+        None, description="Its new name; the old one still works and is warned about."
+    )
+    removed: str | Literal[True] | None = Field(
+        None, description="It has no effect any more: setting it is an error with this message."
+    )
+    unset: bool = Field(False, description="It is not handed to the server.")
 
     @property
     def title(self) -> str:
@@ -147,7 +158,7 @@ class Variable(Requirement):
         return data
 
     @model_validator(mode="after")
-    def _consistent(self) -> Variable:
+    def _consistent(self) -> Self:
         for check in (self._range, self._only_for_type, self._alone, self._default_fits):
             check()
         return self
@@ -158,7 +169,7 @@ class Variable(Requirement):
             raise problem("ORC124", f"`min` {self.min} is greater than `max` {self.max}", "swap them", "min")
 
     def _bound(self, name: str, value: float | str | None) -> float | None:
-        if value is None or isinstance(value, Interpolated):
+        if value is None:
             return None
         if self.type not in ("integer", "number", "port", "duration", "size"):
             raise problem(
@@ -203,7 +214,7 @@ class Variable(Requirement):
 
     def _default_fits(self) -> None:
         for value in self.default_values():
-            if isinstance(value, Interpolated):
+            if isinstance(value, Template):
                 continue
             wrong = self.judge(as_text(value, self.separator))
             if wrong is not None:

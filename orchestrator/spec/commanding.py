@@ -1,17 +1,18 @@
 """What commands have in common that are asked something: the wait `command` and the check `run`."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar
 
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import BeforeValidator, Field, PlainValidator, WithJsonSchema
-from orchestrator.spec.item import Item
-from orchestrator.spec.model import Model, described, problem
-from orchestrator.spec.types import NonEmpty, PathText, VariableName, argv_given
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-_MATCHER = {"anyOf": [{"$ref": "#/$defs/matcher"}, {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1}]}  # fmt: skip
+from orchestrator.document.plain import Template
+from orchestrator.spec.errors import problem, validate_each
+from orchestrator.spec.expect import AnyMatcher
+from orchestrator.spec.item import Item
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
+from orchestrator.spec.types import NonEmpty, PathText, VariableName, argv_given, shell_text
+
+_MATCHER = {"$ref": "#/$defs/AnyMatcher"}
 STREAMS = ("stdout", "stderr")
 
 
@@ -20,24 +21,19 @@ def _line(value: Any) -> Any:
     if not isinstance(value, dict):
         return argv_given(value)
     text = value.get("shell")
+    if isinstance(text, Template):
+        validate_each([("shell", text)], shell_text)
     if set(value) != {"shell"} or not isinstance(text, str) or not text.strip():
         raise problem(
             "ORC102",
             "expected a list of arguments, or {shell: a text for /bin/sh}",
             "for example {shell: cat a | sort}",
         )
-    if text.__class__ is Interpolated:
-        raise problem(
-            "ORC219",
-            "`shell` cannot hold `${…}`: a value could become code",
-            'hand it over in `environment` and write "$NAME"',
-            "shell",
-        )
     return ("/bin/sh", "-c", text)
 
 
 CommandLine = Annotated[
-    tuple[str, ...],
+    tuple[Templated[str], ...],
     BeforeValidator(_line),
     WithJsonSchema({
         "anyOf": [
@@ -54,8 +50,8 @@ class Streams(Model):
 
     noun = "expectation"
 
-    stdout: AnyMatcher = described(None, "A matcher for standard output.")
-    stderr: AnyMatcher = described(None, "A matcher for standard error.", examples=[""])
+    stdout: AnyMatcher = Field(None, description="A matcher for standard output.")
+    stderr: AnyMatcher = Field(None, description="A matcher for standard error.", examples=[""])
 
 
 def _expect(value: Any) -> Any:
@@ -66,7 +62,7 @@ def _expect(value: Any) -> Any:
 
 
 _EXPECT = WithJsonSchema({"anyOf": [
-    *_MATCHER["anyOf"],
+    _MATCHER,
     {"type": "object", "properties": dict.fromkeys(STREAMS, _MATCHER), "additionalProperties": False, "minProperties": 1},
 ]})  # fmt: skip
 
@@ -80,17 +76,21 @@ class Commanding(Item):
         "creates": "a wait of its own asks: `file: /path/that/must/be/there`",
     }
 
-    exit_codes: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], NonEmpty] = described(
-        (0,), "The exit codes that are well."
+    exit_codes: Annotated[tuple[Templated[Annotated[int, Field(ge=0, le=255)]], ...], NonEmpty] = Field(
+        (0,), description="The exit codes that are well."
     )
-    expect: Annotated[Any, PlainValidator(_expect), _EXPECT] = described(
+    expect: Annotated[Any, PlainValidator(_expect), _EXPECT] = Field(
         None,
-        "A matcher for what it writes to standard output, or {stdout, stderr} with a matcher each.",
+        description="A matcher for what it writes to standard output, or {stdout, stderr} with a matcher each.",
         examples=["ok", {"stderr": ""}],
     )
-    stdin: str | None = described(None, "A text that it reads from standard input. Never shown.", repr=False)
-    cwd: PathText | None = described(None, "The directory it runs in.")
-    environment: dict[VariableName, str | None] | None = described(
-        None, "Variables for this command alone; null unsets one.", repr=False
+    stdin: Templated[str] | None = Field(
+        None, description="A text that it reads from standard input. Never shown.", repr=False
     )
-    user: str | None = described(None, "Who runs it when started as root; the spec's `user` by default.")
+    cwd: Templated[PathText] | None = Field(None, description="The directory it runs in.")
+    environment: dict[VariableName, Templated[str] | None] | None = Field(
+        None, description="Variables for this command alone; null unsets one.", repr=False
+    )
+    user: Templated[str] | None = Field(
+        None, description="Who runs it when started as root; the spec's `user` by default."
+    )

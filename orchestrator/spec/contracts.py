@@ -10,14 +10,14 @@ from orchestrator.spec.values import find_contract
 
 if TYPE_CHECKING:
     from orchestrator.diagnostics import Findings
-    from orchestrator.spec.places import Places
+    from orchestrator.spec.locations import Locations
     from orchestrator.spec.spec import Spec
 
 _OTHERS = ("conflicts", "requires")
 """The fields that name other variables."""
 
 
-def check(spec: Spec, places: Places, findings: Findings) -> None:
+def check(spec: Spec, places: Locations, findings: Findings) -> None:
     near, slips = Lookup(spec.variables, closest), Lookup(spec.variables)
     for name, contract in spec.variables.items():
         _renamed(name, contract, spec, near, places, findings)
@@ -26,7 +26,9 @@ def check(spec: Spec, places: Places, findings: Findings) -> None:
         _choices(name, contract, places, findings)
 
 
-def _renamed(name: str, contract: Any, spec: Spec, near: Lookup, places: Places, findings: Findings) -> None:
+def _renamed(
+    name: str, contract: Any, spec: Spec, near: Lookup, places: Locations, findings: Findings
+) -> None:
     new = contract.renamed_to
     if new is None:
         return
@@ -57,14 +59,14 @@ def _circle(name: str, spec: Spec) -> list[str]:
     return trail if at == name else []
 
 
-def _removed(name: str, contract: Any, places: Places, findings: Findings) -> None:
+def _removed(name: str, contract: Any, places: Locations, findings: Findings) -> None:
     if contract.removed and contract.default is not None:
         places.add(findings, "ORC124", "a variable that was removed has no default", ("variables", name, "default"), key=True,
                    item=f"variable:{name}", hint="take the default out: to set it is an error")  # fmt: skip
 
 
 def _of_others(
-    name: str, contract: Any, spec: Spec, slips: Lookup, places: Places, findings: Findings
+    name: str, contract: Any, spec: Spec, slips: Lookup, places: Locations, findings: Findings
 ) -> None:
     for field in _OTHERS:
         for at, other in enumerate(getattr(contract, field, None) or ()):
@@ -77,7 +79,7 @@ def _of_others(
                 places.add(findings, "ORC214", f"nothing declares the variable `{other}`", path, item=f"variable:{name}", hint=f"did you mean `{meant}`?")  # fmt: skip
 
 
-def _choices(name: str, contract: Any, places: Places, findings: Findings) -> None:
+def _choices(name: str, contract: Any, places: Locations, findings: Findings) -> None:
     """Behind a value without `when` nothing is ever taken."""
     choices = contract.default if isinstance(contract.default, tuple) else ()
     for at, each in enumerate(choices[:-1]):

@@ -1,14 +1,15 @@
 """`expect`: what an answer must look like. Matchers and HTTP expectations, as data."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
-from orchestrator.spec.fields import AfterValidator, PlainValidator, WithJsonSchema
-from orchestrator.spec.model import Model, described, problem
-from orchestrator.spec.types import Duration, NonEmpty, Pattern, Scalar, Specifier
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, filled_in
+from orchestrator.spec.types import Duration, Keywords, NonEmpty, Pattern, Scalar, Specifier
 
 _STATUS_RANGE = pattern(r"([1-5][0-9]{2})-([1-5][0-9]{2})\Z")
 
@@ -27,17 +28,10 @@ def _matcher(value: Any) -> Any:
         raise problem(
             "ORC115", "an empty list is no expectation", "list what is expected, or take the line out"
         )
-    return value
+    return filled_in(value)
 
 
-AnyMatcher = Annotated[
-    Any,
-    PlainValidator(_matcher),
-    WithJsonSchema({
-        "description": "A value (equality) or a mapping of operators.",
-        "anyOf": [{"$ref": "#/$defs/Matcher"}, {"type": ["string", "number", "boolean", "null"]}, {"type": "array", "minItems": 1}],
-    }),
-]  # fmt: skip
+AnyMatcher = Annotated[Any, PlainValidator(_matcher), WithJsonSchema({"$ref": "#/$defs/AnyMatcher"})]
 
 
 class Matcher(Model):
@@ -51,21 +45,23 @@ class Matcher(Model):
         "all": "write the operators beside one another: all of them must hold",
     }
 
-    in_: Annotated[tuple[Scalar, ...], NonEmpty] | None = described(None, "One of these values.", alias="in")
-    contains: Scalar | None = described(
-        None, "A text that contains this text, or a list that contains this value."
+    in_: Annotated[tuple[Templated[Scalar], ...], NonEmpty] | None = Field(
+        None, description="One of these values.", alias="in"
     )
-    matches: Pattern | None = described(
-        None, "A text in which this regular expression is found; bounded in time."
+    contains: Templated[Scalar] | None = Field(
+        None, description="A text that contains this text, or a list that contains this value."
     )
-    gt: int | float | None = described(None, "A number greater than this.")
-    ge: int | float | None = described(None, "A number greater than or equal to this.")
-    lt: int | float | None = described(None, "A number less than this.")
-    le: int | float | None = described(None, "A number less than or equal to this.")
-    version: Specifier | None = described(
-        None, 'A version that satisfies this specifier (PEP 440), such as ">=0.3".'
+    matches: Templated[Pattern] | None = Field(
+        None, description="A text in which this regular expression is found; bounded in time."
     )
-    not_: AnyMatcher = described(None, "Not this.", alias="not")
+    gt: Templated[int | float] | None = Field(None, description="A number greater than this.")
+    ge: Templated[int | float] | None = Field(None, description="A number greater than or equal to this.")
+    lt: Templated[int | float] | None = Field(None, description="A number less than this.")
+    le: Templated[int | float] | None = Field(None, description="A number less than or equal to this.")
+    version: Templated[Specifier] | None = Field(
+        None, description='A version that satisfies this specifier (PEP 440), such as ">=0.3".'
+    )
+    not_: AnyMatcher = Field(None, description="Not this.", alias="not")
 
 
 StatusRange = tuple[int, int]
@@ -91,28 +87,28 @@ def _one_status(value: Any) -> StatusRange:
     return low, high
 
 
-def _status(value: Any) -> tuple[StatusRange, ...]:
-    """Ranges of accepted HTTP statuses, both ends included."""
-    if isinstance(value, tuple):
-        if not value:
-            raise problem("ORC115", "an empty list of statuses would never match", "for example 200")
-        return tuple(_one_status(each) for each in value)
-    return (_one_status(value),)
+def _listed(value: Any) -> Any:
+    """One status is a list of one."""
+    if value == ():
+        raise problem("ORC115", "an empty list of statuses would never match", "for example 200")
+    return value if isinstance(value, tuple) else (value,)
 
 
-_STATUS_SCHEMA = {
+_ONE_STATUS = {
     "anyOf": [
         {"type": "integer", "minimum": 100, "maximum": 599},
         {"type": "string", "pattern": "^[1-5][0-9]{2}-[1-5][0-9]{2}$"},
     ]
 }
+OneStatus = Annotated[StatusRange, PlainValidator(_one_status), WithJsonSchema(_ONE_STATUS)]
 Status = Annotated[
-    tuple[StatusRange, ...],
-    PlainValidator(_status),
-    WithJsonSchema(
-        {"anyOf": [*_STATUS_SCHEMA["anyOf"], {"type": "array", "minItems": 1, "items": _STATUS_SCHEMA}]}
+    tuple[Templated[OneStatus], ...],
+    BeforeValidator(
+        _listed,
+        json_schema_input_type=Templated[OneStatus] | Annotated[tuple[Templated[OneStatus], ...], NonEmpty],
     ),
 ]
+"""Ranges of accepted HTTP statuses, both ends included."""
 
 
 def _some(value: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +119,7 @@ def _some(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-Matchers = Annotated[dict[str, AnyMatcher], AfterValidator(_some)]
+Matchers = Annotated[dict[str, AnyMatcher], AfterValidator(_some), Keywords(minProperties=1)]
 
 
 class Expect(Model):
@@ -135,10 +131,14 @@ class Expect(Model):
         "schema": "use `json`: `{json: {status: ok}}`",
     }
 
-    status: Status | None = described(
-        None, "The status: a number, a list, or a range such as 200-299.", examples=[200, "200-299"]
+    status: Status | None = Field(
+        None,
+        description="The status: a number, a list, or a range such as 200-299.",
+        examples=[200, "200-299"],
     )
-    headers: Matchers | None = described(None, "Headers by name (any case), each with a matcher.")
-    body: AnyMatcher = described(None, "A matcher for the body as text; 64 KiB of it are read.")
-    json_: Matchers | None = described(None, "Values of the JSON body by dotted path, such as `items.0.name`, each with a matcher.", alias="json")  # fmt: skip
-    max_time: Duration | None = described(None, "The answer must be complete within this time.")
+    headers: Matchers | None = Field(None, description="Headers by name (any case), each with a matcher.")
+    body: AnyMatcher = Field(None, description="A matcher for the body as text; 64 KiB of it are read.")
+    json_: Matchers | None = Field(None, description="Values of the JSON body by dotted path, such as `items.0.name`, each with a matcher.", alias="json")  # fmt: skip
+    max_time: Templated[Duration] | None = Field(
+        None, description="The answer must be complete within this time."
+    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.spec import reference
 from orchestrator.spec.kinds import SERVERS
+from orchestrator.spec.schema import COMMON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,59 @@ _SHOWN_PLACES = 8
 def page(word: str) -> str | None:
     """The page of a topic; else of a key, of a family, or of a server; None for a word that is none of them."""
     wanted = word.strip().casefold()
-    return reference.page(word) or _key(wanted) or _family(wanted) or _server(wanted)
+    return _topics(wanted) or _key(wanted) or _family(wanted) or _server(wanted)
+
+
+def _topics(word: str) -> str | None:
+    """The page of every topic of that word. Plug-ins are asked when nothing built in has it."""
+    for plugins in (False, True):
+        topics = reference.everything(plugins=plugins)
+        found = [each for each in topics if word in map(str.casefold, (each.word, *each.others))]
+        if found:
+            return "\n\n".join(_page(each) for each in found) + "\n"
+    return None
+
+
+def _page(topic: Topic) -> str:
+    parts = [topic.title, "=" * len(topic.title), "", topic.text]
+    if topic.needs:
+        parts += ["", f"Needs {topic.needs}"]
+    if topic.example is not None:
+        parts += ["", *(f"    {line}" for line in yaml_of(topic.example).splitlines())]
+    for key in topic.keys:
+        parts += ["", f"{key.name}: {facts(key)}", f"    {key.description}"]
+    if topic.item:
+        parts += ["", f"And the keys of every item: {', '.join(COMMON)} (explain item)"]
+    return "\n".join(parts)
+
+
+def facts(key: reference.Key) -> str:
+    return (
+        key.words
+        + (", required" if key.required else "")
+        + (f", default {inline(key.default)}" if key.default is not None else "")
+    )
+
+
+def inline(value: Any) -> str:
+    """A value as it is written in YAML, on one line."""
+    import yaml
+
+    return (
+        str(yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False))
+        .removesuffix("\n")
+        .removesuffix("\n...")
+    )
+
+
+def yaml_of(value: Any) -> str:
+    import yaml
+
+    class Indented(yaml.SafeDumper):
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+            super().increase_indent(flow, False)
+
+    return str(yaml.dump(value, Dumper=Indented, sort_keys=False, width=100, allow_unicode=True))
 
 
 def words() -> list[str]:
@@ -41,7 +94,7 @@ def _key(word: str) -> str | None:
     for topic in reference.everything():
         for key in topic.keys:
             if key.name.casefold() == word:
-                found.setdefault((reference.facts(key), key.description), []).append(topic)
+                found.setdefault((facts(key), key.description), []).append(topic)
     if not found:
         return None
     parts = [_headed(f"{word} (key)")]
@@ -91,7 +144,7 @@ def _server(word: str) -> str | None:
 def _default(value: Any) -> str:
     parts = list(value) if isinstance(value, list | tuple) else [value]
     plain = all(each.__class__ in (str, int, float, bool, type(None)) for each in parts)
-    return reference.inline(parts if isinstance(value, tuple) else value) if plain else "its own"
+    return inline(parts if isinstance(value, tuple) else value) if plain else "its own"
 
 
 def _headed(title: str) -> str:

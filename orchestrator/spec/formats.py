@@ -262,7 +262,7 @@ FORMATS: dict[str, type[Format]] = {
 def format_schema(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a machine format."""
     from orchestrator.spec.schema import DIALECT
-    from orchestrator.spec.shapes import tidied
+    from orchestrator.spec.schema_parts import simplified
 
     made = FORMATS[name].model_json_schema(by_alias=True)
-    return {"$schema": DIALECT, "title": f"orchestrator: {name}", **tidied(made)}
+    return {"$schema": DIALECT, "title": f"orchestrator: {name}", **simplified(made)}

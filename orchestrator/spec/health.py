@@ -1,20 +1,20 @@
 """`health`: the endpoints that tell whether the launched server is well."""
 
-from __future__ import annotations
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from orchestrator.spec.fields import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from orchestrator.spec.errors import problem
 from orchestrator.spec.item import Actions
-from orchestrator.spec.model import LazySchema, Model, described, lazy_model, problem
+from orchestrator.spec.model import Lazy, Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Argv, Duration, PathText, Port
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
     from orchestrator.spec.expect import Expect
 else:
-    Expect = lazy_model("orchestrator.spec.expect:Expect")
+    Expect = Annotated[Any, Lazy("orchestrator.spec.expect:Expect")]
 
 
 def _url_path(value: str) -> str:
@@ -33,8 +33,8 @@ UrlPath = Annotated[
 class Heartbeat(Model):
     """A file that the service touches while it is well."""
 
-    file: PathText = described(..., "The file.")
-    max_age: Duration = described(..., "How old it may be.", examples=["30s"])
+    file: Templated[PathText] = Field(description="The file.")
+    max_age: Templated[Duration] = Field(description="How old it may be.", examples=["30s"])
 
 
 class Endpoint(Model):
@@ -44,27 +44,31 @@ class Endpoint(Model):
     shorthand = "path"
     alternatives: ClassVar = (("path",), ("command",), ("heartbeat",))
 
-    path: UrlPath | None = described(None, "The path that is asked.", examples=["/ready"])
-    port: Port | None = described(None, "The port, where it is not the launch's.")
-    scheme: Literal["http", "https"] = described(
-        "http", "The scheme. The certificate of a service's own endpoint is not verified."
+    path: Templated[UrlPath] | None = Field(None, description="The path that is asked.", examples=["/ready"])
+    port: Templated[Port] | None = Field(None, description="The port, where it is not the launch's.")
+    scheme: Templated[Literal["http", "https"]] = Field(
+        "http", description="The scheme. The certificate of a service's own endpoint is not verified."
     )
-    host_header: str | None = described(
-        None, "The Host header, for servers that check it.", examples=["shop.example.org"]
+    host_header: Templated[str] | None = Field(
+        None, description="The Host header, for servers that check it.", examples=["shop.example.org"]
     )
-    method: Literal["GET", "HEAD", "POST", "OPTIONS"] = described("GET", "The method.")
-    headers: dict[str, str] | None = described(None, "More headers.")
-    timeout: Duration | None = described(None, "How long an answer may take; 2s by default.")
-    expect: Expect | None = described(
-        None, "What the answer must look like; without it a status of 200 to 299."
+    method: Templated[Literal["GET", "HEAD", "POST", "OPTIONS"]] = Field("GET", description="The method.")
+    headers: dict[str, Templated[str]] | None = Field(None, description="More headers.")
+    timeout: Templated[Duration] | None = Field(
+        None, description="How long an answer may take; 2s by default."
     )
-    command: Argv | None = described(None, "A command that must end with 0, for services that serve no HTTP.")
-    heartbeat: Heartbeat | None = described(
-        None, "A file that must be young, for services that serve no HTTP."
+    expect: Expect | None = Field(
+        None, description="What the answer must look like; without it a status of 200 to 299."
+    )
+    command: Argv | None = Field(
+        None, description="A command that must end with 0, for services that serve no HTTP."
+    )
+    heartbeat: Heartbeat | None = Field(
+        None, description="A file that must be young, for services that serve no HTTP."
     )
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Endpoint:
+    def _one_kind(self) -> Self:
         given = [name for name in ("path", "command", "heartbeat") if getattr(self, name) is not None]
         if len(given) != 1:
             found = " and ".join(f"`{each}`" for each in given) or "none"
@@ -72,7 +76,7 @@ class Endpoint(Model):
                 "ORC111",
                 f"a health endpoint has exactly one of `path`, `command`, `heartbeat`, found {found}",
                 "for example `ready: /ready`",
-                rivals=given,
+                exclusive=given,
             )
         strange = [name for name in ("expect", "headers", "port") if getattr(self, name)]
         if self.path is None and strange:
@@ -89,10 +93,12 @@ class Endpoint(Model):
 class Watch(Model):
     """Asking again while the service runs. Only `live` may restart it; `ready` only changes the state."""
 
-    interval: Duration = described(10.0, "How often.", examples=["10s"])
-    failures: Annotated[int, Field(ge=1, le=100)] = described(3, "So many failures in a row make it unwell.")
-    successes: Annotated[int, Field(ge=1, le=100)] = described(
-        1, "So many successes in a row make it well again."
+    interval: Templated[Duration] = Field(10.0, description="How often.", examples=["10s"])
+    failures: Templated[Annotated[int, Field(ge=1, le=100)]] = Field(
+        3, description="So many failures in a row make it unwell."
+    )
+    successes: Templated[Annotated[int, Field(ge=1, le=100)]] = Field(
+        1, description="So many successes in a row make it well again."
     )
 
 
@@ -102,6 +108,9 @@ def _watch(value: Any) -> Any:
     if value is False or value is None:
         return None
     return Watch.model_validate(value)
+
+
+AnyWatch = Annotated[Any, PlainValidator(_watch, json_schema_input_type=bool | Watch | None)]
 
 
 class Health(Model):
@@ -115,23 +124,20 @@ class Health(Model):
         "startup": "ready",
         "timeout": "deadline",
     }
-    fixed = frozenset({"endpoints", "on_failure"})
 
-    live: Endpoint | None = described(
-        None, "Whether the process is alive: never asks a dependency.", examples=["/live"]
+    live: Endpoint | None = Field(
+        None, description="Whether the process is alive: never asks a dependency.", examples=["/live"]
     )
-    ready: Endpoint | None = described(None, "Whether it can serve.", examples=["/ready"])
-    endpoints: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Endpoint] | None = described(
-        None, "More endpoints by name."
+    ready: Endpoint | None = Field(None, description="Whether it can serve.", examples=["/ready"])
+    endpoints: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Endpoint] | None = Field(
+        None, description="More endpoints by name."
     )
-    deadline: Duration | None = described(
-        None, "From the launch to the first ready; 60s by default.", examples=["60s"]
+    deadline: Templated[Duration] | None = Field(
+        None, description="From the launch to the first ready; 60s by default.", examples=["60s"]
     )
-    watch: Annotated[Any, PlainValidator(_watch), LazySchema("watch")] = described(
-        None, "Asking again while it runs; off by default."
-    )
-    on_failure: Actions | None = described(
-        None, "What is done when it never becomes ready, or the watch fails."
+    watch: Templated[AnyWatch] = Field(None, description="Asking again while it runs; off by default.")
+    on_failure: Actions | None = Field(
+        None, description="What is done when it never becomes ready, or the watch fails."
     )
 
     @classmethod

@@ -1,34 +1,28 @@
 """What every requirement, wait and step has in common, and the `on_failure` behind it."""
 
-from __future__ import annotations
-
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
+from pydantic import Field, PlainValidator, WithJsonSchema
+
 from orchestrator.core.words import REMEDY
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.fields import Field, PlainValidator
+from orchestrator.document.plain import Template
+from orchestrator.spec.choice import validate_chosen
+from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.kinds import FALLBACKS
-from orchestrator.spec.model import (
-    LazySchema,
-    Model,
-    decode_each,
-    described,
-    keyed,
-    lazy_condition,
-    lazy_model,
-    problem,
-)
+from orchestrator.spec.model import Lazy, Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from orchestrator.core.words import Lowered
-    from orchestrator.spec.conditions import AnyCondition as AnyCondition  # noqa: PLC0414 - others take it from here
     from orchestrator.spec.retry import Retry
-else:  # imported when a spec uses them: most items say neither
-    AnyCondition = lazy_condition()
-    Retry = lazy_model("orchestrator.spec.retry:Retry")
+else:
+    Retry = Annotated[Any, Lazy("orchestrator.spec.retry:Retry")]
+
+
+AnyCondition = Annotated[Any, Lazy("orchestrator.spec.conditions:AnyCondition")]
+"""The models of conditions are imported when a spec has one: most items have none."""
 
 
 REMEDY_LIMIT = 60.0
@@ -84,7 +78,7 @@ class Action(Model):
         """The item with another value; None where there is nothing to replace."""
         return None
 
-    def lowered(self) -> Lowered:
+    def lowered(self) -> "Lowered":
         """The plain data that is decided on, see `core.words`."""
         return {"do": REMEDY, "name": self.word, "limit": REMEDY_LIMIT, "again": self.remedy}
 
@@ -92,17 +86,17 @@ class Action(Model):
 class Named(Action):
     """A fallback that is declared under `fallbacks` and used by its name."""
 
-    name: str
+    name: Templated[str]
 
     @property
     def word(self) -> str:
         return self.name
 
 
-def decode_action(value: Any) -> Action:
+def validate_action(value: Any) -> Action:
     if isinstance(value, Action):
         return value
-    if isinstance(value, Interpolated):
+    if isinstance(value, Template):
         raise problem("ORC219", "the name of a fallback cannot hold `${…}`: what is done is known before any value is",
                       "write the name itself; an overlay may name another one")  # fmt: skip
     if isinstance(value, str):
@@ -112,29 +106,29 @@ def decode_action(value: Any) -> Action:
     names = FALLBACKS.names(
         plugins=isinstance(value, dict) and not any(key in FALLBACKS.built_in for key in value)
     )
-    return cast("Action", keyed(value, "fallback action", names, (), FALLBACKS.load))
+    return cast("Action", validate_chosen(value, "fallback action", names, (), FALLBACKS.load))
 
 
 def _by_word_alone(word: str) -> Action:
     """An action that was written without a value, as `warn` and `stop` can be."""
     kind = FALLBACKS.load(word)
-    if kind.model_fields[word].required:
+    if kind.model_fields[word].is_required():
         raise problem("ORC102", f"`{word}` needs a value", f"orchestrator explain {word} shows an example")
     return cast("Action", kind.model_validate({word: None}))
 
 
-def decode_actions(value: Any) -> tuple[Action, ...]:
+def validate_actions(value: Any) -> tuple[Action, ...]:
     """One action or a list of them, in the order in which they are tried."""
     if not isinstance(value, tuple):
-        return (decode_action(value),)
+        return (validate_action(value),)
     if not value:
         raise problem(
             "ORC115", "an empty list of fallback actions does nothing", "name an action, or take the line out"
         )
-    return tuple(decode_each(enumerate(value), decode_action))
+    return tuple(validate_each(enumerate(value), validate_action))
 
 
-Actions = Annotated[Any, PlainValidator(decode_actions), LazySchema("actions")]
+Actions = Annotated[Any, PlainValidator(validate_actions), WithJsonSchema({"$ref": "#/$defs/actions"})]
 
 
 class Item(Model):
@@ -142,24 +136,29 @@ class Item(Model):
 
     kind: ClassVar[str] = ""
     """The first half of its id: `package`, `wait`."""
-    fixed = frozenset({"id", "name", "needs", "on_failure"})
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*(:[^\s:][^\s]*)?$")] | None = described(
-        None, "The item's id, where the one made of its kind and name will not do."
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*(:[^\s:][^\s]*)?$")] | None = Field(
+        None, description="The item's id, where the one made of its kind and name will not do."
     )
-    why: str | None = described(None, "Why the service needs it; said with every failure.")
-    needs: tuple[str, ...] = described(
-        (), "Ids of items that must be well before this one is tried.", examples=[["wait:db"]]
+    why: Templated[str] | None = Field(None, description="Why the service needs it; said with every failure.")
+    needs: tuple[str, ...] = Field(
+        (), description="Ids of items that must be well before this one is tried.", examples=[["wait:db"]]
     )
-    when: AnyCondition | None = described(
-        None, "The item is skipped unless this condition holds.", examples=[{"environment": "production"}]
-    )
-    timeout: Duration | None = described(None, "How long one attempt may take.", examples=["2s"])
-    deadline: Duration | None = described(None, "How long all attempts together may take.", examples=["60s"])
-    retry: Retry | None = described(None, "How attempts follow one another.")
-    on_failure: Actions | None = described(
+    when: AnyCondition | None = Field(
         None,
-        "What is done when it fails, in order; the default is the spec's `on_failure`.",
+        description="The item is skipped unless this condition holds.",
+        examples=[{"environment": "production"}],
+    )
+    timeout: Templated[Duration] | None = Field(
+        None, description="How long one attempt may take.", examples=["2s"]
+    )
+    deadline: Templated[Duration] | None = Field(
+        None, description="How long all attempts together may take.", examples=["60s"]
+    )
+    retry: Retry | None = Field(None, description="How attempts follow one another.")
+    on_failure: Actions | None = Field(
+        None,
+        description="What is done when it fails, in order; the default is the spec's `on_failure`.",
         examples=[{"degrade": "search"}],
     )
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from orchestrator.spec.mistakes import Problem
+from orchestrator.spec.errors import Problem
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class BrokenPlugin(Problem):
     """A plug-in that cannot be used. Decoding makes the diagnostic ORC112 of it."""
 
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__("ORC112", message, hint)
+    def __new__(cls, message: str, hint: str) -> Self:
+        return super().__new__(cls, "ORC112", message, hint)
 
 
 class Kinds:

@@ -1,14 +1,17 @@
 """`launch`: the server that is started when every requirement holds."""
 
-from __future__ import annotations
+from collections.abc import Collection
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+from pydantic_core import InitErrorDetails
 
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Template
 from orchestrator.document.scalars import resolve
-from orchestrator.spec.fields import BeforeValidator, Field, PlainValidator, model_validator
+from orchestrator.spec.errors import combined, details, problem
 from orchestrator.spec.item import Actions
-from orchestrator.spec.model import LazySchema, Model, ValidationError, described, problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
     AnyPort,
     AppReference,
@@ -21,11 +24,6 @@ from orchestrator.spec.types import (
     Size,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from orchestrator.spec.mistakes import Line
-
 Count = Annotated[int, Field(ge=1, le=1024)]
 
 
@@ -34,17 +32,19 @@ class Computed(Model):
 
     noun = "workers"
 
-    per_cpu: Annotated[float, Field(gt=0, le=64)] | None = described(
-        None, "Workers for each CPU of the quota."
+    per_cpu: Templated[Annotated[float, Field(gt=0, le=64)]] | None = Field(
+        None, description="Workers for each CPU of the quota."
     )
-    min: Count = described(1, "At least so many.")
-    max: Count | None = described(None, "At most so many.")
-    memory_each: Size | None = described(
-        None, "The memory one worker needs: never more workers than fit in the limit.", examples=["150MB"]
+    min: Templated[Count] = Field(1, description="At least so many.")
+    max: Templated[Count] | None = Field(None, description="At most so many.")
+    memory_each: Templated[Size] | None = Field(
+        None,
+        description="The memory one worker needs: never more workers than fit in the limit.",
+        examples=["150MB"],
     )
 
     @model_validator(mode="after")
-    def _ordered(self) -> Computed:
+    def _ordered(self) -> Self:
         if (
             isinstance(self.min, int) and isinstance(self.max, int) and self.min > self.max
         ):  # else one is still `${…}`
@@ -52,7 +52,7 @@ class Computed(Model):
         return self
 
 
-def _workers(value: Any) -> Any:
+def _validate_workers(value: Any) -> Any:
     if isinstance(value, dict):
         return Computed.model_validate(value)
     if value == "auto":
@@ -66,12 +66,21 @@ def _workers(value: Any) -> Any:
     )
 
 
+AnyWorkers = Annotated[
+    Any,
+    PlainValidator(
+        _validate_workers,
+        json_schema_input_type=Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] | Computed,
+    ),
+]
+
+
 def _of_variables(value: Any) -> Any:
     """Values of variables are text; an option that is a number or a boolean reads them as YAML would."""
     if not isinstance(value, dict):
         return value
     return {
-        key: _read(each) if isinstance(each, Interpolated) and each.known else each
+        key: _read(each.text) if isinstance(each, Template) and each.known else each
         for key, each in value.items()
     }
 
@@ -87,10 +96,12 @@ def _read(text: str) -> Any:
 class Shutdown(Model):
     """How the server is ended."""
 
-    drain: Duration = described(
-        0.0, "How long readiness is off before the server is told to stop.", examples=["5s"]
+    drain: Templated[Duration] = Field(
+        0.0, description="How long readiness is off before the server is told to stop.", examples=["5s"]
     )
-    grace: Duration = described(8.0, "How long it may take to end; then it is killed.", examples=["20s"])
+    grace: Templated[Duration] = Field(
+        8.0, description="How long it may take to end; then it is killed.", examples=["20s"]
+    )
 
 
 class RestartPolicy(Model):
@@ -98,17 +109,21 @@ class RestartPolicy(Model):
 
     shorthand = "policy"
 
-    policy: Literal["never", "on-failure", "always"] = described("never", "When it is started again.")
-    attempts: Count = described(3, "At most so many times within `within`.")
-    within: Duration = described(300.0, "The time in which the attempts count.", examples=["5m"])
+    policy: Templated[Literal["never", "on-failure", "always"]] = Field(
+        "never", description="When it is started again."
+    )
+    attempts: Templated[Count] = Field(3, description="At most so many times within `within`.")
+    within: Templated[Duration] = Field(
+        300.0, description="The time in which the attempts count.", examples=["5m"]
+    )
 
 
 _OF_APPS = ("factory", "options", "workers", "preload")
 
 
-def _not_for_a_command(name: str) -> Line:
+def _not_for_a_command(name: str) -> list[InitErrorDetails]:
     message, hint = f"`{name}` has no meaning for a command", "write it as an argument of the command"
-    return problem("ORC113", message, hint, name, ("command", name)).errors()[0]
+    return details(problem("ORC113", message, hint, name, ("command", name)))
 
 
 class Launch(Model):
@@ -116,7 +131,6 @@ class Launch(Model):
 
     noun = "launch"
     shorthand = "app"
-    fixed = frozenset({"server", "mode", "importer", "on_failure"})
     alternatives: ClassVar = (("app",), ("command",))
     removed_keys: ClassVar = {
         "interface": "leave it out: the server decides, uvicorn serves ASGI, gunicorn and granian take what the app is",
@@ -124,51 +138,62 @@ class Launch(Model):
         "max_import_time": "list the module: `modules: [{module: app.main, max_import_time: 20s}]`",
     }
 
-    app: AppReference | None = described(
-        None, "The application, `module:attribute`.", examples=["app.main:app"]
+    app: Templated[AppReference] | None = Field(
+        None, description="The application, `module:attribute`.", examples=["app.main:app"]
     )
-    factory: bool = described(False, "The attribute is a function that makes the application.")
-    server: Literal["uvicorn", "gunicorn", "granian", "hypercorn"] = described(
-        "uvicorn", "The server that serves it."
+    factory: Templated[bool] = Field(
+        False, description="The attribute is a function that makes the application."
     )
-    command: Argv | None = described(None, "A command instead of a server and an app.")
-    arguments: Literal["append", "replace", "forbid"] | None = described(
-        None, "What words behind `run ROLE --` do to the command."
+    server: Literal["uvicorn", "gunicorn", "granian", "hypercorn"] = Field(
+        "uvicorn", description="The server that serves it."
     )
-    host: str = described("0.0.0.0", "The address to listen on.")
-    port: AnyPort | None = described(
-        None, "The port to listen on; 0 takes a free one. 8000 where an app is launched and nothing is said."
+    command: Argv | None = Field(None, description="A command instead of a server and an app.")
+    arguments: Templated[Literal["append", "replace", "forbid"]] | None = Field(
+        None, description="What words behind `run ROLE --` do to the command."
     )
-    unix: PathText | None = described(None, "A socket path to listen on instead.")
-    workers: Annotated[Any, PlainValidator(_workers), LazySchema("workers")] = described(
-        None, "How many processes serve: a number, `auto`, or {per_cpu, min, max, memory_each}."
+    host: Templated[str] = Field("0.0.0.0", description="The address to listen on.")
+    port: Templated[AnyPort] | None = Field(
+        None,
+        description="The port to listen on; 0 takes a free one. 8000 where an app is launched and nothing is said.",
+    )
+    unix: Templated[PathText] | None = Field(None, description="A socket path to listen on instead.")
+    workers: Templated[AnyWorkers] = Field(
+        None, description="How many processes serve: a number, `auto`, or {per_cpu, min, max, memory_each}."
     )
     options: (
         Annotated[
-            dict[str, Scalar | Annotated[tuple[Scalar, ...], NonEmpty] | None], BeforeValidator(_of_variables)
+            dict[str, Templated[Scalar] | Annotated[tuple[Templated[Scalar], ...], NonEmpty] | None],
+            BeforeValidator(_of_variables),
         ]
         | None
-    ) = described(
+    ) = Field(
         None,
-        "The server's own options, checked against its real list.",
+        description="The server's own options, checked against its real list.",
         examples=[{"log_level": "info", "proxy_headers": True}],
     )
-    mode: Literal["supervise", "exec"] = described(
-        "supervise", "`supervise`: a small supervisor stays; `exec`: the server takes the engine's place."
+    mode: Literal["supervise", "exec"] = Field(
+        "supervise",
+        description="`supervise`: a small supervisor stays; `exec`: the server takes the engine's place.",
     )
-    importer: Literal["fork", "exec"] = described(
-        "fork", "How the importing process is started; `exec` for agents that must be first."
+    importer: Literal["fork", "exec"] = Field(
+        "fork", description="How the importing process is started; `exec` for agents that must be first."
     )
-    preload: bool | None = described(
-        None, "Import before the workers are forked; the default asks whether that is safe."
+    preload: Templated[bool] | None = Field(
+        None, description="Import before the workers are forked; the default asks whether that is safe."
     )
-    user: str | None = described(None, "Who runs it when started as root; the spec's `user` by default.")
-    umask: Mode | None = described(None, "Its file mode creation mask.", examples=["0027"])
-    cwd: PathText | None = described(None, "Its working directory, first on the app's sys.path.")
-    restart: RestartPolicy | None = described(None, "Whether it is started again when it ends by itself.")
-    shutdown: Shutdown | None = described(None, "How it is ended.")
-    stop_signal: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] = described("SIGTERM", "The signal that asks it to end.")  # fmt: skip
-    on_failure: Actions | None = described(None, "What is done when it does not boot.")
+    user: Templated[str] | None = Field(
+        None, description="Who runs it when started as root; the spec's `user` by default."
+    )
+    umask: Templated[Mode] | None = Field(None, description="Its file mode creation mask.", examples=["0027"])
+    cwd: Templated[PathText] | None = Field(
+        None, description="Its working directory, first on the app's sys.path."
+    )
+    restart: RestartPolicy | None = Field(
+        None, description="Whether it is started again when it ends by itself."
+    )
+    shutdown: Shutdown | None = Field(None, description="How it is ended.")
+    stop_signal: Templated[Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"]] = Field("SIGTERM", description="The signal that asks it to end.")  # fmt: skip
+    on_failure: Actions | None = Field(None, description="What is done when it does not boot.")
 
     @classmethod
     def below(cls) -> dict[str, Collection[str]]:
@@ -185,14 +210,14 @@ class Launch(Model):
         return "launch"
 
     @model_validator(mode="after")
-    def _one_target(self) -> Launch:
+    def _one_target(self) -> Self:
         if (self.app is None) == (self.command is None):
             both = self.app is not None
             raise problem("ORC113", f"`launch` has exactly one of `app` and `command`, found {'both' if both else 'neither'}",
                           "for example `app: package.module:app`", "command" if both else "", ("app", "command") if both else ())  # fmt: skip
         strange = [name for name in _OF_APPS if self.command is not None and getattr(self, name)]
         if strange:
-            raise ValidationError([_not_for_a_command(name) for name in strange])
+            raise combined(line for name in strange for line in _not_for_a_command(name))
         if self.unix is not None and isinstance(self.port, int):
             raise problem(
                 "ORC113",

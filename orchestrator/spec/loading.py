@@ -8,22 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from orchestrator.diagnostics import Diagnostic, Findings, Place, Related, in_order, suppress
 from orchestrator.document.overlay import Rules, lay_over, leftovers
 from orchestrator.document.plain import Missing, Plain
-from orchestrator.spec.errors import translate
-from orchestrator.spec.mistakes import ValidationError
-from orchestrator.spec.places import Places
+from orchestrator.spec.follow_ups import once
+from orchestrator.spec.locations import Locations
+from orchestrator.spec.messages import translate
+from orchestrator.spec.sections import ITEM_LISTS, identify, shorthand
 from orchestrator.spec.sources import Layers, environments, overlay_name, overlay_of
-from orchestrator.spec.spec import ITEM_LISTS, Spec, identify, shorthand
-from orchestrator.spec.values import StaticValues
+from orchestrator.spec.spec import Spec
+from orchestrator.spec.values import KnownValues, StaticValues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from orchestrator.document.node import Node
     from orchestrator.document.plain import Values
-    from orchestrator.spec.references import Known
+    from orchestrator.spec.index import Known
 
     Path = tuple[str | int, ...]
 
@@ -59,7 +62,7 @@ class Loaded:
     missing: list[Missing] = field(default_factory=list)
     """After `resolve`: variables without a value, one entry for each place that needs one."""
     role: str = ""
-    places: Places | None = None
+    places: Locations | None = None
     """Where the parts of the spec stand."""
 
     @property
@@ -82,10 +85,10 @@ class Loaded:
         findings = Findings()
         plain = Plain(values, findings, _AS_WRITTEN)
         data = plain.document(self.tree)
-        places = Places(self.tree, plain.moved)
+        places = Locations(self.tree, plain.moved)
         spec = _decode(data, places, findings)
         if spec is not None:
-            from orchestrator.spec.semantics import with_options
+            from orchestrator.spec.option_checks import with_options
 
             spec = with_options(spec, places, findings)
         left = suppress.accept(suppress.apply(findings.found, self.sources), accepted(self.tree))
@@ -109,7 +112,7 @@ class Loaded:
         tree = with_role(self.tree, body, RULES, Findings())
         findings = Findings()
         static, plain = _statically(tree, findings)
-        places = Places(tree, plain.moved)
+        places = Locations(tree, plain.moved)
         return replace(self, spec=_decode(static, places, findings), tree=tree, role=role, places=places)
 
 
@@ -162,7 +165,7 @@ def _finish(layers: Layers, findings: Findings, environment: str, files: tuple[s
     for over in layers.trees[1:]:
         tree = lay_over(tree, over, RULES, findings)
     spec, places = _validated(tree, findings, overlays)
-    found = in_order(suppress.accept(suppress.apply(_once(findings.found), layers.sources), accepted(tree)))
+    found = in_order(suppress.accept(suppress.apply(once(findings.found), layers.sources), accepted(tree)))
     return Loaded(spec, tree, found, layers.sources, environment, files, places=places)
 
 
@@ -179,46 +182,16 @@ def accepted(tree: Node) -> list[suppress.Suppression]:
     ]
 
 
-_STOPPERS = frozenset({"ORC010", "ORC011", "ORC016"})
-_TRAPS = frozenset({"ORC013", "ORC014", "ORC015", "ORC021"})
-
-
-def _once(found: list[Diagnostic]) -> list[Diagnostic]:
-    """One finding for one mistake: what only follows from another at the same place is left out."""
-    stopped = {each.place for each in found if each.code in _STOPPERS}
-    errors = {each.place for each in found if each.severity == "error"}
-    found = list(
-        {(each.code, each.message, each.place): each for each in reversed(_without_names(found))}.values()
-    )
-    return [
-        each for each in reversed(found)
-        if not (each.place in stopped and each.code not in _STOPPERS) and not (each.code in _TRAPS and each.place in errors)
-    ]  # fmt: skip
-
-
-def _without_names(found: list[Diagnostic]) -> list[Diagnostic]:
-    """Where `${…}` cannot stand at all, it does not matter what is in it."""
-    wrong = [each.place for each in found if each.code == "ORC219"]
-    if not wrong:
-        return found
-    lines = {(place.file, line) for place in wrong for line in range(place.line, place.last_line + 1)}
-    return [each for each in found if each.code not in ("ORC213", "ORC214") or (each.place.file, each.place.line) not in lines
-            or not any(_inside(each.place, place) for place in wrong)]  # fmt: skip
-
-
-def _inside(inner: Place, outer: Place) -> bool:
-    start, end = (outer.line, outer.column), (outer.end_line, outer.end_column)
-    return inner.file == outer.file and start <= (inner.line, inner.column) < end
-
-
 def _validated(
     tree: Node, findings: Findings, overlays: Callable[[], list[str]]
-) -> tuple[Spec | None, Places]:
+) -> tuple[Spec | None, Locations]:
     """Decodes the top level and every role over it, and checks what refers to what in each."""
-    from orchestrator.spec.references import Known, check, unused
+    from orchestrator.spec.fallback_checks import unused
+    from orchestrator.spec.index import Known
+    from orchestrator.spec.references import check
 
     static, plain = _statically(tree, findings)
-    places = Places(tree, plain.moved)
+    places = Locations(tree, plain.moved)
     before = {id(each) for each in findings.found}  # decoding takes some of them back, and says them better
     spec = _decode(static, places, findings)
     whole, broken = spec, frozenset[str]()
@@ -244,7 +217,7 @@ def _validate_role(role: str, tree: Node, findings: Findings, known: Known) -> N
 
     mine = Findings()
     static, plain = _statically(tree, mine)
-    places = Places(tree, plain.moved)
+    places = Locations(tree, plain.moved)
     spec, broken = _decode(static, places, mine), frozenset[str]()
     if spec is None:
         spec, broken = _without(static, places, mine.found)
@@ -305,7 +278,7 @@ def _contracts(tree: Node) -> dict[str, Any]:
     return contracts
 
 
-def _without(data: Any, places: Places, found: Sequence[Diagnostic]) -> tuple[Spec | None, frozenset[str]]:
+def _without(data: Any, places: Locations, found: Sequence[Diagnostic]) -> tuple[Spec | None, frozenset[str]]:
     """The spec without the parts that cannot be decoded, and their names: so that the rest is checked as well."""
     from orchestrator.document.node import steps_of
 
@@ -347,14 +320,14 @@ def _whatever_is_left(rest: dict[str, Any], broken: set[str]) -> tuple[Spec | No
         try:
             return Spec.model_validate(rest), frozenset(broken)
         except ValidationError as error:
-            for line in error.errors():
+            for line in error.errors(include_url=False):
                 if line["loc"]:
                     broken.add(str(line["loc"][0]))
                     rest.pop(str(line["loc"][0]), None)
     return None, frozenset(broken)
 
 
-def _cut(section: str, indexes: Collection[int], rest: dict[str, Any], places: Places) -> None:
+def _cut(section: str, indexes: Collection[int], rest: dict[str, Any], places: Locations) -> None:
     """Takes items out of a list, and remembers where the others stand."""
     values = rest[section]
     origins = places.moved.get((section,), list(range(len(values))))
@@ -363,7 +336,7 @@ def _cut(section: str, indexes: Collection[int], rest: dict[str, Any], places: P
     places.cut[(section,)] = [origins[at] for at in kept]
 
 
-def _decode(data: Any, places: Places, findings: Findings) -> Spec | None:
+def _decode(data: Any, places: Locations, findings: Findings) -> Spec | None:
     try:
         return Spec.model_validate(data)
     except ValidationError as error:
@@ -397,3 +370,10 @@ def provenance(loaded: Loaded) -> dict[str, dict[str, Any]]:
     from orchestrator.document.dump import provenance as of_tree
 
     return of_tree(loaded.tree) if loaded.tree is not None else {}
+
+
+def items_with_values(loaded: Loaded, environ: Mapping[str, str]) -> dict[tuple[str | int, ...], Any]:
+    """The items by their paths, with the values that are known before a start; the rest stays as it is written."""
+    assert loaded.spec is not None
+    resolved = loaded.resolve(KnownValues(loaded.spec.variables, environ)).spec
+    return dict(resolved.located_items()) if resolved is not None else {}

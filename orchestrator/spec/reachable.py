@@ -5,24 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.suggest import Lookup, closest
-from orchestrator.document.plain import Interpolated, as_text
+from orchestrator.document.plain import Template, as_text
 from orchestrator.spec import conditions
 from orchestrator.spec.conditions import Condition
 from orchestrator.spec.model import Model
+from orchestrator.spec.values import BUILT_IN_VARIABLES, run_time_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from orchestrator.diagnostics import Findings
-    from orchestrator.spec.places import Places
-    from orchestrator.spec.references import Index, Known
+    from orchestrator.spec.index import Index, Known
+    from orchestrator.spec.locations import Locations
     from orchestrator.spec.spec import Spec
 
     Path = tuple[str | int, ...]
     Needs = Mapping[str, Sequence[tuple[str, Path]]]
 
 
-def check(spec: Spec, index: Index, needs: Needs, places: Places, findings: Findings, known: Known) -> None:
+def check(
+    spec: Spec, index: Index, needs: Needs, places: Locations, findings: Findings, known: Known
+) -> None:
     order = {step.identity: at for at, step in enumerate(spec.steps)}
     variables = _variables(spec)
     slips = Lookup(sorted(variables))
@@ -78,11 +81,11 @@ def within(path: Path, condition: Condition) -> Iterator[tuple[Path, Condition]]
 def _words(value: Any) -> list[str]:
     """A word or a list of them, without those that only a start knows."""
     values = value if isinstance(value, tuple) else (value,)
-    return [str(each) for each in values if isinstance(each, str) and "${" not in each]
+    return [each for each in values if isinstance(each, str)]
 
 
 def _refers(name: str, item: Any, path: Path, condition: Condition, index: Index, needs: Needs, order: Mapping[str, int],
-            places: Places, findings: Findings, known: Known) -> None:  # fmt: skip
+            places: Locations, findings: Findings, known: Known) -> None:  # fmt: skip
     match condition:
         case conditions.Step():
             _step(name, item, path, condition.step, index, needs, order, places, findings)
@@ -101,13 +104,11 @@ def _refers(name: str, item: Any, path: Path, condition: Condition, index: Index
 
 def _variables(spec: Spec) -> set[str]:
     """The names of variables that the spec speaks of."""
-    from orchestrator.spec.references import BUILT_IN_VARIABLES, run_time_names
-
     return {*spec.variables, *run_time_names(spec), *BUILT_IN_VARIABLES}
 
 
 def _mistyped(
-    name: str, path: Path, variable: str, slips: Lookup, places: Places, findings: Findings
+    name: str, path: Path, variable: str, slips: Lookup, places: Locations, findings: Findings
 ) -> None:
     """A condition may ask for what nothing declares, such as `CI`; but one with a slip in it would never hold."""
     meant = slips(variable)
@@ -128,7 +129,7 @@ def _near(word: str, there: Sequence[str]) -> str:
 
 
 def _step(name: str, item: Any, path: Path, word: str, index: Index, needs: Needs, order: Mapping[str, int],
-          places: Places, findings: Findings) -> None:  # fmt: skip
+          places: Locations, findings: Findings) -> None:  # fmt: skip
     target = word if word.startswith("step:") else f"step:{word}"
     if target not in order:
         if word.removeprefix("step:") not in index.broken and "steps" not in index.broken:
@@ -247,7 +248,7 @@ _IS = {
 def _states(condition: conditions.Variable) -> set[str]:
     """What a variable may be when the condition holds."""
     asked = condition.is_
-    if asked is None or isinstance(asked, Interpolated):
+    if asked is None or isinstance(asked, Template):
         return set(_ALL_STATES - {"unset"}) if asked is None else set(_ALL_STATES)
     return set(_IS[str(asked).lower()])
 
@@ -257,8 +258,4 @@ def _texts(value: Any) -> set[str] | None:
     if value is None:
         return None
     values = value if isinstance(value, tuple) else (value,)
-    return (
-        None
-        if any(isinstance(each, str) and "${" in each for each in values)
-        else {as_text(each) for each in values}
-    )
+    return None if any(isinstance(each, Template) for each in values) else {as_text(each) for each in values}

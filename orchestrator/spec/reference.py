@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.spec import conditions, expect, kinds
 from orchestrator.spec.item import Item
-from orchestrator.spec.schema import Builder, base_schema, checks, frozen, name_of
-from orchestrator.spec.shapes import REFERENCE
-from orchestrator.spec.shapes import types as types_of
+from orchestrator.spec.schema import COMMON, Builder, base_schema, frozen
+from orchestrator.spec.schema_fields import name_of
+from orchestrator.spec.schema_parts import REFERENCE
+from orchestrator.spec.schema_parts import types as types_of
+from orchestrator.spec.sections import checks
 from orchestrator.spec.spec import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from orchestrator.spec.model import Model
-    from orchestrator.spec.shapes import Schema
+    from orchestrator.spec.schema_parts import Schema
 
 _PATTERNS = {"(ms|s|m|h|d)": "duration", "KiB|MiB": "size", "0?[0-7]{3,4}": "file mode"}
 """What is special about the pattern of a text that has a word of its own."""
 _WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "boolean", "array": "list", "object": "mapping", "null": "nothing"}  # fmt: skip
 _MOST = 15
 """A longer list of words is cut short."""
-COMMON = tuple(Item.keys())
-"""The keys of every item: told once, and left out where a page lists what is special."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +70,12 @@ class Topic:
 
 def topics(*, plugins: bool = False) -> list[str]:
     """Every word there is a page for."""
-    return sorted({word for each in _everything(plugins=plugins) for word in (each.word, *each.others)})
-
-
-def page(word: str) -> str | None:
-    """The page of a word, as text for a terminal; None where there is none. A word may name several things.
-
-    Plug-ins are asked when nothing built in has the word.
-    """
-    wanted = word.strip().casefold()
-    for plugins in (False, True):
-        found = [
-            each
-            for each in _everything(plugins=plugins)
-            if wanted in map(str.casefold, (each.word, *each.others))
-        ]
-        if found:
-            return "\n\n".join(_page(each) for each in found) + "\n"
-    return None
-
-
-def everything() -> tuple[Topic, ...]:
-    """Every topic that is built in."""
-    return _everything(plugins=False)
+    return sorted({word for each in everything(plugins=plugins) for word in (each.word, *each.others)})
 
 
 @cache
-def _everything(*, plugins: bool) -> tuple[Topic, ...]:
+def everything(*, plugins: bool = False) -> tuple[Topic, ...]:
+    """Every topic, on request with those of installed plug-ins."""
     schema = base_schema(plugins=plugins)
     return (
         *sections(schema),
@@ -111,9 +90,8 @@ def _everything(*, plugins: bool) -> tuple[Topic, ...]:
 
 def sections(schema: Schema) -> Iterator[Topic]:
     """The keys of `startup.yaml`."""
-    builder = Builder(plugins=False, overlay=False)
-    for name, info in Spec.model_fields.items():
-        models = [each for each in builder.reached_from(info) if each not in _kinds()]
+    for name in Spec.keys():
+        models = _models_in(name)
         own = schema["properties"][name]
         text = own["description"]
         keys: tuple[Key, ...] = ()
@@ -127,12 +105,23 @@ def sections(schema: Schema) -> Iterator[Topic]:
         yield Topic(name, "section", text, keys, example, others=others, item=_is_item(models))
 
 
+@cache
+def _builder() -> Builder:
+    return Builder(plugins=False, overlay=False)
+
+
+def _models_in(section: str) -> list[type[Model]]:
+    """The models that a section refers to itself, in the order of their definitions; kinds have pages of their own."""
+    names = set(re.findall(r"#/\$defs/([\w.-]+)", repr(_builder().raw[Spec][section])))
+    return [each for each in _builder().classes if name_of(each) in names and each not in _kinds()]
+
+
 def _is_item(models: Sequence[type[Model]]) -> bool:
     return bool(models) and all(issubclass(each, Item) for each in models)
 
 
 def checks_(schema: Schema, *, plugins: bool = False) -> Iterator[Topic]:
-    for word, model in checks(plugins=plugins).items():
+    for word, model in Builder(plugins=plugins, overlay=False).of_section("checks").items():
         yield _kind(word, "check", model, schema, {"checks": [example_of(model)]})
 
 
@@ -159,12 +148,9 @@ def conditions_(schema: Schema) -> Iterator[Topic]:
 
 def mappings(schema: Schema) -> Iterator[Topic]:
     """What stands inside sections and kinds, by the name of its definition."""
-    builder = Builder(plugins=False, overlay=False)
-    told = {name_of(each) for each in _kinds()} | {
-        name_of(each) for info in Spec.model_fields.values() for each in builder.reached_from(info)
-    }
-    for model in builder.classes:
-        if name_of(model) not in told and model not in (Spec, expect.Expect, expect.Matcher):
+    told = {*_kinds(), *(each for key in Spec.keys() for each in _models_in(key))}
+    for model in _builder().classes:
+        if model not in told and model not in (Spec, expect.Expect, expect.Matcher):
             yield Topic(
                 name_of(model),
                 "mapping",
@@ -208,19 +194,28 @@ def _doc(model: type[Model]) -> str:
 
 def _keys(model: type[Model], schema: Schema, only: Sequence[str] = ()) -> Iterator[Key]:
     """The keys of a model: its own, without those of every item, or only the named ones."""
-    mapping = _mapping(schema["$defs"][name_of(model)])
+    properties = properties_of(model, schema)
     for name, info in model.model_fields.items():
         key = info.alias or name
         if key in only or not (only or (issubclass(model, Item) and key in COMMON)):
-            each = mapping["properties"][key]
+            each = properties[key]
             yield Key(
                 key,
                 words(each),
-                info.required,
+                info.is_required(),
                 each.get("default"),
                 info.description or "",
                 tuple(info.examples or ()),
             )
+
+
+def properties_of(model: type[Model], schema: Schema) -> dict[str, Schema]:
+    """The schemas of a model's keys, those of every item as well."""
+    definitions = schema["$defs"]
+    found = _mapping(definitions[name_of(model)])["properties"]
+    common = "#/$defs/item."
+    return {key: definitions[each["$ref"].removeprefix("#/$defs/")] if each.get("$ref", "").startswith(common) else each
+            for key, each in found.items()}  # fmt: skip
 
 
 def _mapping(schema: Schema) -> Schema:
@@ -230,8 +225,6 @@ def _mapping(schema: Schema) -> Schema:
 
 def words(schema: Schema) -> str:
     """What a value may be, in words."""
-    if {"$ref": "#/$defs/matcher"} in schema.get("anyOf", ()):
-        return "matcher (`matcher`)"
     found = list(dict.fromkeys(_words(schema)))
     if len(found) > _MOST:
         found = [*found[:3], f"{len(found) - 3} more words"]
@@ -279,6 +272,7 @@ def _several(each: str) -> str:
 
 def _of_reference(name: str) -> Iterator[str]:
     families = {
+        "AnyMatcher": "matcher (`matcher`)",
         "condition": "condition",
         "action": "fallback action",
         "actions": "fallback action or list of them",
@@ -294,9 +288,7 @@ def _of_reference(name: str) -> Iterator[str]:
 @cache
 def _texts() -> frozenset[str]:
     """The definitions that have a short form."""
-    return frozenset(
-        name_of(each) for each in Builder(plugins=False, overlay=False).classes if each.shorthand
-    )
+    return frozenset(name_of(each) for each in _builder().classes if each.shorthand)
 
 
 # Examples: true, because each key is added only while the model still takes the whole
@@ -307,12 +299,12 @@ def example_of(model: type[Model]) -> Any:
     own = getattr(model, "example", None)
     if own:
         return own
-    properties = _mapping(_definitions()[name_of(model)])["properties"]
+    properties = properties_of(model, {"$defs": _definitions()})
     fields = {info.alias or name: info for name, info in model.model_fields.items()}
     made = {
         key: info.examples[0] if info.examples else _value(properties[key])
         for key, info in fields.items()
-        if info.required
+        if info.is_required()
     }
     for key, info in fields.items():
         if (
@@ -345,7 +337,7 @@ def _value(schema: Schema) -> Any:
 
 
 def _holds(model: type[Model], data: Any) -> bool:
-    from orchestrator.spec.mistakes import ValidationError
+    from pydantic import ValidationError
 
     try:
         model.model_validate(frozen(data))
@@ -367,97 +359,3 @@ def _section_example(name: str, schema: Schema, models: list[type[Model]]) -> An
     return {
         name: {"EXAMPLE": made} if name == "variables" else [made] if schema.get("type") == "array" else made
     }
-
-
-# Pages
-
-
-def _page(topic: Topic) -> str:
-    parts = [topic.title, "=" * len(topic.title), "", topic.text]
-    if topic.needs:
-        parts += ["", f"Needs {topic.needs}"]
-    if topic.example is not None:
-        parts += ["", *(f"    {line}" for line in yaml_of(topic.example).splitlines())]
-    for key in topic.keys:
-        parts += ["", f"{key.name}: {facts(key)}", f"    {key.description}"]
-    if topic.item:
-        parts += ["", f"And the keys of every item: {', '.join(COMMON)} (explain item)"]
-    return "\n".join(parts)
-
-
-def facts(key: Key) -> str:
-    return (
-        key.words
-        + (", required" if key.required else "")
-        + (f", default {inline(key.default)}" if key.default is not None else "")
-    )
-
-
-def markdown(topic: Topic, level: int = 2) -> str:
-    """A topic as it stands in docs/reference."""
-    parts = [f"{'#' * level} `{topic.word}`", "", topic.text, ""]
-    if topic.needs:
-        parts += [f"Needs {topic.needs}", ""]
-    if topic.example is not None:
-        parts += ["```yaml", yaml_of(topic.example).rstrip("\n"), "```", ""]
-    if topic.keys:
-        parts += ["| key | value | meaning |", "|---|---|---|", *(_row(each) for each in topic.keys), ""]
-    if topic.item:
-        parts += [
-            f"And the [keys of every item](mappings.md#item): {', '.join(f'`{each}`' for each in COMMON)}.",
-            "",
-        ]
-    return "\n".join(parts)
-
-
-def _row(key: Key) -> str:
-    facts = [key.description]
-    if key.required:
-        facts.append("Required.")
-    if key.default is not None:
-        facts.append(f"Default: `{inline(key.default)}`.")
-    if key.examples:
-        facts.append("Example: " + ", ".join(f"`{inline(each)}`" for each in key.examples) + ".")
-    return f"| `{key.name}` | {_linked(_cell(key.words))} | {_cell(' '.join(facts))} |"
-
-
-def _file(name: str) -> str:
-    return "matchers.md" if name in (name_of(expect.Expect), name_of(expect.Matcher)) else "mappings.md"
-
-
-def _linked(words_: str) -> str:
-    """The names of mappings as links to them."""
-    return re.sub(
-        r"\(`([a-z.-]+)`\)",
-        lambda found: f"([`{found[1]}`]({_file(found[1])}#{found[1].replace('.', '')}))",
-        words_,
-    )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def inline(value: Any) -> str:
-    """A value as it is written in YAML, on one line."""
-    import yaml
-
-    return (
-        str(yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False))
-        .removesuffix("\n")
-        .removesuffix("\n...")
-    )
-
-
-def yaml_of(value: Any) -> str:
-    import yaml
-
-    class Indented(yaml.SafeDumper):
-        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-            super().increase_indent(flow, False)
-
-    return str(yaml.dump(value, Dumper=Indented, sort_keys=False, width=100, allow_unicode=True))
-
-
-def joined(topics_: Iterable[Topic], level: int = 2) -> str:
-    return "\n".join(markdown(each, level) for each in topics_)

@@ -1,11 +1,11 @@
 """`retry`: how attempts follow one another."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
-from orchestrator.spec.fields import Field
-from orchestrator.spec.model import Model, described
+from pydantic import Field
+
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration
 
 Positive = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -16,10 +16,12 @@ class Retry(Model):
 
     noun = "retry"
 
-    initial: Duration | None = described(None, "The delay after the first attempt.", examples=["50ms"])
-    factor: Annotated[float, Field(ge=1, le=100)] | None = described(
-        None, "What each delay is multiplied with."
+    initial: Templated[Duration] | None = Field(
+        None, description="The delay after the first attempt.", examples=["50ms"]
     )
-    max: Duration | None = described(None, "The longest delay.", examples=["5s"])
-    jitter: Literal["full", "none"] | None = described(None, "`full` draws each delay between nothing and its length, so that replicas do not arrive together.")  # fmt: skip
-    times: Positive | None = described(None, "At most so many attempts.")
+    factor: Templated[Annotated[float, Field(ge=1, le=100)]] | None = Field(
+        None, description="What each delay is multiplied with."
+    )
+    max: Templated[Duration] | None = Field(None, description="The longest delay.", examples=["5s"])
+    jitter: Templated[Literal["full", "none"]] | None = Field(None, description="`full` draws each delay between nothing and its length, so that replicas do not arrive together.")  # fmt: skip
+    times: Templated[Positive] | None = Field(None, description="At most so many attempts.")

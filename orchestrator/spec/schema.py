@@ -1,60 +1,35 @@
 """The JSON Schemas of `startup.yaml` and its overlays, from the models. Nothing here lists a kind or a field.
 
-pydantic makes the schema of each class; what it cannot know is put in here: short forms, `x-` keys, `${…}`, the
-fields that are decoded lazily, and which key tells the kind.
+pydantic makes the schema of each field; what it cannot know is put in here: short forms, `x-` keys, `${…}`, and which
+key tells the kind.
 """
-
-# ruff: noqa: SLF001 -- what the validators mean is told by who they are
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any
 
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
-
-from orchestrator.spec import conditions, expect, item, kinds, launch, settings, spec, types
-from orchestrator.spec.health import Watch
-from orchestrator.spec.model import Model
+from orchestrator.spec import conditions, expect, item, kinds, sections
 from orchestrator.spec.roles import TOP_ONLY
-from orchestrator.spec.shapes import (
+from orchestrator.spec.schema_fields import FieldSchemas, name_of
+from orchestrator.spec.schema_parts import (
     NOTES,
     Schema,
     explained,
-    interpolated,
     removable,
-    spelled_duration,
-    spelled_size,
+    simplified,
     text_part,
-    tidied,
     union,
 )
-from orchestrator.spec.spec import ITEM_LISTS, Spec
-from orchestrator.spec.twins import twin
+from orchestrator.spec.spec import Spec
+from orchestrator.spec.types import spelled_duration, spelled_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from pydantic.fields import FieldInfo
 
-    from pydantic_core import core_schema
-
-    from orchestrator.spec.fields import Field
+    from orchestrator.spec.model import Model
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_IMPORT_NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-KEYWORDS: dict[Any, Schema] = {
-    types._no_empty: {"minItems": 1},
-    types.argv_given: {"minItems": 1},
-    types._path: {"minLength": 1},
-    types.variable_name: {"pattern": r"^[A-Za-z_][A-Za-z0-9_]*$"},
-    types._app: {"pattern": rf"^{_IMPORT_NAME}:{_IMPORT_NAME}$"},
-    types._import_name: {"pattern": rf"^{_IMPORT_NAME}$"},
-    types._pattern: {"format": "regex"},
-    expect._some: {"minProperties": 1},
-    spec._version: {"const": 1},
-}
-"""What the validators of shared types mean in JSON Schema."""
 
 
 def base_schema(*, plugins: bool = False) -> Schema:
@@ -74,47 +49,26 @@ def overlay_schema(*, plugins: bool = False) -> Schema:
     )
 
 
-class _Generator(GenerateJsonSchema):
-    """pydantic's, with what our validators mean, and with the rule of a mapping's keys for all of them."""
-
-    def function_after_schema(self, schema: core_schema.AfterValidatorFunctionSchema) -> Schema:
-        return {**super().function_after_schema(schema), **KEYWORDS.get(schema["function"]["function"], {})}
-
-    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> Schema:
-        return {**super().function_before_schema(schema), **KEYWORDS.get(schema["function"]["function"], {})}
-
-    def function_plain_schema(self, schema: core_schema.PlainValidatorFunctionSchema) -> Schema:
-        return {**super().function_plain_schema(schema), **KEYWORDS.get(schema["function"]["function"], {})}
-
-    def dict_schema(self, schema: core_schema.DictSchema) -> Schema:
-        """The keys that do not match pass pydantic's schema, but not its validator."""
-        made = super().dict_schema(schema)
-        for pattern, values in made.pop("patternProperties", {}).items():
-            made |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
-        return made
-
-
 class Builder:
-    """Makes one document: collects the classes from the spec down, and gives each a definition."""
+    """Makes one document: a definition for each model that can be reached from the spec."""
 
     def __init__(self, *, plugins: bool, overlay: bool) -> None:
         self.plugins = plugins
         self.overlay = overlay
-        self.items = {
-            each
-            for section in ("wait_for", "checks", *_mapped_sections())
-            for each in self.item_classes(section)
-        }
+        self.fields = FieldSchemas()
+        families = (each for section in ("wait_for", "checks") for each in self.of_section(section).values())
+        own = (sections.model_of(each) for each in sections.ITEM_LISTS if each not in ("wait_for", "checks"))
+        self.items = dict.fromkeys([*own, *families])
 
     def document(self, title: str, description: str) -> Schema:
         definitions = {name_of(each): self.definition(each) for each in self.classes}
         root = definitions.pop(name_of(Spec))
-        everything = {**definitions, **self.shared, **self.roles(root)}
+        everything = {**definitions, **self.shared, **self.common, **self.roles(root)}
         return {
             "$schema": DIALECT,
-            "title": title,
             **root,
-            **_said(description),
+            "title": title,
+            **_described(description),
             "$defs": dict(sorted(everything.items())),
         }
 
@@ -122,58 +76,43 @@ class Builder:
         """The definition of a role: a part of a spec, laid over the rest as an overlay is."""
         if self.overlay:
             part = {key: each for key, each in root["properties"].items() if key not in TOP_ONLY}
-            return {
-                "role": {
-                    **root,
-                    "properties": part,
-                    **_said("A part of a spec, laid over the rest when the role is chosen."),
-                }
-            }
+            description = _described("A part of a spec, laid over the rest when the role is chosen.")
+            return {"role": {**root, "properties": part, **description}}
         overlay = overlay_schema(plugins=self.plugins)["$defs"]
-        names = {f"#/$defs/{name}": f"overlay.{name}" for name in overlay}
+        names = {f"#/$defs/{name}": f"#/$defs/overlay.{name}" for name in overlay}
         made = {f"overlay.{name}": _renamed(each, names) for name, each in overlay.items()}
         return {"role": made.pop("overlay.role"), **made}
 
-    # Classes and their definitions
+    # Models and their definitions
 
     @cached_property
+    def raw(self) -> dict[type[Model], dict[str, Schema]]:
+        """Every model that can be reached from the spec, with the schemas of its fields by their keys."""
+        made: dict[type[Model], dict[str, Schema]] = {}
+        families = (self.items, self.of_family("action").values(), self.of_family("condition").values())
+        left: list[type[Model]] = [Spec, expect.Matcher, *(model for family in families for model in family)]
+        while left:
+            model = left.pop(0)
+            if model not in made:
+                made[model] = self.fields.of_model(model)
+                left += self.fields.reached
+                self.fields.reached.clear()
+        return made
+
+    @property
     def classes(self) -> list[type[Model]]:
         """Every model that can be reached from the spec."""
-        found: list[type[Model]] = [Spec, expect.Matcher]
-        for each in found:
-            found.extend(reached for reached in dict.fromkeys(self._reached(each)) if reached not in found)
-        names = [name_of(each) for each in found]
+        names = [name_of(each) for each in self.raw]
         assert len(set(names)) == len(names), f"two models have one name: {sorted(names)}"
-        return found
-
-    def _reached(self, model: type[Model]) -> Iterator[type[Model]]:
-        for info in model.model_fields.values():
-            yield from self.reached_from(info)
-
-    def reached_from(self, info: Field) -> list[type[Model]]:
-        """The models that stand in a field, each once."""
-        lazy = [model for each in _lazies(info.annotation) for model in self.behind(each)]
-        return list(dict.fromkeys([*_models_in(info.annotation), *lazy]))
-
-    @cached_property
-    def raw(self) -> dict[str, Schema]:
-        """The schema that pydantic makes of each class, by our names."""
-        named, made = models_json_schema(
-            [(twin(each), "validation") for each in self.classes], schema_generator=_Generator
-        )
-        names: dict[type, str] = {twin(each): name_of(each) for each in self.classes}
-        ours = {str(reference["$ref"]): names[model] for (model, _), reference in named.items()}
-        return {ours[f"#/$defs/{name}"]: _renamed(tidied(each), ours) for name, each in made["$defs"].items()}
+        return list(self.raw)
 
     def definition(self, model: type[Model]) -> Schema:
-        raw = self.raw[name_of(model)]
-        fields = {field.alias or name: name for name, field in model.model_fields.items()}
-        properties = {
-            key: self.of_field(model, fields[key], each) for key, each in raw.get("properties", {}).items()
-        }
-        required = self.required(model, raw.get("required", []))
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        properties = {key: self.of_key(model, key, fields[key]) for key in fields}
+        required = self.required(model)
         made: Schema = {
-            **_said(_paragraph(model.__doc__)),
+            "title": name_of(model),
+            **_described(_paragraph(model.__doc__)),
             "type": "object",
             "properties": properties,
             "patternProperties": {"^x-": True},
@@ -181,81 +120,74 @@ class Builder:
             **({"required": required} if required else {}),
             **self.alternatives(model),
         }
-        if model is self._identified(model):
+        if self.identified(model):
             made |= _identity(model)
         return self.with_short_form(model, made, required)
 
-    def of_field(self, model: type[Model], name: str, raw: Schema) -> Schema:
-        made = {**self.filled(raw), **_told(model.model_fields[name])}
-        if model is Spec and name == "roles":
-            made["additionalProperties"] = shared("role")
-        if _wraps(model):
-            made = {
-                **self.bare(model.model_fields[name]),
-                **{key: made[key] for key in ("description", "examples") if key in made},
-            }
-        notes = {key: made.pop(key) for key in ("description", "examples", "default") if key in made}
-        if "default" in notes:
-            notes["default"] = _spelled(notes["default"], raw)
-        if name not in model.fixed:
-            made = interpolated(made)
-        made = explained(made, notes.get("examples", ()))
-        made = {**_said(notes.pop("description", "")), **made, **notes}
+    def of_key(self, model: type[Model], key: str, field: FieldInfo) -> Schema:
+        made = self.of_field(model, key, field, self.raw[model][key])
+        is_common = issubclass(model, item.Item) and key in COMMON and made == self.common[f"item.{key}"]
+        return {"$ref": f"#/$defs/item.{key}"} if is_common else made
+
+    @cached_property
+    def common(self) -> dict[str, Schema]:
+        """The keys of every item, which stand in the definitions once."""
+        raw, fields = self.fields.of_model(item.Item), item.Item.model_fields
+        return {f"item.{key}": self.of_field(item.Item, key, fields[key], raw[key]) for key in COMMON}
+
+    def of_field(self, model: type[Model], key: str, field: FieldInfo, raw: Schema) -> Schema:
+        made = {**simplified(raw)}
+        default = made.pop("default", None)
+        if model is Spec and key == "roles":
+            made["additionalProperties"] = {"$ref": "#/$defs/role"}
+        if hasattr(model, "_wrapped"):
+            made = self.bare(made)
+        made.pop("description", None)
+        examples = field.examples or made.pop("examples", ())
+        own: Schema = {"title": key, **_described(field.description or "")}
+        made = {**own, **explained(made, examples)}
+        if default not in (None, [], (), {}):
+            made["default"] = _spelled(default, made)
+        if examples:
+            made["examples"] = list(examples)
         return removable(made) if self.overlay else made
 
-    def bare(self, info: Field) -> Schema:
+    def bare(self, reference: Schema) -> Schema:
         """A mapping, or the value of the field that its short form stands for."""
-        (model,) = _models_in(info.annotation)
-        value = self.definition(model)["properties"][str(model.shorthand)]
-        return union({key: each for key, each in value.items() if key not in NOTES}, reference(model))
-
-    def filled(self, schema: Any) -> Any:
-        """The schema with what stands behind its lazy parts."""
-        if isinstance(schema, list):
-            return [self.filled(each) for each in schema]
-        if not isinstance(schema, dict):
-            return schema
-        made = {
-            key: each if key in ("default", "examples") else self.filled(each)
-            for key, each in schema.items()
-            if key != "x-lazy"
+        (model,) = (each for each in self.raw if {"$ref": f"#/$defs/{name_of(each)}"} in _branches(reference))
+        short = {
+            key: each
+            for key, each in simplified(self.raw[model][model.shorthand]).items()
+            if key not in NOTES
         }
-        if "x-lazy" in schema:
-            made = {**self.lazy(schema["x-lazy"]), **made}
-        if "anyOf" in made:
-            made = {**union(*made.pop("anyOf")), **made}
-        return made
+        return union(short, {"$ref": f"#/$defs/{name_of(model)}"})
 
-    def required(self, model: type[Model], required: Iterable[str]) -> list[str]:
+    def required(self, model: type[Model]) -> list[str]:
+        keys = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
         if issubclass(model, item.Action):
-            return list(
-                dict.fromkeys([*(word for word, each in self.actions.items() if each is model), *required])
-            )
-        return list(required) if not self.overlay or issubclass(model, conditions.Condition) else []
+            own = [word for word, each in self.of_family("action").items() if each is model]
+            return list(dict.fromkeys([*own, *keys]))
+        return keys if not self.overlay or issubclass(model, conditions.Condition) else []
 
-    def _identified(self, model: type[Model]) -> type[Model] | None:
-        return model if self.overlay and model in self.items else None
+    def identified(self, model: type[Model]) -> bool:
+        """Whether it is an item of an overlay."""
+        return self.overlay and model in self.items
 
     def alternatives(self, model: type[Model]) -> Schema:
         """Exactly one group of the fields under `alternatives` is given; null is as good as nothing."""
-        groups: tuple[tuple[str, ...], ...] = getattr(model, "alternatives", ())
-        if not groups or self.overlay:
+        if not model.alternatives or self.overlay:
             return {}
         null = {"type": "null"}
+        groups = model.alternatives
         return {
             "oneOf": [{"required": list(each), "not": {"properties": {each[0]: null}}} for each in groups]
         }
 
     def with_short_form(self, model: type[Model], made: Schema, required: list[str]) -> Schema:
         """A text in the place of the mapping: the field it stands for, or in overlays the name of an item."""
-        short = model.shorthand and (
-            model.model_fields[model.shorthand].alias or model.shorthand
-            if model.shorthand in model.model_fields
-            else model.shorthand
-        )
-        if short and not set(required) - {short}:
-            text = text_part(made["properties"][short])
-        elif self._identified(model):
+        if model.shorthand and not set(required) - {model.shorthand}:
+            text = text_part(made["properties"][model.shorthand])
+        elif self.identified(model):
             text = {"type": "string"}
         else:
             return made
@@ -263,115 +195,74 @@ class Builder:
         if one_of:
             made["if"], made["then"] = {"type": "object"}, {"oneOf": one_of}
         if "enum" in text:
-            return {
-                **{key: made.pop(key) for key in ("description", "markdownDescription") if key in made},
-                "anyOf": [text, made],
-            }
+            notes = ("title", "description", "markdownDescription")
+            return {**{key: made.pop(key) for key in notes if key in made}, "anyOf": [text, made]}
         return {
             **made,
             "type": ["string", "object"],
             **{key: each for key, each in text.items() if key != "type"},
         }
 
-    # What stands behind lazy fields
+    # Families: which model it is, is told by a key
 
-    def behind(self, lazy: str) -> Iterable[type[Model]]:
-        """The classes of a lazy field."""
-        word, _, rest = lazy.partition(":")
-        return _BEHIND[word](self, rest)
+    def of_section(self, section: str) -> dict[str, type[Model]]:
+        """The kinds of a section by their key."""
+        if section == "checks":
+            more = sorted(kinds.REQUIREMENTS.plugins) if self.plugins else ()
+            return {**sections.checks(), **{each: kinds.REQUIREMENTS.load(each) for each in more}}
+        return {each: kinds.WAITS.load(each) for each in kinds.WAITS.names(plugins=self.plugins)}
 
-    def lazy(self, lazy: str) -> Schema:
-        """The schema of a lazy field."""
-        word, _, rest = lazy.partition(":")
-        return _SCHEMAS[word](self, rest)
-
-    def item_classes(self, section: str) -> list[type[Model]]:
-        if section == "wait_for":
-            return [kinds.WAITS.load(each) for each in kinds.WAITS.names(plugins=self.plugins)]
-        return (
-            list(checks(plugins=self.plugins).values()) if section == "checks" else [spec._class_of(section)]
-        )
-
-    @cached_property
-    def actions(self) -> dict[str, type[Model]]:
-        """The fallback actions by their key."""
+    def of_family(self, family: str) -> dict[str, type[Model]]:
+        """The conditions or fallback actions by their key."""
+        if family == "condition":
+            return dict(conditions.KINDS)
         return {each: kinds.FALLBACKS.load(each) for each in kinds.FALLBACKS.names(plugins=self.plugins)}
-
-    def item(self, section: str) -> Schema:
-        made = [reference(each) for each in self.item_classes(section)]
-        return made[0] if len(made) == 1 else shared(section)
 
     @property
     def shared(self) -> dict[str, Schema]:
         """Definitions that are no class: the families of kinds, and what refers to itself."""
+        matcher = [self.fields.reference(expect.Matcher), {"type": ["string", "number", "boolean", "null"]}]
+        actions = {"anyOf": [_ACTION, {"type": "array", "items": _ACTION, "minItems": 1}]}
         return {
-            **{section: _family(f"An item of `{section}`; a key of it tells which kind.", found)
-               for section in ("wait_for", "checks") if len(found := self.item_classes(section)) > 1},
-            "condition": _family("A condition; its key tells which.", conditions.KINDS.values()),
+            **{section: self.family(f"An item of `{section}`; a key of it tells which kind.", self.of_section(section))
+               for section in ("wait_for", "checks")},
+            "condition": self.family("A condition; its key tells which.", self.of_family("condition")),
             "action": self.action(),
             "actions": {
-                **_said("One fallback action, or a list of them in the order in which they are tried."),
-                "anyOf": [shared("action"), {"type": "array", "items": shared("action"), "minItems": 1}],
+                **_described("One fallback action, or a list of them in the order in which they are tried."), **actions,
+            },
+            "AnyMatcher": {
+                **_described("A value (equality), or a mapping of operators that must all hold."),
+                "anyOf": [*matcher, {"type": "array", "minItems": 1}],
             },
         }  # fmt: skip
 
+    def family(self, description: str, members: dict[str, type[Model]]) -> Schema:
+        return {
+            **_described(description),
+            "anyOf": [self.fields.reference(each) for each in members.values()],
+        }
+
     def action(self) -> Schema:
         """A word alone is an action that needs no more, or the name of an entry of `fallbacks`."""
-        plain = [
-            word for word in kinds.FALLBACKS.built_in if not _needs_value(kinds.FALLBACKS.load(word), word)
-        ]
-        others = [word for word in kinds.FALLBACKS.built_in if word not in plain]
-        return {
-            **_said(
-                "A fallback action: a mapping whose key tells which, a word, or the name of an entry of `fallbacks`."
-            ),
+        own = {each: kinds.FALLBACKS.load(each) for each in kinds.FALLBACKS.built_in}
+        plain = [word for word, each in own.items() if not each.model_fields[word].is_required()]
+        others = [word for word in own if word not in plain]
+        return self.family(
+            "A fallback action: a mapping whose key tells which, a word, or the name of an entry of `fallbacks`.",
+            self.of_family("action"),
+        ) | {
             "anyOf": [
                 {"enum": plain},
                 {"type": "string", "not": {"enum": others}},
-                *(reference(each) for each in self.actions.values()),
-            ],
+                *(self.fields.reference(each) for each in self.of_family("action").values()),
+            ]
         }
 
 
-def name_of(model: type[Model]) -> str:
-    """The name of a class among the definitions: `wait.tcp`, `action.stop`, `condition.role`, `launch`."""
-    module, word = model.__module__.rpartition(".")[0], model.__module__.rpartition(".")[2]
-    own = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", model.__name__.lstrip("_")).lower()
-    if not model.__module__.startswith("orchestrator."):
-        return f"plugin.{model.__module__}.{own}"
-    if issubclass(model, conditions.Condition):
-        return f"condition.{conditions._key(model)}"
-    for key, check in checks().items():
-        if model is check:
-            return f"check.{key}"
-    for family, prefix in ((kinds.WAITS, "wait."), (kinds.FALLBACKS, "action."), (kinds.REQUIREMENTS, "")):
-        if module == family.package:
-            is_kind = getattr(import_module(model.__module__), "KIND", None) is model
-            return f"{prefix}{word}" if is_kind else f"{prefix}{word.lstrip('_')}.{own}"
-    return own
-
-
-def reference(model: type[Model]) -> Schema:
-    return {"$ref": f"#/$defs/{name_of(model)}"}
-
-
-def shared(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
-
-
-def _mapped_sections() -> Iterator[str]:
-    return (each for each in ITEM_LISTS if each not in ("wait_for", "checks"))
-
-
-def _family(description: str, members: Iterable[type[Model]]) -> Schema:
-    return {**_said(description), "anyOf": [reference(each) for each in members]}
-
-
-def checks(*, plugins: bool = False) -> dict[str, type[Model]]:
-    """The kinds of checks by their key: the engine's own, and on request the requirements that plug-ins bring."""
-    own: dict[str, type[Model]] = import_module(f"{kinds.REQUIREMENTS.package}.checks").KINDS
-    more = sorted(kinds.REQUIREMENTS.plugins) if plugins else ()
-    return {**own, **{each: kinds.REQUIREMENTS.load(each) for each in more}}
+_ACTION: Schema = {"$ref": "#/$defs/action"}
+COMMON = tuple(item.Item.keys())
+"""The keys of every item."""
 
 
 def frozen(data: Any) -> Any:
@@ -381,121 +272,20 @@ def frozen(data: Any) -> Any:
     return tuple(frozen(each) for each in data) if isinstance(data, list | tuple) else data
 
 
-def _wraps(model: type[Model]) -> bool:
-    """Whether a model takes bare values for its fields of every type, as `host` does."""
-    return hasattr(model, "_wrapped")
-
-
-def _told(info: Field) -> Schema:
-    """What pydantic leaves out where the field says the same as the class."""
-    return {"description": info.description} if info.description else {}
-
-
-def _needs_value(model: type[Model], word: str) -> bool:
-    """Whether the action cannot be written as a word alone."""
-    from orchestrator.spec.mistakes import ValidationError
-
-    try:
-        model.model_validate({word: None})
-    except ValidationError:
-        return True
-    return False
-
-
-def _part(module: str) -> type[Model]:
-    return cast("type[Model]", import_module(module).KIND)
-
-
-def _model(name: str) -> type[Model]:
-    module, _, kind = name.partition(":")
-    return cast("type[Model]", getattr(import_module(module), kind))
-
-
-def _variable_names() -> Schema:
-    return {"type": "string", "pattern": f"^{spec.VARIABLE_NAME}$"}
-
-
-def _contract() -> type[Model]:
-    return kinds.REQUIREMENTS.load("variables")
-
-
-def _choice() -> type[Model]:
-    return _model("orchestrator.requirements._parts:Choice")
-
-
-_BEHIND: dict[str, Callable[[Builder, str], Iterable[type[Model]]]] = {
-    "items": lambda builder, section: builder.item_classes(section),
-    "part": lambda _, module: [_part(module)],
-    "model": lambda _, name: [_model(name)],
-    "setting": lambda _, name: [getattr(settings, name)],
-    "variables": lambda _, __: [_contract()],
-    "actions": lambda builder, _: builder.actions.values(),
-    "condition": lambda _, __: conditions.KINDS.values(),
-    "conditions": lambda _, __: conditions.KINDS.values(),
-    "default": lambda _, __: [_choice()],
-    "workers": lambda _, __: [launch.Computed],
-    "watch": lambda _, __: [Watch],
-    "user": lambda _, __: [settings.NamedUser],
-    "uid": lambda _, __: [settings.OwnerOf],
-}
-_SCALAR: Schema = {"type": ["string", "number", "boolean"]}
-_SCHEMAS: dict[str, Callable[[Builder, str], Schema]] = {
-    "items": lambda builder, section: {"type": "array", "items": builder.item(section)},
-    "part": lambda _, module: reference(_part(module)),
-    "model": lambda _, name: reference(_model(name)),
-    "setting": lambda _, name: reference(getattr(settings, name)),
-    "variables": lambda _, __: {
-        "type": "object",
-        "propertyNames": _variable_names(),
-        "additionalProperties": {"anyOf": [reference(_contract()), {"type": "null"}]},
-    },
-    "actions": lambda _, __: shared("actions"),
-    "condition": lambda _, __: shared("condition"),
-    "conditions": lambda _, __: {"type": "array", "items": shared("condition"), "minItems": 1},
-    "default": lambda _, __: {
-        "anyOf": [_SCALAR, {"type": "array", "items": {"type": "string"}}, {"type": "array", "items": reference(_choice()), "minItems": 1}]
-    },
-    "workers": lambda _, __: {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 1024}, {"enum": ["auto"]}, reference(launch.Computed)]},
-    "watch": lambda _, __: {"anyOf": [{"type": ["boolean", "null"]}, reference(Watch)]},
-    "uid": lambda _, __: {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 4294967294}, reference(settings.OwnerOf)]},
-    "user": lambda _, __: {"anyOf": [{"type": "string", "pattern": r"\S"}, reference(settings.NamedUser)]},
-}  # fmt: skip
-
-
-def _models_in(annotation: Any) -> Iterator[type[Model]]:
-    """The models that an annotation names, at any depth."""
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        yield annotation
-    for each in get_args(annotation):
-        yield from _models_in(each)
-
-
-def _lazies(*places: Any) -> Iterator[str]:
-    """The lazy parts that metadata and annotations hold, at any depth."""
-    for place in places:
-        for each in (
-            place if isinstance(place, list) else (*get_args(place), *getattr(place, "__metadata__", ()))
-        ):
-            if hasattr(each, "schema_of"):
-                yield each.schema_of
-            else:
-                yield from _lazies(each)
+def _branches(schema: Schema) -> list[Schema]:
+    found: list[Schema] = schema.get("anyOf", [schema])
+    return found
 
 
 def _renamed(schema: Any, names: dict[str, str]) -> Any:
     if isinstance(schema, list):
         return [_renamed(each, names) for each in schema]
     if isinstance(schema, dict):
-        return {
-            key: f"#/$defs/{names.get(each, each.rpartition('/')[2])}"
-            if key == "$ref"
-            else _renamed(each, names)
-            for key, each in schema.items()
-        }
+        return {key: names[each] if key == "$ref" else _renamed(each, names) for key, each in schema.items()}
     return schema
 
 
-def _said(description: str) -> Schema:
+def _described(description: str) -> Schema:
     """A description; a second one for editors that show Markdown, where that makes a difference."""
     if not description:
         return {}
@@ -512,19 +302,14 @@ def _paragraph(text: str | None) -> str:
 
 def _spelled(value: Any, schema: Schema) -> Any:
     """A default as a user writes it."""
-    if isinstance(value, float) and _takes(schema, "[0-9]+(\\.[0-9]+)?(ms|"):
+    patterns = " ".join(each.get("pattern", "") for each in _branches(schema))
+    if isinstance(value, float) and "[0-9]+(\\.[0-9]+)?(ms|" in patterns:
         return spelled_duration(value)
-    if isinstance(value, int) and _takes(schema, "KiB|MiB"):
+    if isinstance(value, int) and "KiB|MiB" in patterns:
         return spelled_size(value)
-    if isinstance(value, int) and not isinstance(value, bool) and _takes(schema, "[0-7]{3,4}"):
+    if isinstance(value, int) and not isinstance(value, bool) and "[0-7]{3,4}" in patterns:
         return f"{value:04o}"
-    return value
-
-
-def _takes(schema: Schema, pattern: str) -> bool:
-    return pattern in schema.get("pattern", "") or any(
-        pattern in each.get("pattern", "") for each in schema.get("anyOf", ())
-    )
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _identity(model: type[Model]) -> Schema:

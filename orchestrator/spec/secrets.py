@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics.excerpt import URL_PASSWORD
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.diagnostics import Findings
     from orchestrator.document.node import Node
-    from orchestrator.spec.places import Places
+    from orchestrator.spec.locations import Locations
     from orchestrator.spec.spec import Spec
 
     Path = tuple[str | int, ...]
@@ -30,7 +30,7 @@ MOST_TEXTS_OF_WORDS = 3.0
 """Bits a character below which a text is taken for a word and not for a key."""
 
 
-def check(spec: Spec, places: Places, findings: Findings) -> None:
+def check(spec: Spec, places: Locations, findings: Findings) -> None:
     said: set[Path] = set()
     for name, contract in spec.variables.items():
         if contract.secret or _KEY.search(name):
@@ -40,7 +40,7 @@ def check(spec: Spec, places: Places, findings: Findings) -> None:
             _text(path, node, places, findings)
 
 
-def _default(name: str, contract: Any, places: Places, findings: Findings) -> Iterator[Path]:
+def _default(name: str, contract: Any, places: Locations, findings: Findings) -> Iterator[Path]:
     """The default of a variable that is secret, or has the name of one."""
     node = places.node(("variables", name)).get("default")
     given = [each for each in contract.default_values() if each not in ("", None)]
@@ -89,7 +89,7 @@ def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
                 yield from _texts(child, (*path, at))
 
 
-def _text(path: Path, node: Node, places: Places, findings: Findings) -> None:
+def _text(path: Path, node: Node, places: Locations, findings: Findings) -> None:
     text = str(node.value)
     found = URL_PASSWORD.search(text)
     if found is not None:
@@ -124,7 +124,7 @@ def _text(path: Path, node: Node, places: Places, findings: Findings) -> None:
 
 
 def _filled_in(value: object) -> bool:
-    return isinstance(value, Interpolated) or (isinstance(value, str) and "${" in value)
+    return isinstance(value, Template) or (isinstance(value, str) and "${" in value)
 
 
 def _is_placeholder(text: str) -> bool:

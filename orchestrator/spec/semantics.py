@@ -1,7 +1,4 @@
-"""What is well formed and cannot be meant: numbers that contradict one another, keys without effect.
-
-Pure, but for the list of options, which is that of the server that is installed.
-"""
+"""What is well formed and cannot be meant: numbers that contradict one another, keys without effect."""
 
 from __future__ import annotations
 
@@ -9,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.words import SERVE
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec import secrets
-from orchestrator.spec.model import NOTHING, Model
+from orchestrator.spec import option_checks, secrets
+from orchestrator.spec.fallback_checks import action_lists, action_path
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import known
+from orchestrator.spec.wording import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from orchestrator.diagnostics import Findings
-    from orchestrator.document.node import Node
-    from orchestrator.spec.places import Places
+    from orchestrator.spec.locations import Locations
     from orchestrator.spec.spec import Spec
 
     Path = tuple[str | int, ...]
@@ -27,9 +25,9 @@ DEFAULT_TIMEOUT = 2.0
 _LOWER_BOUND = pattern(r">=?\s*(.+)")
 
 
-def check(spec: Spec, places: Places, findings: Findings, broken: frozenset[str] = frozenset()) -> None:
+def check(spec: Spec, places: Locations, findings: Findings, broken: frozenset[str] = frozenset()) -> None:
     del broken
-    for each in (_options, _users, _workers, _items, _health, _live_and_ready, _no_effect):
+    for each in (option_checks.check, _users, _workers, _items, _health, _live_and_ready, _no_effect):
         each(spec, places, findings)
     secrets.check(spec, places, findings)
     if spec.variables:
@@ -38,48 +36,16 @@ def check(spec: Spec, places: Places, findings: Findings, broken: frozenset[str]
         contracts.check(spec, places, findings)
 
 
-def known(value: Any) -> bool:
-    """Whether a value is given, and not left to variables that only a start knows."""
-    return value is not None and not isinstance(value, Interpolated)
-
-
 def spelled(seconds: float) -> str:
     """A duration as a spec writes it."""
     return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
 
 
-def _options(spec: Spec, places: Places, findings: Findings) -> None:
-    launch = spec.launch
-    if launch is None or not isinstance(launch.options, dict) or not launch.options or launch.app is None:
-        return
-    if isinstance(launch.server, Interpolated):
-        return
-    from orchestrator.spec import options
-
-    there = options.options(launch.server)
-    if there is None:
-        places.add(findings, "ORC121", f"the options are not checked: {launch.server} is not installed here",
-                   ("launch", "options"), key=True, item="launch",
-                   hint="run `orchestrator validate` inside the built image for a full check")  # fmt: skip
-        return
-    mine = options.owned(launch.server)
-    for name in launch.options:
-        path = ("launch", "options", name)
-        if name in mine:
-            message = f"the option `{name}` is decided by the launch"
-            places.add(findings, "ORC120", message, path, key=True, item="launch", hint=mine[name])
-        elif name not in there:
-            places.add(findings, "ORC120", f"{launch.server} has no option `{name}`", path, key=True, item="launch",
-                       hint=_near(name, sorted(set(there) - set(mine)), launch.server))  # fmt: skip
-        else:
-            _option(spec, name, there[name], places, findings)
-
-
-def _users(spec: Spec, places: Places, findings: Findings) -> None:
+def _users(spec: Spec, places: Locations, findings: Findings) -> None:
     """What follows the start is one user's: rights that were given up do not come back."""
     if spec.launch is None or not known(spec.launch.user) or not known(spec.user):
         return
-    one = spec.user if isinstance(spec.user, str) else spec.user.name
+    one = getattr(spec.user, "name", spec.user)
     if not known(one) or spec.launch.user == one:
         return
     message = (
@@ -89,80 +55,7 @@ def _users(spec: Spec, places: Places, findings: Findings) -> None:
     places.add(findings, "ORC113", message, ("launch", "user"), key=True, item="launch", hint=hint)
 
 
-def with_options(spec: Spec, places: Places, findings: Findings) -> Spec:
-    """At a start: the spec with the options whose values come from variables as the server takes them."""
-    launch = spec.launch
-    named = launch.options if launch is not None and isinstance(launch.options, dict) else {}
-    late = [name for name in named if "${" in str(places.node(("launch", "options", name)).value)]
-    if not late or launch is None or launch.app is None:
-        return spec
-    from orchestrator.spec import options
-
-    there = options.options(launch.server) or {}
-    read = {name: options.read(named[name], there[name]) for name in late if name in there}
-    spec = spec.model_copy(update={"launch": launch.model_copy(update={"options": {**named, **read}})})
-    for name in read:
-        _option(spec, name, there[name], places, findings)
-    return spec
-
-
-def _option(spec: Spec, name: str, default: object, places: Places, findings: Findings) -> None:
-    from orchestrator.spec import options
-
-    value = spec.launch.options[name]
-    node = places.node(("launch", "options", name))
-    if "${" in str(node.value):
-        value = options.read(value, default)
-    if not known(value) or "${" in str(value) or not (expected := options.fits(value, default)):
-        return
-    code, message, hint = _wrong_option(spec, name, node, expected)
-    places.add(findings, code, message, ("launch", "options", name), item="launch",
-               hint=hint or f"{spec.launch.server}'s default is {_default(default)}")  # fmt: skip
-
-
-def _wrong_option(spec: Spec, name: str, node: Node, expected: str) -> tuple[str, str, str]:
-    """The code, the message and the hint for an option of the wrong type."""
-    from orchestrator.document.scalars import explain_trap, resolve
-
-    value, written = spec.launch.options[name], str(node.value)
-    if "${" in written:
-        if _holds_a_secret(spec, written):
-            return "ORC218", f"the value of `{written}` does not fit the option `{name}`; it is secret and not shown", f"it must be {expected}"  # fmt: skip
-        return "ORC218", f"the option `{name}` expects {expected}, got {_told(value)} (from `{written}`)", ""
-    made, hint = explain_trap(node.trap, str(node.raw), node.value) if node.trap else ("", "")
-    if expected == "a text" and not hint:
-        hint = f'write it in quotes: "{node.raw}"' if node.raw else ""
-    elif isinstance(value, str) and not isinstance(resolve(value)[0], str):
-        hint = f"write it without quotes: {value}"
-    return "ORC102", f"the option `{name}` expects {expected}, got {_told(value)}" + (f": {made}" if made else ""), hint  # fmt: skip
-
-
-def _told(value: object) -> str:
-    from orchestrator.document.node import words_for
-
-    return f'the text "{value}"' if isinstance(value, str) and len(value) <= 60 else words_for(value)
-
-
-def _holds_a_secret(spec: Spec, written: str) -> bool:
-    from orchestrator.document import interpolate
-    from orchestrator.spec.values import StaticValues
-
-    secret = StaticValues(spec.variables).secret
-    return any(secret(each.name) for each in interpolate.references(interpolate.parse(written)))
-
-
-def _near(name: str, there: list[str], server: str) -> str:
-    from orchestrator.core.suggest import closest
-
-    near = closest(name, there)
-    return f"did you mean `{near}`?" if near else f"`{server} --help` lists them; here with `_` for `-`"
-
-
-def _default(value: object) -> str:
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value != "" else "an empty text"
-
-
-def _workers(spec: Spec, places: Places, findings: Findings) -> None:
+def _workers(spec: Spec, places: Locations, findings: Findings) -> None:
     """The most workers there may be, each with its memory, against the least memory the host must have."""
     workers: Any = spec.launch.workers if spec.launch is not None else None
     if not all(known(getattr(workers, name, None)) for name in ("max", "memory_each")):
@@ -179,7 +72,7 @@ def _workers(spec: Spec, places: Places, findings: Findings) -> None:
 
 
 def _least_memory(spec: Spec) -> int | None:
-    from orchestrator.spec.mistakes import Problem
+    from orchestrator.spec.errors import Problem
     from orchestrator.spec.types import parse_size
 
     value: Any = (
@@ -204,7 +97,7 @@ def size(count: int) -> str:
     return f"{count}B"
 
 
-def _items(spec: Spec, places: Places, findings: Findings) -> None:
+def _items(spec: Spec, places: Locations, findings: Findings) -> None:
     for path, item in spec.located_items():
         if not item.model_fields_set & _TIMES:
             continue
@@ -225,15 +118,13 @@ def _items(spec: Spec, places: Places, findings: Findings) -> None:
 _TIMES = frozenset({"deadline", "timeout", "retry"})
 
 
-def _actions(spec: Spec, places: Places) -> Iterator[tuple[Path, Any]]:
-    from orchestrator.spec.references import action_lists, action_path
-
+def _actions(spec: Spec, places: Locations) -> Iterator[tuple[Path, Any]]:
     for path, _, actions in action_lists(spec):
         for at, action in enumerate(actions):
             yield action_path(path, at, places), action
 
 
-def _retry(retry: Any, path: Path, places: Places, findings: Findings) -> None:
+def _retry(retry: Any, path: Path, places: Locations, findings: Findings) -> None:
     if (
         retry is not None
         and known(retry)
@@ -245,7 +136,7 @@ def _retry(retry: Any, path: Path, places: Places, findings: Findings) -> None:
                    (*path, "initial"), hint="swap them")  # fmt: skip
 
 
-def _health(spec: Spec, places: Places, findings: Findings) -> None:
+def _health(spec: Spec, places: Locations, findings: Findings) -> None:
     health = spec.health
     if health is None:
         return
@@ -270,7 +161,7 @@ def _of_endpoint(name: str) -> Path:
     return ("health", name) if name in ("live", "ready") else ("health", "endpoints", name)
 
 
-def _no_time(path: Path, timeout: Any, places: Places, findings: Findings) -> None:
+def _no_time(path: Path, timeout: Any, places: Locations, findings: Findings) -> None:
     if timeout == 0:
         places.add(findings, "ORC128", "no attempt can end within 0s", path, hint="write how long an answer may take, for example `2s`")  # fmt: skip
 
@@ -282,7 +173,7 @@ def _attempt(endpoint: Any) -> float | None:
     return endpoint.timeout if known(endpoint.timeout) else None
 
 
-def _live_and_ready(spec: Spec, places: Places, findings: Findings) -> None:
+def _live_and_ready(spec: Spec, places: Locations, findings: Findings) -> None:
     """Liveness that asks what readiness asks restarts a service for what a dependency did."""
     health = spec.health
     if health is None or health.live is None or health.ready is None or not known(health.live.path):
@@ -292,12 +183,12 @@ def _live_and_ready(spec: Spec, places: Places, findings: Findings) -> None:
                    hint="a liveness endpoint asks nothing but the process itself")  # fmt: skip
 
 
-def _no_effect(spec: Spec, places: Places, findings: Findings) -> None:
+def _no_effect(spec: Spec, places: Locations, findings: Findings) -> None:
     for path, message, hint in _without_effect(spec):
         places.add(findings, "ORC125", message, path, key=True, hint=hint)
 
 
-def empty(spec: Spec, paths: Iterable[Path], places: Places, findings: Findings) -> None:
+def empty(spec: Spec, paths: Iterable[Path], places: Locations, findings: Findings) -> None:
     """Warns of keys with nothing behind them, for what was to stand there may have slipped.
 
     One that resets a lower layer's value has its effect.

@@ -1,33 +1,33 @@
 """The smaller sections: `defaults`, `user`, `telemetry`, `lint`."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.fields import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
-from orchestrator.spec.model import LazySchema, Model, described, lazy_model, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Lazy, Model
+from orchestrator.spec.templated import Templated, pending
 from orchestrator.spec.types import Duration, PathText
 from orchestrator.system.rights import CAPABILITIES
 
 if TYPE_CHECKING:
     from orchestrator.spec.retry import Retry
 else:
-    Retry = lazy_model("orchestrator.spec.retry:Retry")
+    Retry = Annotated[Any, Lazy("orchestrator.spec.retry:Retry")]
 
 
 class Defaults(Model):
     """What holds for all items that say nothing themselves."""
 
-    deadline: Duration | None = described(
-        None, "The deadline of waits; 60s where nothing is said.", examples=["2m"]
+    deadline: Templated[Duration] | None = Field(
+        None, description="The deadline of waits; 60s where nothing is said.", examples=["2m"]
     )
-    timeout: Duration | None = described(
-        None, "How long one attempt may take; 2s where nothing is said.", examples=["5s"]
+    timeout: Templated[Duration] | None = Field(
+        None, description="How long one attempt may take; 2s where nothing is said.", examples=["5s"]
     )
-    retry: Retry | None = described(
-        None, "How attempts follow one another: from 50ms, doubling, to 5s, with full jitter."
+    retry: Retry | None = Field(
+        None, description="How attempts follow one another: from 50ms, doubling, to 5s, with full jitter."
     )
 
 
@@ -40,9 +40,11 @@ class OwnerOf(Model):
 
     noun = "uid"
 
-    owner_of: PathText = described(..., "Whose owner it is; root's counts as none.", examples=["/data"])
-    otherwise: Annotated[int, Field(ge=1, le=2**32 - 2)] | None = described(
-        None, "The uid where nothing is there, or root owns it.", alias="else", examples=[911]
+    owner_of: Templated[PathText] = Field(
+        description="Whose owner it is; root's counts as none.", examples=["/data"]
+    )
+    otherwise: Templated[Annotated[int, Field(ge=1, le=2**32 - 2)]] | None = Field(
+        None, description="The uid where nothing is there, or root owns it.", alias="else", examples=[911]
     )
 
 
@@ -56,37 +58,44 @@ def _uid(value: Any) -> Any:
     raise problem("ORC102", "`uid` is a number, or {owner_of, else}", "for example 1000")
 
 
+AnyUid = Annotated[Any, PlainValidator(_uid, json_schema_input_type=UserId | OwnerOf)]
+
+
 class NamedUser(Model):
     """Who the service is: a user of the image, or any numbers. No account is edited."""
 
     noun = "user"
 
-    name: Annotated[str, Field(min_length=1)] | None = described(
-        None, "The user's name in the image; with `uid` and `gid` it need not exist.", examples=["app"]
-    )
-    uid: Annotated[Any, PlainValidator(_uid), LazySchema("uid")] = described(
-        None, "The uid it is to have, or whose path's owner it is.", examples=["${PUID}"]
-    )
-    gid: UserId | None = described(None, "The gid it is to have.", examples=["${PGID}"])
-    groups: tuple[str | int, ...] | None = described(
-        None, "More groups, by name or number.", examples=[["docker", 44]]
-    )
-    home: PathText | None = described(None, "Its HOME, in place of the account's.", examples=["/data/home"])
-    capabilities: tuple[str, ...] | None = described(
+    name: Templated[Annotated[str, Field(min_length=1)]] | None = Field(
         None,
-        "What it keeps of root's rights, for the server too; none otherwise.",
+        description="The user's name in the image; with `uid` and `gid` it need not exist.",
+        examples=["app"],
+    )
+    uid: Templated[AnyUid] | None = Field(
+        None, description="The uid it is to have, or whose path's owner it is.", examples=["${PUID}"]
+    )
+    gid: Templated[UserId] | None = Field(None, description="The gid it is to have.", examples=["${PGID}"])
+    groups: tuple[Templated[str | int], ...] | None = Field(
+        None, description="More groups, by name or number.", examples=[["docker", 44]]
+    )
+    home: Templated[PathText] | None = Field(
+        None, description="Its HOME, in place of the account's.", examples=["/data/home"]
+    )
+    capabilities: tuple[Templated[str], ...] | None = Field(
+        None,
+        description="What it keeps of root's rights, for the server too; none otherwise.",
         examples=[["NET_BIND_SERVICE"]],
     )
-    allow_privilege_escalation: bool = described(
-        False, "Set-uid programs such as sudo may give it more rights: no_new_privs stays off."
+    allow_privilege_escalation: Templated[bool] = Field(
+        False, description="Set-uid programs such as sudo may give it more rights: no_new_privs stays off."
     )
 
     @model_validator(mode="after")
-    def _somebody(self) -> NamedUser:
+    def _somebody(self) -> Self:
         if self.name is None and (self.uid is None or self.gid is None):
             raise problem("ORC113", "`user` has a `name`, or both `uid` and `gid`", "for example `name: app`")
         for name in self.capabilities or ():
-            if not isinstance(name, Interpolated) and name.upper().removeprefix("CAP_") not in CAPABILITIES:
+            if not pending(name) and name.upper().removeprefix("CAP_") not in CAPABILITIES:
                 raise problem(
                     "ORC105",
                     f"there is no capability `{name}`",
@@ -96,10 +105,10 @@ class NamedUser(Model):
         return self
 
 
-def decode_user(value: Any) -> Any:
+def _validate_user(value: Any) -> Any:
     if isinstance(value, dict):
         return NamedUser.model_validate(value)
-    if isinstance(value, str) and (value.__class__ is Interpolated or _USER.match(value)):
+    if isinstance(value, str) and _USER.match(value):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         raise problem(
@@ -108,17 +117,24 @@ def decode_user(value: Any) -> Any:
     raise problem("ORC102", "`user` is a name, `uid:gid`, or {name, uid, gid}", 'for example "10001:10001"')
 
 
-AnyUser = Annotated[Any, PlainValidator(decode_user), LazySchema("user")]
+AnyUser = Annotated[
+    Any,
+    PlainValidator(
+        _validate_user,
+        json_schema_input_type=Annotated[str, WithJsonSchema({"type": "string", "pattern": r"\S"})]
+        | NamedUser,
+    ),
+]
 
 
 class Log(Model):
     """The engine's own log."""
 
-    format: Literal["auto", "text", "json"] = described(
-        "auto", "`auto` is text on a terminal and elsewhere; `json` is one object per line."
+    format: Templated[Literal["auto", "text", "json"]] = Field(
+        "auto", description="`auto` is text on a terminal and elsewhere; `json` is one object per line."
     )
-    level: Literal["debug", "info", "warning", "error"] = described(
-        "info", "The least level that is written."
+    level: Templated[Literal["debug", "info", "warning", "error"]] = Field(
+        "info", description="The least level that is written."
     )
 
 
@@ -140,17 +156,25 @@ def _listen(value: str) -> str:
 class Telemetry(Model):
     """What the engine tells about itself."""
 
-    log: Log | None = described(None, "The engine's own log.", examples=[{"format": "json"}])
+    log: Log | None = Field(None, description="The engine's own log.", examples=[{"format": "json"}])
     listen: (
-        Annotated[
-            str, AfterValidator(_listen), WithJsonSchema({"type": "string", "pattern": r"^\S+:[0-9]{1,5}$"})
+        Templated[
+            Annotated[
+                str,
+                AfterValidator(_listen),
+                WithJsonSchema({"type": "string", "pattern": r"^\S+:[0-9]{1,5}$"}),
+            ]
         ]
         | None
-    ) = described(None, "host:port of the operations listener; none by default.", examples=["127.0.0.1:9090"])
-    metrics: bool | None = described(
-        None, "Whether the operations listener has /metrics; it has unless this is false."
+    ) = Field(
+        None,
+        description="host:port of the operations listener; none by default.",
+        examples=["127.0.0.1:9090"],
     )
-    traces: str | None = described(None, "The OTLP endpoint for traces.")
+    metrics: Templated[bool] | None = Field(
+        None, description="Whether the operations listener has /metrics; it has unless this is false."
+    )
+    traces: Templated[str] | None = Field(None, description="The OTLP endpoint for traces.")
 
 
 class Lint(Model):
@@ -158,11 +182,14 @@ class Lint(Model):
 
     ignore: (
         dict[Annotated[str, Field(pattern=r"^ORC[0-9]{3}$")], Annotated[str, Field(min_length=1)]] | None
-    ) = described(
-        None, "Findings that are accepted in the whole spec: code → the reason. No errors of the spec itself."
+    ) = Field(
+        None,
+        description="Findings that are accepted in the whole spec: code → the reason. No errors of the spec itself.",
     )
-    compose_services: tuple[str, ...] | None = described(
-        None, "The Compose services that run the orchestrator.", examples=[["web", "worker"]]
+    compose_services: tuple[Templated[str], ...] | None = Field(
+        None, description="The Compose services that run the orchestrator.", examples=[["web", "worker"]]
     )
-    passthrough: tuple[str, ...] | None = described(None, "Services that may bypass it.")
-    baseline: PathText | None = described(None, "A file with findings that are known and not yet mended.")
+    passthrough: tuple[Templated[str], ...] | None = Field(None, description="Services that may bypass it.")
+    baseline: Templated[PathText] | None = Field(
+        None, description="A file with findings that are known and not yet mended."
+    )

@@ -1,14 +1,14 @@
 """`steps`: what is done, in order, before the launch."""
 
-from __future__ import annotations
-
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.node import words_for
-from orchestrator.spec.fields import BeforeValidator, PlainValidator, WithJsonSchema, model_validator
+from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.item import AnyCondition, Item
-from orchestrator.spec.model import decode_each, described, problem
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
     Argv,
     Duration,
@@ -17,14 +17,15 @@ from orchestrator.spec.types import (
     VariableName,
     as_words,
     needs_a_shell,
+    shell_text,
     variable_name,
 )
 
 _NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 
 
-def _shell(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+def _shell(value: Any) -> Any:
+    if not isinstance(shell_text(value), str) or not value.strip():
         raise problem("ORC102", "`shell` is a text for /bin/sh", "for example `shell: cat a | sort > b`")
     return value
 
@@ -69,10 +70,10 @@ def _outputs(value: Any) -> Any:
             raise problem(
                 "ORC115", "`outputs` must not be empty", "name the variables it sets, or take the line out"
             )
-        return tuple(decode_each(enumerate(value), _output_name))
+        return tuple(validate_each(enumerate(value), _output_name))
     if isinstance(value, dict) and value:
-        decode_each(value.items(), _stdout)
-        decode_each(((name, name) for name in value), _output_name)
+        validate_each(value.items(), _stdout)
+        validate_each(((name, name) for name in value), _output_name)
         return dict(value)
     raise problem("ORC102", "`outputs` is a list of names, or {NAME: stdout}", "for example [SECRET_KEY]")
 
@@ -82,50 +83,43 @@ class Step(Item):
 
     kind = "step"
     noun = "step"
-    fixed = frozenset({"id", "name", "needs", "lock", "shell", "on_failure"})
-    why_fixed: ClassVar[dict[str, tuple[str, str]]] = {
-        "shell": (
-            "`shell` cannot hold `${…}`: a value could become code",
-            'hand it over in `environment` and write "$NAME"',
-        )
-    }
     alternatives: ClassVar = (("run",), ("shell",))
 
-    name: ItemName = described(
-        ..., "The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"]
+    name: ItemName = Field(
+        description="The step's name: `migrate` makes the id `step:migrate`.", examples=["migrate"]
     )
-    run: Annotated[Argv, BeforeValidator(_no_line)] | None = described(
-        None, "The command and its arguments; no shell.", examples=[["alembic", "upgrade", "head"]]
+    run: Annotated[Argv, BeforeValidator(_no_line)] | None = Field(
+        None,
+        description="The command and its arguments; no shell.",
+        examples=[["alembic", "upgrade", "head"]],
     )
     shell: (
         Annotated[str, PlainValidator(_shell), WithJsonSchema({"type": "string", "pattern": r"\S"})] | None
-    ) = described(
+    ) = Field(
         None,
-        "A text for /bin/sh, where a shell is really needed. `${…}` is an error in it: hand values over in `environment`.",
+        description="A text for /bin/sh, where a shell is really needed. `${…}` is an error in it: hand values over in `environment`.",
     )
-    unless: AnyCondition | None = described(
-        None, "The step is skipped when this condition holds: it is done already."
+    unless: AnyCondition | None = Field(
+        None, description="The step is skipped when this condition holds: it is done already."
     )
-    creates: PathText | None = described(
-        None, "The step is skipped when this path exists, and fails when it does not exist afterwards."
-    )
-    grace: Duration | None = described(
-        None, "How long it may take to end after TERM at its deadline; then KILL. 8s by default."
-    )
-    user: str | None = described(None, "Who runs it when started as root; the spec's `user` by default.")
-    cwd: PathText | None = described(None, "The directory it runs in.")
-    environment: dict[VariableName, str | None] | None = described(
-        None, "Variables for this step alone; null unsets one."
-    )
-    outputs: Annotated[Any, PlainValidator(_outputs), WithJsonSchema({
-        "anyOf": [
-            {"type": "array", "items": {"type": "string", "pattern": _NAME}, "minItems": 1},
-            {"type": "object", "propertyNames": {"pattern": _NAME}, "additionalProperties": {"const": "stdout"}, "minProperties": 1},
-        ]
-    })] = described(None, "Variables it sets for what follows, by NAME=value lines in the file $ORCHESTRATOR_OUTPUT; or {NAME: stdout}.")  # fmt: skip
-    lock: str | None = described(
+    creates: Templated[PathText] | None = Field(
         None,
-        "Only one replica at a time: a path, or the name of a postgres wait. Needs `unless` or `creates`.",
+        description="The step is skipped when this path exists, and fails when it does not exist afterwards.",
+    )
+    grace: Templated[Duration] | None = Field(
+        None, description="How long it may take to end after TERM at its deadline; then KILL. 8s by default."
+    )
+    user: Templated[str] | None = Field(
+        None, description="Who runs it when started as root; the spec's `user` by default."
+    )
+    cwd: Templated[PathText] | None = Field(None, description="The directory it runs in.")
+    environment: dict[VariableName, Templated[str] | None] | None = Field(
+        None, description="Variables for this step alone; null unsets one."
+    )
+    outputs: Annotated[Any, PlainValidator(_outputs), WithJsonSchema({ "anyOf": [ {"type": "array", "items": {"type": "string", "pattern": _NAME}, "minItems": 1}, {"type": "object", "propertyNames": {"pattern": _NAME}, "additionalProperties": {"const": "stdout"}, "minProperties": 1} ] })] = Field(None, description="Variables it sets for what follows, by NAME=value lines in the file $ORCHESTRATOR_OUTPUT; or {NAME: stdout}.")  # fmt: skip
+    lock: str | None = Field(
+        None,
+        description="Only one replica at a time: a path, or the name of a postgres wait. Needs `unless` or `creates`.",
     )
 
     @property
@@ -144,7 +138,7 @@ class Step(Item):
         return f"{{name: {name}, run: {as_words(text)}}}"
 
     @model_validator(mode="after")
-    def _one_command(self) -> Step:
+    def _one_command(self) -> Self:
         if (self.run is None) == (self.shell is None):
             found = "both" if self.run is not None else "neither"
             raise problem("ORC113", f"a step has exactly one of `run` and `shell`, found {found}",

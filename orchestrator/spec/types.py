@@ -1,16 +1,25 @@
 """The scalar types of the spec: how each is written, what it becomes, and its JSON Schema."""
 
-from __future__ import annotations
-
 import math
 import re
 from typing import Annotated, Any
 
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
+
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.fields import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
-from orchestrator.spec.model import no_number, problem
+from orchestrator.document.plain import Template
+from orchestrator.spec.errors import Problem, problem
+from orchestrator.spec.templated import Templated
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION_PART = pattern(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
@@ -28,7 +37,19 @@ _VARIABLE = pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SPECIFIERS = pattern(
     r"(?:[<>]=?|==|!=|~=)\s*[0-9]+(?:\.[0-9]+)+(?:\s*,\s*(?:[<>]=?|==|!=|~=)\s*[0-9]+(?:\.[0-9]+)+)*\Z"
 )
+_ASCII_IMPORT_NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 MAX_DURATION = 366 * 86400.0
+
+
+def no_number(value: object, what: str, example: str, code: str) -> Problem:
+    """The error for a bare number where a unit is needed."""
+    if isinstance(value, bool):
+        return problem(code, f"expected {what}, got `{str(value).lower()}`", f"for example `{example}`")
+    if isinstance(value, int | float) and math.isfinite(value):
+        return problem(
+            code, f"expected {what}, got the bare number `{value}`", f"write the unit: `{example}`"
+        )
+    return problem(code, f"expected {what}, got {words_for(value)}", f"for example `{example}`")
 
 
 def parse_duration(value: object) -> float:
@@ -75,6 +96,23 @@ def parse_size(value: object) -> int:
         )
         raise problem("ORC107", f"expected a size, got `{value}`", hint)
     return int(float(found.group(1)) * _SIZE_UNITS[found.group(2)])
+
+
+def spelled_duration(seconds: float) -> str:
+    """Seconds as a user writes them: `500ms`, `2s`, `5m`."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
+
+
+def spelled_size(size: int) -> str:
+    """Bytes as a user writes them: `200MB`, `1GiB`."""
+    for unit in ("GiB", "GB", "MiB", "MB", "KiB", "kB"):
+        length = _SIZE_UNITS[unit]
+        if size >= length and size % length == 0:
+            return f"{size // length}{unit}"
+    return f"{size}B"
 
 
 def parse_mode(value: object) -> int:
@@ -177,6 +215,14 @@ def as_words(command: str) -> str:
     return f"[{', '.join(map(in_a_list, words))}]"
 
 
+def shell_text(value: Any) -> Any:
+    """A text for /bin/sh: without templates, since a value could become code."""
+    if isinstance(value, Template):
+        raise problem("ORC219", "`shell` cannot hold `${…}`: a value could become code",
+                      'hand it over in `environment` and write "$NAME"')  # fmt: skip
+    return value
+
+
 _SHELL_SIGNS = frozenset("|&;<>*?$`~()\n")
 
 
@@ -200,7 +246,7 @@ def argv_given(value: Any) -> Any:
                 "ORC115", "expected a command, got an empty list", "for example [python, -m, app.migrate]"
             )
         for at, each in enumerate(value):
-            if each.__class__ is Interpolated and each.secret:
+            if isinstance(each, Template) and each.secret:
                 raise problem("ORC216", f"a secret would stand in an argument vector: `{each.written}`",
                               "hand it over in `environment`: arguments can be read by every user of the host", at)  # fmt: skip
         if value[0] == "":
@@ -246,6 +292,30 @@ def version_text(example: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+class Keywords:
+    """What a function asks for, in the words of JSON Schema: stands behind it in `Annotated`."""
+
+    def __init__(self, **keywords: Any) -> None:
+        self.keywords = keywords
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), **self.keywords}
+
+
+class _NonEmpty:
+    """Stands behind a list that may not be empty."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(_no_empty, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "minItems": 1}
+
+
 def text(pattern: str, *examples: str, description: str = "") -> WithJsonSchema:
     schema: dict[str, Any] = {"type": "string", "pattern": pattern, "examples": list(examples)}
     if description:
@@ -269,16 +339,18 @@ AnyPort = Annotated[
     WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 65535}),
 ]
 """A port, or 0 for whichever is free."""
-ImportName = Annotated[str, AfterValidator(_import_name)]
-AppReference = Annotated[str, AfterValidator(_app)]
+ImportName = Annotated[str, AfterValidator(_import_name), Keywords(pattern=rf"^{_ASCII_IMPORT_NAME}$")]
+AppReference = Annotated[
+    str, AfterValidator(_app), Keywords(pattern=rf"^{_ASCII_IMPORT_NAME}:{_ASCII_IMPORT_NAME}$")
+]
 FunctionReference = Annotated[str, AfterValidator(_function)]
-VariableName = Annotated[str, AfterValidator(variable_name)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
+VariableName = Annotated[str, AfterValidator(variable_name), Keywords(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Pattern = Annotated[str, AfterValidator(_pattern), Keywords(format="regex")]
 Specifier = Annotated[str, AfterValidator(_specifier)]
-PathText = Annotated[str, AfterValidator(_path)]
-Argv = Annotated[tuple[str, ...], BeforeValidator(argv_given)]
+PathText = Annotated[str, AfterValidator(_path), Keywords(minLength=1)]
+Argv = Annotated[tuple[Templated[str], ...], BeforeValidator(argv_given), Keywords(minItems=1)]
 """A command and its arguments."""
 # What waits and steps are called: the second half of their ids.
 ItemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Scalar = str | int | float | bool
-NonEmpty = AfterValidator(_no_empty)
+NonEmpty = _NonEmpty()

@@ -6,13 +6,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document import interpolate
-from orchestrator.document.plain import Interpolated, Unknown, as_text
+from orchestrator.document.plain import Template, Unknown, as_text
+from orchestrator.spec.fallback_checks import action_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from orchestrator.spec.loading import Loaded
+    from orchestrator.spec.spec import Spec
 
+BUILT_IN_VARIABLES = frozenset({
+    "ORCHESTRATOR_SERVICE", "ORCHESTRATOR_ENV", "ORCHESTRATOR_ROLE", "ORCHESTRATOR_DEGRADED", "ORCHESTRATOR_STATE_DIR",
+    "PATH", "HOME", "USER", "HOSTNAME", "PWD", "LANG", "TZ", "TMPDIR", "WEB_CONCURRENCY", "PUID", "PGID",
+})  # fmt: skip
+"""Names that need no contract: the engine's own, and those every container has."""
 MAX_CHAIN = 50
 """Defaults that need defaults: so deep are they followed before a start."""
 
@@ -42,7 +48,7 @@ class StaticValues:
         if len(values) != 1:
             return None
         value = values[0]
-        if not isinstance(value, Interpolated):
+        if not isinstance(value, Template):
             return as_text(value, contract.separator)
         self._depth += 1
         try:
@@ -104,13 +110,6 @@ class KnownValues(StaticValues):
         return self.environ[name] if name in self.environ else super().lookup(name)
 
 
-def items_with_values(loaded: Loaded, environ: Mapping[str, str]) -> dict[tuple[str | int, ...], Any]:
-    """The items by their paths, with the values that are known before a start; the rest stays as it is written."""
-    assert loaded.spec is not None
-    resolved = loaded.resolve(KnownValues(loaded.spec.variables, environ)).spec
-    return dict(resolved.located_items()) if resolved is not None else {}
-
-
 class RunValues(StaticValues):
     """For a start: the environment after the contracts were applied. `later` are names that only the run will set."""
 
@@ -133,7 +132,7 @@ def default_references(contract: Any) -> Iterator[str]:
     """The variables that the defaults of a contract are made from."""
     for value in contract.default_values():
         for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, Interpolated):
+            if isinstance(text, Template):
                 try:
                     yield from (each.name for each in interpolate.references(interpolate.parse(text.written)))
                 except interpolate.BadInterpolation:
@@ -146,3 +145,14 @@ def find_contract(contracts: Mapping[str, Any], name: str) -> Any:
         return contracts[name]
     matching = [key for key in contracts if key.endswith("*") and name.startswith(key[:-1])]
     return contracts[max(matching, key=len)] if matching else None
+
+
+def run_time_names(spec: Spec) -> set[str]:
+    """Variables that the run itself sets: outputs of steps, exports and values of fallback actions."""
+    names: set[str] = set()
+    for step in spec.steps:
+        names.update(step.output_names)
+    for _, _, actions in action_lists(spec):
+        for action in actions:
+            names.update(action.sets)
+    return names

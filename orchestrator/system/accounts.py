@@ -97,6 +97,24 @@ def may(status: os.stat_result, user: User, wanted: int) -> bool:
     return status.st_mode & wanted == wanted
 
 
+def replaceable(path: str, user: User) -> str:
+    """What lets the user change or replace the file: itself, or a directory above it; empty where nothing does."""
+    here = os.path.realpath(path)
+    try:
+        status = os.stat(here)
+        if may(status, user, WRITE):
+            return here
+        while here != "/":
+            here, below = os.path.dirname(here), status
+            status = os.stat(here)
+            kept = status.st_mode & stat.S_ISVTX and user.uid not in (status.st_uid, below.st_uid)
+            if may(status, user, WRITE | ENTER) and not kept:
+                return here
+    except OSError:
+        return ""
+    return ""
+
+
 def closed_to(path: str, user: User) -> str:
     """The first directory above the path that the user may not enter; empty when there is none."""
     parent = os.path.dirname(path)

@@ -1,15 +1,15 @@
 """Addresses as a spec writes them: a URL, or its parts. Secrets stay out of every text that is made here."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from pydantic import Field, model_validator
+
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, pending
 from orchestrator.spec.types import PathText, Port
 from orchestrator.waits._stream import Trust, shown
 
@@ -47,14 +47,9 @@ class Server:
         return shown(self.host, self.port)
 
 
-def pending(value: object) -> bool:
-    """Whether a value is still `${…}`."""
-    return value.__class__ is Interpolated
-
-
-def references(written: str) -> str:
+def references(written: object) -> str:
     """The `${…}` of a text, without what stands around them: that may hold a password."""
-    return " ".join(f"${{{name}}}" for name in re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)", written))
+    return " ".join(f"${{{name}}}" for name in re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)", str(written)))
 
 
 def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
@@ -126,19 +121,25 @@ class HostPort(Model):
     noun = "address"
     shorthand = "address"
 
-    address: str | None = described(None, "Both in one text.", examples=["db:5432", "[::1]:5432"])
-    host: str | None = described(None, "A name or an address.", examples=["db"])
-    port: Port | None = described(None, "The port.", examples=[5432])
+    address: Templated[str] | None = Field(
+        None, description="Both in one text.", examples=["db:5432", "[::1]:5432"]
+    )
+    host: Templated[str] | None = Field(None, description="A name or an address.", examples=["db"])
+    port: Templated[Port] | None = Field(None, description="The port.", examples=[5432])
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        self.check_parts()
+        return self
+
+    def check_parts(self) -> None:
+        """Raises unless it is one text, or a host and a port, from which a server can be made."""
         if self.address is None and (self.host is None or self.port is None):
             raise problem("ORC101", "an address needs a host and a port", "for example `db:5432`")
         if self.address is not None and (self.host is not None or self.port is not None):
             raise problem("ORC113", "an address is one text or its parts, not both", "")
         if not any(pending(each) for each in (self.address, self.host, self.port)):
             self.server()
-        return self
 
     def server(self) -> Server:
         if self.address is None:
@@ -182,20 +183,24 @@ class Tls(Model):
         "min_tls": "take it out: nothing older than TLS 1.2 is spoken, and the server decides whether 1.2 is enough"
     }
 
-    verify: bool = described(
-        True, "Whether the certificate must be valid, trusted, and for the host that is asked."
+    verify: Templated[bool] = Field(
+        True, description="Whether the certificate must be valid, trusted, and for the host that is asked."
     )
-    ca: PathText | None = described(
-        None, "A file with the authorities that are trusted instead of the system's."
+    ca: Templated[PathText] | None = Field(
+        None, description="A file with the authorities that are trusted instead of the system's."
     )
-    certificate: PathText | None = described(None, "A file with the certificate that is shown to the server.")
-    key: PathText | None = described(None, "The certificate's private key, where it is not in the same file.")
-    server_name: str | None = described(
+    certificate: Templated[PathText] | None = Field(
+        None, description="A file with the certificate that is shown to the server."
+    )
+    key: Templated[PathText] | None = Field(
+        None, description="The certificate's private key, where it is not in the same file."
+    )
+    server_name: Templated[str] | None = Field(
         None,
-        "Whom the certificate must be for, if not the host that is asked; it is what is asked for (SNI).",
+        description="Whom the certificate must be for, if not the host that is asked; it is what is asked for (SNI).",
     )
 
-    def trust(self, context: Context) -> Trust:
+    def trust(self, context: "Context") -> Trust:
         ca, certificate, key = (
             context.path(each) if each else "" for each in (self.ca, self.certificate, self.key)
         )
@@ -212,11 +217,15 @@ class Url(Model):
     parts: ClassVar[tuple[str, ...]] = ("host", "port", "user", "password")
     """The fields that make an address without a URL."""
 
-    url: str | None = described(None, "The URL. A password in it is never shown.", repr=False)
-    host: str | None = described(None, "A name or an address.")
-    port: Port | None = described(None, "The port.")
-    user: str | None = described(None, "The user, as it is: nothing needs escaping.")
-    password: str | None = described(None, "The password, as it is. Never shown.", repr=False)
+    url: Templated[str] | None = Field(
+        None, description="The URL. A password in it is never shown.", repr=False
+    )
+    host: Templated[str] | None = Field(None, description="A name or an address.")
+    port: Templated[Port] | None = Field(None, description="The port.")
+    user: Templated[str] | None = Field(None, description="The user, as it is: nothing needs escaping.")
+    password: Templated[str] | None = Field(
+        None, description="The password, as it is. Never shown.", repr=False
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -1,11 +1,11 @@
 """What all waits share. One attempt is the kind's business; trying again is the engine's."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import Field
+
+from orchestrator.document.plain import Template
 from orchestrator.spec.item import Item
-from orchestrator.spec.model import described
 from orchestrator.spec.types import ItemName
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Wait(Item):
     example: ClassVar[dict[str, Any]] = {}
     """A wait of this kind as it stands under `wait_for`."""
 
-    name: ItemName = described(..., "The wait's name: `db` makes the id `wait:db`.", examples=["db"])
+    name: ItemName = Field(description="The wait's name: `db` makes the id `wait:db`.", examples=["db"])
 
     @property
     def title(self) -> str:
@@ -34,7 +34,7 @@ class Wait(Item):
         """What is asked, in words and without secrets: `db:5432`."""
         raise NotImplementedError
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         """Asks once, within `context.timeout` seconds in all. Returns an outcome; raises only for a bug.
 
         The reason of a failure is one of refused, timeout, dns, unreachable, tls, auth, protocol, unexpected;
@@ -53,13 +53,13 @@ class Asking(Wait):
 
     def target(self) -> str:
         value = getattr(self, self.word)
-        if isinstance(value, str):
+        if isinstance(value, str | Template):
             from orchestrator.waits._address import references
 
             return references(value)  # still `${…}`: what stands around it may be a password
         return str(value.shown())
 
-    def attempt(self, context: Context) -> Outcome:
+    def attempt(self, context: "Context") -> "Outcome":
         from orchestrator.waits._failure import Deadline, Failure
 
         try:
@@ -67,6 +67,6 @@ class Asking(Wait):
         except Failure as failure:
             return failure.outcome
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         """One attempt. A `Failure` that it raises becomes the outcome."""
         raise NotImplementedError

@@ -1,12 +1,13 @@
 """What a database must be like beyond accepting a login: `expect` of `postgres` and `mysql`. Speaks no protocol."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Self
 
+from pydantic import Field, model_validator
+
+from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.waits._failure import Failure
 
 _ROWS = "use `query`: `{{query: {}, rows: {{ge: 1}}}}`"
@@ -34,13 +35,16 @@ class Expectation(Model):
         "`command: [python, manage.py, migrate, --check]`",
     }
 
-    writable: bool = described(False, "Whether it must take writes: a standby does not.")
-    query: str | None = described(
-        None, "One query, which only reads.", examples=["select count(*) from alembic_version"]
+    writable: Templated[bool] = Field(False, description="Whether it must take writes: a standby does not.")
+    query: Templated[str] | None = Field(
+        None, description="One query, which only reads.", examples=["select count(*) from alembic_version"]
     )
-    value: AnyMatcher = described(None, "A matcher for the first value of the first row of the query.")
-    rows: AnyMatcher = described(
-        None, "A matcher for the query's number of rows; without `value` and `rows` there must be one."
+    value: AnyMatcher = Field(
+        None, description="A matcher for the first value of the first row of the query."
+    )
+    rows: AnyMatcher = Field(
+        None,
+        description="A matcher for the query's number of rows; without `value` and `rows` there must be one.",
     )
 
     @model_validator(mode="after")

@@ -1,14 +1,15 @@
 """What is asked over HTTP, as a spec writes it: address, credentials, content. Sends nothing."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from pydantic import AfterValidator, Field, model_validator
 
-from orchestrator.spec.fields import AfterValidator, model_validator
-from orchestrator.spec.model import Model, described, exactly_one, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model, exactly_one
+from orchestrator.spec.templated import AnyTemplated, Templated, pending
 from orchestrator.spec.types import PathText
 from orchestrator.waits import _http
-from orchestrator.waits._address import Tls, parse_url, pending, references
+from orchestrator.waits._address import Tls, parse_url, references
 from orchestrator.waits._failure import Failure
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _from_file(path: str, context: Context) -> str:
+def _from_file(path: str, context: "Context") -> str:
     """What a file holds, without one line end; raises Failure."""
     try:
         with open(context.path(path), encoding="utf-8") as file:
@@ -40,9 +41,9 @@ def _from_file(path: str, context: Context) -> str:
 class Basic(Model):
     """A user and a password."""
 
-    user: str = described(..., "The user.")
-    password: str | None = described(None, "The password. Never shown.", repr=False)
-    password_file: PathText | None = described(None, "The file that holds the password.")
+    user: Templated[str] = Field(description="The user.")
+    password: Templated[str] | None = Field(None, description="The password. Never shown.", repr=False)
+    password_file: Templated[PathText] | None = Field(None, description="The file that holds the password.")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -55,9 +56,9 @@ class Bearer(Model):
 
     shorthand = "token"
 
-    token: str | None = described(None, "The token. Never shown.", repr=False)
-    token_file: PathText | None = described(
-        None, "The file that holds the token.", examples=["/run/secrets/token"]
+    token: Templated[str] | None = Field(None, description="The token. Never shown.", repr=False)
+    token_file: Templated[PathText] | None = Field(
+        None, description="The file that holds the token.", examples=["/run/secrets/token"]
     )
 
     @model_validator(mode="after")
@@ -72,15 +73,15 @@ class Auth(Model):
     noun = "authentication"
     alternatives = (("basic",), ("bearer",))
 
-    basic: Basic | None = described(None, "A user and a password.")
-    bearer: Bearer | None = described(None, "A token.", examples=["${API_TOKEN}"])
+    basic: Basic | None = Field(None, description="A user and a password.")
+    bearer: Bearer | None = Field(None, description="A token.", examples=["${API_TOKEN}"])
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         exactly_one(self, "`auth`", "basic", "bearer")
         return self
 
-    def header(self, context: Context) -> str:
+    def header(self, context: "Context") -> str:
         """The value of `Authorization`; raises Failure where a file cannot be read."""
         if self.basic is not None:
             file = self.basic.password_file
@@ -102,29 +103,30 @@ class Request(Tls):
         "proxy": 'a wait of its own asks through it: `command: [curl, -sf, --proxy, "http://proxy:3128", URL]`',
     }
 
-    url: str = described(
-        ...,
-        "The address, http or https; `user:password@` before the host is basic authentication.",
+    url: Templated[str] = Field(
+        description="The address, http or https; `user:password@` before the host is basic authentication.",
         repr=False,
     )
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = described(
-        "GET", "The method; POST where something is sent and nothing else is said."
+    method: Templated[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]] = Field(
+        "GET", description="The method; POST where something is sent and nothing else is said."
     )
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] | None = described(
-        None, "Headers that are sent. Their values are never shown.", repr=False
+    headers: Annotated[dict[str, Templated[str]], AfterValidator(_headers)] | None = Field(
+        None, description="Headers that are sent. Their values are never shown.", repr=False
     )
-    auth: Auth | None = described(
-        None, "Credentials.", examples=[{"bearer": {"token_file": "/run/secrets/token"}}]
+    auth: Auth | None = Field(
+        None, description="Credentials.", examples=[{"bearer": {"token_file": "/run/secrets/token"}}]
     )
-    body: str | None = described(None, "A text that is sent. Never shown.", repr=False)
-    json_: Any = described(
+    body: Templated[str] | None = Field(None, description="A text that is sent. Never shown.", repr=False)
+    json_: AnyTemplated = Field(
         None,
-        "Data that is sent as JSON. Never shown.",
+        description="Data that is sent as JSON. Never shown.",
         alias="json",
         repr=False,
         examples=[{"query": "{ok}"}],
     )
-    unix: PathText | None = described(None, "The path of a unix socket to connect to instead of the host.")
+    unix: Templated[PathText] | None = Field(
+        None, description="The path of a unix socket to connect to instead of the host."
+    )
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
@@ -134,7 +136,7 @@ class Request(Tls):
             raise problem("ORC113", "`body` and `json` exclude each other", "keep one of them", "json")
         return self
 
-    def server(self) -> Server:
+    def server(self) -> "Server":
         server = parse_url(self.url, ("http", "https"), 0)
         if not server.host:
             raise problem("ORC117", "the URL has no host", "for example http://host:8000/health")
@@ -147,7 +149,7 @@ class Request(Tls):
         name = _http.authority(server.host, server.port or _port(server), tls=server.scheme == "https")
         return f"{server.scheme}://{name}{server.path}"
 
-    def ready(self, context: Context) -> _http.Request:
+    def ready(self, context: "Context") -> _http.Request:
         """The request as it is sent; raises Failure where a file with a secret cannot be read."""
         server = self.server()
         content, kind = self._content()
@@ -164,7 +166,7 @@ class Request(Tls):
             body=content,
         )
 
-    def _all_headers(self, server: Server, kind: str, context: Context) -> dict[str, str]:
+    def _all_headers(self, server: "Server", kind: str, context: "Context") -> dict[str, str]:
         headers = dict(self.headers or {})
         given = {name.lower() for name in headers}
         if kind and "content-type" not in given:
@@ -185,5 +187,5 @@ class Request(Tls):
         return (self.body.encode(), "") if self.body is not None else (None, "")
 
 
-def _port(server: Server) -> int:
+def _port(server: "Server") -> int:
     return 443 if server.scheme == "https" else 80

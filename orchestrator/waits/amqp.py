@@ -1,12 +1,12 @@
 """`amqp`: a RabbitMQ (AMQP 0-9-1) that opens a virtual host. Speaks its protocol itself; needs no driver."""
 
-from __future__ import annotations
-
 import struct
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
-from orchestrator.spec.model import described
+from orchestrator.spec.templated import Templated
 from orchestrator.waits._address import Server, Tls, Url, parse_url
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
@@ -30,8 +30,8 @@ class Address(Url, Tls):
     default_port = 5672
     parts = ("host", "port", "user", "password", "vhost")
 
-    vhost: str | None = described(None, "The virtual host; `/` without it.")
-    tls: bool = described(False, "Whether TLS is spoken, where no URL says so (amqps://).")
+    vhost: Templated[str] | None = Field(None, description="The virtual host; `/` without it.")
+    tls: Templated[bool] = Field(False, description="Whether TLS is spoken, where no URL says so (amqps://).")
 
     def secured(self) -> bool:
         return self.server().scheme == "amqps"
@@ -62,9 +62,11 @@ class Amqp(Asking):
 
     example: ClassVar = {"name": "broker", "amqp": "amqp://broker:5672"}
 
-    amqp: Address = described(..., "The URL, or its parts.", examples=["amqp://app:password@broker:5672/app"])
+    amqp: Address = Field(
+        description="The URL, or its parts.", examples=["amqp://app:password@broker:5672/app"]
+    )
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         server = self.amqp.server()
         stream = connect(server.host, server.port, deadline, context.environ)
         if self.amqp.secured():
@@ -75,7 +77,7 @@ class Amqp(Asking):
             except (struct.error, IndexError):
                 raise Failure("protocol", f"{stream.where} sent a message that cannot be read") from None
 
-    def _logged_in(self, talk: _Talk, server: Server) -> Outcome:
+    def _logged_in(self, talk: "_Talk", server: Server) -> "Outcome":
         where = talk.stream.where
         talk.begin()
         if not server.user:

@@ -1,13 +1,11 @@
 """`command`: a command that ends well."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
 
 from orchestrator.core.outcome import ok
 from orchestrator.spec.commanding import STREAMS, Commanding, CommandLine
-from orchestrator.spec.model import described
-from orchestrator.waits._address import pending
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 
@@ -26,16 +24,15 @@ class Command(Asking, Commanding):
 
     example: ClassVar = {"name": "bucket", "command": ["mc", "ls", "store/uploads"]}
 
-    command: CommandLine = described(
-        ...,
-        "The command and its arguments.",
+    command: CommandLine = Field(
+        description="The command and its arguments.",
         examples=[["pg_isready", "-q"], {"shell": "pg_isready | grep -q ok"}],
     )
 
     def target(self) -> str:
-        return str(self.command) if pending(self.command) else " ".join(self.command)
+        return " ".join(map(str, self.command))
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         from orchestrator.waits._child import asked
 
         name = self.command[0]
@@ -48,7 +45,7 @@ class Command(Asking, Commanding):
         return ok(f"{name} ended with {done.code}")
 
 
-def output_wrong(asked: Commanding, done: Done) -> str:
+def output_wrong(asked: Commanding, done: "Done") -> str:
     """What is wrong with what a command wrote; empty when nothing is."""
     if asked.expect is None:
         return ""

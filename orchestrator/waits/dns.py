@@ -1,14 +1,14 @@
 """`dns`: a name that can be resolved."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import Model, described
-from orchestrator.waits._address import host_name, pending, references
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated, pending
+from orchestrator.waits._address import host_name, references
 from orchestrator.waits._base import Asking
 from orchestrator.waits._stream import resolve
 
@@ -24,8 +24,10 @@ class Name(Model):
     noun = "name"
     shorthand = "host"
 
-    host: str = described(..., "The name.", examples=["db"])
-    family: Literal["ipv4", "ipv6"] | None = described(None, "The kind of address that is needed.")
+    host: Templated[str] = Field(description="The name.", examples=["db"])
+    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(
+        None, description="The kind of address that is needed."
+    )
 
     @model_validator(mode="after")
     def _is_name(self) -> Self:
@@ -42,10 +44,10 @@ class Dns(Asking):
 
     example: ClassVar = {"name": "broker", "dns": "broker.internal", "expect": {"contains": "10.0.0.5"}}
 
-    dns: Name = described(..., "The name.", examples=["db"])
-    expect: AnyMatcher = described(None, "A matcher for the list of addresses.")
+    dns: Name = Field(description="The name.", examples=["db"])
+    expect: AnyMatcher = Field(None, description="A matcher for the list of addresses.")
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         from orchestrator.waits._failure import Failure
 
         addresses = self._addresses(context, deadline)
@@ -59,7 +61,7 @@ class Dns(Asking):
                 raise Failure("unexpected", f"the addresses of {self.dns.host}: {wrong}")
         return ok(f"{self.dns.host} is {', '.join(addresses)}", addresses=addresses)
 
-    def _addresses(self, context: Context, deadline: Deadline) -> list[str]:
+    def _addresses(self, context: "Context", deadline: "Deadline") -> list[str]:
         import socket
 
         wanted = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}.get(self.dns.family or "")

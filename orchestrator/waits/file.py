@@ -1,16 +1,16 @@
 """`file`: a path that something else makes."""
 
-from __future__ import annotations
-
 import os
 import stat
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
-from orchestrator.spec.model import Model, described
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration, PathText, Size
-from orchestrator.waits._address import pending
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import in_time
@@ -29,11 +29,21 @@ class Path(Model):
     noun = "path"
     shorthand = "path"
 
-    path: PathText = described(..., "The path of a file or directory.", examples=["/shared/migrated"])
-    absent: bool = described(False, "Whether it must not be there (any more): a lock file.")
-    min_size: Size | None = described(None, "How large a file must be at least.", examples=["1B"])
-    max_age: Duration | None = described(None, "How long ago it may have been changed at most.")
-    contains: str | None = described(None, "A text that must stand in the first MiB of the file.")
+    path: Templated[PathText] = Field(
+        description="The path of a file or directory.", examples=["/shared/migrated"]
+    )
+    absent: Templated[bool] = Field(
+        False, description="Whether it must not be there (any more): a lock file."
+    )
+    min_size: Templated[Size] | None = Field(
+        None, description="How large a file must be at least.", examples=["1B"]
+    )
+    max_age: Templated[Duration] | None = Field(
+        None, description="How long ago it may have been changed at most."
+    )
+    contains: Templated[str] | None = Field(
+        None, description="A text that must stand in the first MiB of the file."
+    )
 
 
 class File(Asking):
@@ -41,19 +51,19 @@ class File(Asking):
 
     example: ClassVar = {"name": "migrated", "file": {"path": "/shared/migrated", "max_age": "1h"}}
 
-    file: Path = described(..., "The path, or a mapping with more.", examples=["/shared/migrated"])
+    file: Path = Field(description="The path, or a mapping with more.", examples=["/shared/migrated"])
 
     def target(self) -> str:
-        return str(self.file) if pending(self.file) else str(self.file.path)
+        return str(self.file.path)
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         path = context.path(self.file.path)
         outcome = in_time(lambda: self._look(path), deadline)
         if outcome is None:
             raise deadline.over(f"the file system did not answer about {path}")
         return outcome
 
-    def _look(self, path: str) -> Outcome:
+    def _look(self, path: str) -> "Outcome":
         try:
             found = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):

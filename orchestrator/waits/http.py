@@ -1,12 +1,11 @@
 """`http`: an HTTP or HTTPS address that answers as expected."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
 
 from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import Expect
-from orchestrator.spec.model import described
 from orchestrator.waits import _http
 from orchestrator.waits._base import Asking
 from orchestrator.waits._request import Request
@@ -30,17 +29,17 @@ class Http(Asking):
         "expect": {"status": 200, "json": {"version": {"matches": "^0\\."}}},
     }
 
-    http: Request = described(
-        ..., "The URL, or a mapping with more.", examples=["http://ollama:11434/api/version"]
+    http: Request = Field(
+        description="The URL, or a mapping with more.", examples=["http://ollama:11434/api/version"]
     )
-    expect: Expect | None = described(None, "What the answer must look like.")
+    expect: Expect | None = Field(None, description="What the answer must look like.")
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         answer = _http.fetch(self.http.ready(context), deadline, context.environ)
         return judge(self.target(), self.expect, answer)
 
 
-def judge(target: str, expect: Expect | None, answer: Answer) -> Outcome:
+def judge(target: str, expect: Expect | None, answer: "Answer") -> "Outcome":
     """What an answer comes to; raises Failure."""
     from orchestrator.spec.matching import unexpected
 
@@ -50,7 +49,7 @@ def judge(target: str, expect: Expect | None, answer: Answer) -> Outcome:
     raise _failure(target, answer, wrong)
 
 
-def _failure(target: str, answer: Answer, wrong: str) -> Failure:
+def _failure(target: str, answer: "Answer", wrong: str) -> "Failure":
     from orchestrator.waits._failure import Failure
 
     details = _http.start_of(answer.body)

@@ -1,12 +1,13 @@
 """`mysql`: a MySQL or MariaDB that takes connections. Logging in needs a driver, the extra `mysql`."""
 
-from __future__ import annotations
-
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from orchestrator.core.outcome import ok
-from orchestrator.spec.model import described, lazy_model
+from orchestrator.spec.model import Lazy
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import WRITABLE, Tls, Url
 from orchestrator.waits._base import Asking
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.waits._database import OfMysql
     from orchestrator.waits._failure import Deadline
 else:
-    OfMysql = lazy_model("orchestrator.waits._database:OfMysql")
+    OfMysql = Annotated[Any, Lazy("orchestrator.waits._database:OfMysql")]
 
 _PACKET_LIMIT = 64 * 1024
 _REFUSED = {1040, 1041, 1053, 1077, 1203, 1226}
@@ -35,9 +36,11 @@ class Address(Url, Tls):
     parts = ("host", "port", "user", "password", "database", "unix")
     removed_keys: ClassVar = Tls.removed_keys | WRITABLE
 
-    database: str | None = described(None, "The database.")
-    unix: PathText | None = described(None, "The path of a unix socket, instead of host and port.")
-    tls: bool = described(False, "Whether TLS is needed.")
+    database: Templated[str] | None = Field(None, description="The database.")
+    unix: Templated[PathText] | None = Field(
+        None, description="The path of a unix socket, instead of host and port."
+    )
+    tls: Templated[bool] = Field(False, description="Whether TLS is needed.")
 
     def complete(self) -> bool:
         return super().complete() or self.unix is not None
@@ -73,12 +76,14 @@ class Mysql(Asking):
         "mysql": {"host": "db", "user": "app", "password": "${DB_PASSWORD}", "database": "app"},
     }
 
-    mysql: Address = described(..., "The URL, or its parts.", examples=["mysql://app:password@db:3306/app"])
-    expect: OfMysql | None = described(
-        None, "A query, or what the database must be like.", examples=[{"writable": True}]
+    mysql: Address = Field(
+        description="The URL, or its parts.", examples=["mysql://app:password@db:3306/app"]
+    )
+    expect: OfMysql | None = Field(
+        None, description="A query, or what the database must be like.", examples=[{"writable": True}]
     )
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         server = self.mysql.server()
         if not server.user and not self.expect:
             return self._greeted(context, deadline)
@@ -96,7 +101,7 @@ class Mysql(Asking):
             raise deadline.over(f"{self.target()} did not finish its answer")
         return outcome
 
-    def _greeted(self, context: Context, deadline: Deadline) -> Outcome:
+    def _greeted(self, context: "Context", deadline: "Deadline") -> "Outcome":
         """What every client is told first, before it says who it is."""
         server, path = self.mysql.server(), self.mysql.socket()
         opened = (
@@ -107,7 +112,7 @@ class Mysql(Asking):
         with opened as stream:
             return ok(f"{stream.where} takes connections", version=_version(stream))
 
-    def _arguments(self, context: Context, deadline: Deadline) -> dict[str, Any]:
+    def _arguments(self, context: "Context", deadline: "Deadline") -> dict[str, Any]:
         server, path = self.mysql.server(), self.mysql.socket()
         seconds = max(deadline.left, 0.001)
         given = {
@@ -121,7 +126,7 @@ class Mysql(Asking):
         place = {"unix_socket": context.path(path)} if path else {"host": server.host, "port": server.port}
         return {**given, **place, **self._tls(context)}
 
-    def _tls(self, context: Context) -> dict[str, Any]:
+    def _tls(self, context: "Context") -> dict[str, Any]:
         """TLS as `tls` and the words of drivers in the URL ask for it."""
         query = self.mysql.server().query if self.mysql.url is not None else {}
         trust = self.mysql.trust(context)
@@ -135,7 +140,7 @@ class Mysql(Asking):
 
         return {"ssl": tls_context(replace(trust, ca=ca))}
 
-    def _logged_in(self, pymysql: Any, arguments: dict[str, Any]) -> Outcome:
+    def _logged_in(self, pymysql: Any, arguments: dict[str, Any]) -> "Outcome":
         connection = self._connected(pymysql, arguments)
         try:
             self._judge(connection)

@@ -1,14 +1,15 @@
 """`postgres`: a PostgreSQL into which the service can log in. Speaks its protocol itself; needs no driver."""
 
-from __future__ import annotations
-
 import struct
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
+
+from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import ok
-from orchestrator.spec.fields import model_validator
-from orchestrator.spec.model import described, lazy_model, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Lazy
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import WRITABLE, Url
 from orchestrator.waits._base import Asking
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._postgres import Login, Session
 else:
-    Expectation = lazy_model("orchestrator.waits._database:Expectation")
+    Expectation = Annotated[Any, Lazy("orchestrator.waits._database:Expectation")]
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -38,15 +39,22 @@ class Address(Url):
     parts = ("host", "port", "user", "password", "database")
     removed_keys: ClassVar = WRITABLE
 
-    database: str | None = described(None, "The database; that of the user's name without it.")
-    sslmode: SslMode | None = described(
-        None, "Whether TLS is used and what is verified, in PostgreSQL's words; `prefer` without it."
+    database: Templated[str] | None = Field(
+        None, description="The database; that of the user's name without it."
     )
-    ca: PathText | None = described(
-        None, "A file with the authorities that are trusted instead of the system's."
+    sslmode: Templated[SslMode] | None = Field(
+        None,
+        description="Whether TLS is used and what is verified, in PostgreSQL's words; `prefer` without it.",
     )
-    certificate: PathText | None = described(None, "A file with the certificate that is shown to the server.")
-    key: PathText | None = described(None, "The certificate's private key, where it is not in the same file.")
+    ca: Templated[PathText] | None = Field(
+        None, description="A file with the authorities that are trusted instead of the system's."
+    )
+    certificate: Templated[PathText] | None = Field(
+        None, description="A file with the certificate that is shown to the server."
+    )
+    key: Templated[PathText] | None = Field(
+        None, description="The certificate's private key, where it is not in the same file."
+    )
 
     @model_validator(mode="after")
     def _known_mode(self) -> Self:
@@ -56,7 +64,7 @@ class Address(Url):
             )
         return self
 
-    def server(self) -> Server:
+    def server(self) -> "Server":
         from dataclasses import replace
 
         server = super().server()
@@ -72,7 +80,7 @@ class Address(Url):
         written = query.get("sslmode") or query.get("ssl") or "prefer"
         return self.sslmode or {"true": "require", "false": "disable"}.get(written.lower(), written)
 
-    def login(self, environ: dict[str, str]) -> Login:
+    def login(self, environ: dict[str, str]) -> "Login":
         """Who logs in; what is not written is taken from PGUSER, PGPASSWORD and PGDATABASE, as drivers do."""
         from urllib.parse import unquote
 
@@ -85,7 +93,7 @@ class Address(Url):
         password = server.password or server.query.get("password", "") or environ.get("PGPASSWORD", "")
         return Login(user or "postgres", database, password, proving=bool(user))
 
-    def trust(self, context: Context) -> Trust:
+    def trust(self, context: "Context") -> Trust:
         mode, query = self.mode(), self.server().query
         ca = self.ca or query.get("sslrootcert", "")
         verify = mode in ("verify-ca", "verify-full") or (mode == "require" and bool(ca))
@@ -118,14 +126,14 @@ class Postgres(Asking):
         "postgres": {"host": "db", "user": "app", "password": "${DB_PASSWORD}", "database": "app"},
     }
 
-    postgres: Address = described(
-        ..., "The URL, or its parts.", examples=["postgresql://app:password@db:5432/app"]
+    postgres: Address = Field(
+        description="The URL, or its parts.", examples=["postgresql://app:password@db:5432/app"]
     )
-    expect: Expectation | None = described(
-        None, "A query, or what the database must be like.", examples=[{"writable": True}]
+    expect: Expectation | None = Field(
+        None, description="A query, or what the database must be like.", examples=[{"writable": True}]
     )
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         session = self.open(context, deadline)
         with session.stream:
             if session.unproven or not session.login.proving:
@@ -136,14 +144,14 @@ class Postgres(Asking):
         version = session.facts.get("server_version", "")
         return ok(f"{self.target()} let {session.login.user} in", version=version)
 
-    def _not_entered(self, session: Session) -> Outcome:
+    def _not_entered(self, session: "Session") -> "Outcome":
         """Nobody is logged in: of what is in the database nothing can be said."""
         if self.expect is None:
             return ok(f"{self.target()} takes logins" + session.unproven)
         said = f"{self.target()} takes logins{session.unproven}; what is expected of it takes a user"
         raise Failure("auth", said, "write `user`, or set PGUSER")
 
-    def open(self, context: Context, deadline: Deadline) -> Session:
+    def open(self, context: "Context", deadline: "Deadline") -> "Session":
         """A connection on which the user has logged in; who opens it closes its stream. Raises Failure."""
         from orchestrator.waits._postgres import Session
 
@@ -156,7 +164,7 @@ class Postgres(Asking):
             raise
         return session
 
-    def _connected(self, context: Context, deadline: Deadline) -> Stream:
+    def _connected(self, context: "Context", deadline: "Deadline") -> Stream:
         from orchestrator.waits._postgres import secured
 
         server = self.postgres.server()
@@ -169,7 +177,7 @@ class Postgres(Asking):
             stream.connection.close()
             raise
 
-    def _judge(self, session: Session, deadline: Deadline) -> None:
+    def _judge(self, session: "Session", deadline: "Deadline") -> None:
         if self.expect is None:
             return
         if self.expect.writable and session.query("SELECT pg_is_in_recovery()") != [[False]]:
@@ -184,7 +192,7 @@ class Postgres(Asking):
 
 
 @contextmanager
-def _readable(session: Session) -> Iterator[None]:
+def _readable(session: "Session") -> "Iterator[None]":
     try:
         yield
     except (ValueError, IndexError, struct.error):
@@ -192,7 +200,7 @@ def _readable(session: Session) -> Iterator[None]:
 
 
 @contextmanager
-def _reading(session: Session, deadline: Deadline) -> Iterator[None]:
+def _reading(session: "Session", deadline: "Deadline") -> "Iterator[None]":
     """Reads only, and ends on the server too when nobody waits for it any more."""
     left = max(int(deadline.left * 1000), 1)
     session.query("BEGIN READ ONLY")

@@ -1,14 +1,14 @@
 """`python`: a function of the service that says whether something is ready."""
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.model import described
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import FunctionReference
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
@@ -66,15 +66,15 @@ class Python(Asking):
 
     example: ClassVar = {"name": "models", "python": "app.startup:models_loaded"}
 
-    python: FunctionReference = described(..., "The function: `package.module:function`.")
-    expect: AnyMatcher = described(
-        None, "A matcher for what it returns; otherwise anything but False is well."
+    python: Templated[FunctionReference] = Field(description="The function: `package.module:function`.")
+    expect: AnyMatcher = Field(
+        None, description="A matcher for what it returns; otherwise anything but False is well."
     )
 
     def target(self) -> str:
         return str(self.python)
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         import json
 
         from orchestrator.waits._child import run
@@ -97,7 +97,7 @@ class Python(Asking):
             raise Failure("unexpected", f"{self.python} {done.end}", details=done.details) from None
         return self._judged(what, value, done.details)
 
-    def _judged(self, what: str, value: Any, details: str) -> Outcome:
+    def _judged(self, what: str, value: Any, details: str) -> "Outcome":
         if what == "lost":
             raise Failure("unexpected", f"there is no {self.python}: {value}", details=details, final=True)
         if what == "raised":

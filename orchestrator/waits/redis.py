@@ -1,13 +1,14 @@
 """`redis`: a Redis (Valkey, KeyDB ...) that serves commands. Speaks its protocol itself; needs no driver."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
+from pydantic import Field, model_validator
+
 from orchestrator.core.outcome import ok
-from orchestrator.spec.fields import Field, model_validator
-from orchestrator.spec.model import Model, described, problem
+from orchestrator.spec.errors import problem
+from orchestrator.spec.model import Model
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import WRITABLE, Server, Tls, Url
 from orchestrator.waits._base import Asking
@@ -51,9 +52,15 @@ class Address(Url, Tls):
         }
     )
 
-    database: Annotated[int, Field(ge=0)] | None = described(None, "The number of the database.")
-    tls: bool = described(False, "Whether TLS is spoken, where no URL says so (rediss://).")
-    unix: PathText | None = described(None, "The path of a unix socket, instead of host and port.")
+    database: Templated[Annotated[int, Field(ge=0)]] | None = Field(
+        None, description="The number of the database."
+    )
+    tls: Templated[bool] = Field(
+        False, description="Whether TLS is spoken, where no URL says so (rediss://)."
+    )
+    unix: Templated[PathText] | None = Field(
+        None, description="The path of a unix socket, instead of host and port."
+    )
 
     @model_validator(mode="after")
     def _numbered(self) -> Self:
@@ -96,7 +103,7 @@ class Address(Url, Tls):
     def shown(self) -> str:
         return str(self.unix or self.socket()) if not self.pending and self.socket() else super().shown()
 
-    def security(self, context: Context) -> Trust | None:
+    def security(self, context: "Context") -> "Trust | None":
         """How TLS is verified; None without TLS. The words of redis-py in the URL are understood."""
         server = self.server() if self.url is not None else None
         if not (server.scheme in _TLS if server else self.tls):
@@ -117,7 +124,7 @@ class Expectation(Model):
         _INFO,
     )
 
-    writable: bool = described(False, "Whether it must take writes: a replica does not.")
+    writable: Templated[bool] = Field(False, description="Whether it must take writes: a replica does not.")
 
 
 class Redis(Asking):
@@ -125,12 +132,12 @@ class Redis(Asking):
 
     example: ClassVar = {"name": "cache", "redis": "redis://cache:6379/0", "expect": {"writable": True}}
 
-    redis: Address = described(..., "The URL, or its parts.", examples=["redis://:password@cache:6379/0"])
-    expect: Expectation | None = described(
-        None, "What it must be like beyond answering.", examples=[{"writable": True}]
+    redis: Address = Field(description="The URL, or its parts.", examples=["redis://:password@cache:6379/0"])
+    expect: Expectation | None = Field(
+        None, description="What it must be like beyond answering.", examples=[{"writable": True}]
     )
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         from orchestrator.waits._redis import Talk
 
         with self._connected(context, deadline) as stream:
@@ -142,7 +149,7 @@ class Redis(Asking):
                 raise Failure("unexpected", summary, "ask for the master")
         return ok(f"{stream.where} answers")
 
-    def _connected(self, context: Context, deadline: Deadline) -> Stream:
+    def _connected(self, context: "Context", deadline: "Deadline") -> Stream:
         path = self.redis.socket()
         if path:
             return connect_unix(context.path(path), deadline)
@@ -151,7 +158,7 @@ class Redis(Asking):
         trust = self.redis.security(context)
         return secure(stream, server.host, trust) if trust else stream
 
-    def _enter(self, talk: Talk) -> None:
+    def _enter(self, talk: "Talk") -> None:
         server = _credentials(self.redis)
         if server.password:
             talk.ask("AUTH", *([server.user] if server.user else []), server.password)

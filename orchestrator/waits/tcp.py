@@ -1,15 +1,15 @@
 """`tcp`: a port that accepts connections, and the greeting of what listens there."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
-from orchestrator.spec.fields import AfterValidator, model_validator
-from orchestrator.spec.model import described, problem
-from orchestrator.waits._address import HostPort, Tls, parse_url, pending, references
+from orchestrator.spec.templated import Templated, pending
+from orchestrator.waits._address import HostPort, Tls, parse_url, references
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._stream import Trust, connect, secure
@@ -39,7 +39,7 @@ def _url(value: str) -> str:
     return value
 
 
-def _server(url: str) -> Server:
+def _server(url: str) -> "Server":
     found = _SCHEME.match(url)
     if found is None:
         raise problem("ORC117", "expected a URL", "for example postgresql://db:5432/app")
@@ -58,28 +58,28 @@ class Address(HostPort):
         "local_address": "take it out: the machine's routes decide where a connection comes from"
     }
 
-    url: Annotated[str, AfterValidator(_url)] | None = described(
+    url: Templated[Annotated[str, AfterValidator(_url)]] | None = Field(
         None,
-        "A URL of which host and port are taken: that of the driver will do. What else it says is never shown.",
+        description="A URL of which host and port are taken: that of the driver will do. What else it says is never shown.",
         repr=False,
         examples=["${DATABASE_URL}"],
     )
-    family: Literal["ipv4", "ipv6"] | None = described(None, "The kind of address that is connected to.")
-    tls: Tls | bool = described(
-        False, "Whether TLS is spoken; a mapping says how the other side is verified."
+    family: Templated[Literal["ipv4", "ipv6"]] | None = Field(
+        None, description="The kind of address that is connected to."
+    )
+    tls: Templated[bool] | Tls = Field(
+        False, description="Whether TLS is spoken; a mapping says how the other side is verified."
     )
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def check_parts(self) -> None:
         if self.url is None:
-            return super()._complete()
-        if any(each is not None for each in (self.address, self.host, self.port)):
+            super().check_parts()
+        elif any(each is not None for each in (self.address, self.host, self.port)):
             raise problem(
                 "ORC113", "an address is a URL, one text or its parts, not several", "keep one", "url"
             )
-        return self
 
-    def server(self) -> Server:
+    def server(self) -> "Server":
         return _server(self.url) if self.url is not None else super().server()
 
     def shown(self) -> str:
@@ -87,7 +87,7 @@ class Address(HostPort):
             return super().shown()
         return references(self.url) if pending(self.url) else self.server().where
 
-    def open(self, context: Context, deadline: Deadline) -> Stream:
+    def open(self, context: "Context", deadline: "Deadline") -> "Stream":
         """A connection to it, with TLS where that is spoken."""
         server = self.server()
         stream = connect(server.host, server.port, deadline, context.environ, family=self.family or "")
@@ -109,18 +109,18 @@ class Tcp(Asking):
         "expect_hex": "use `expect`, which is about the first line, or a wait with `command` or `python`",
     }
 
-    tcp: Address = described(
-        ..., "The host and the port.", examples=["db:5432", {"host": "db", "port": 5432}]
+    tcp: Address = Field(
+        description="The host and the port.", examples=["db:5432", {"host": "db", "port": 5432}]
     )
-    expect: AnyMatcher = described(None, "A matcher for the first line that the other side sends.")
+    expect: AnyMatcher = Field(None, description="A matcher for the first line that the other side sends.")
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         with self.tcp.open(context, deadline) as stream:
             if "expect" in self.model_fields_set:
                 return self._greeting(stream.line().decode("utf-8", "replace"))
             return ok(f"{stream.where} accepts connections")
 
-    def _greeting(self, line: str) -> Outcome:
+    def _greeting(self, line: str) -> "Outcome":
         from orchestrator.spec.matching import mismatch
 
         wrong = mismatch(self.expect, line)

@@ -1,13 +1,12 @@
 """`tls`: a certificate that is right, and stays so for a while."""
 
-from __future__ import annotations
-
 import time
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
-from orchestrator.spec.fields import Field
-from orchestrator.spec.model import described
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort
 from orchestrator.waits._base import Asking
@@ -29,15 +28,17 @@ class Certificate(HostPort):
         "min_version": "take it out: nothing older than TLS 1.2 is spoken, and the server decides whether 1.2 is enough",
     }
 
-    days_left: Annotated[int, Field(ge=0, le=3650)] | None = described(
-        None, "For how many days more it must be valid.", examples=[14]
+    days_left: Templated[Annotated[int, Field(ge=0, le=3650)]] | None = Field(
+        None, description="For how many days more it must be valid.", examples=[14]
     )
-    server_name: str | None = described(None, "Whom it must be for, if not the host that is asked.")
-    ca: PathText | None = described(
-        None, "A file with the authorities that are trusted instead of the system's."
+    server_name: Templated[str] | None = Field(
+        None, description="Whom it must be for, if not the host that is asked."
+    )
+    ca: Templated[PathText] | None = Field(
+        None, description="A file with the authorities that are trusted instead of the system's."
     )
 
-    def trust(self, context: Context) -> Trust:
+    def trust(self, context: "Context") -> Trust:
         return Trust(self.server_name or "", ca=context.path(self.ca) if self.ca else "")
 
 
@@ -46,15 +47,15 @@ class Tls(Asking):
 
     example: ClassVar = {"name": "mail", "tls": {"host": "mail.example.org", "port": 993, "days_left": 14}}
 
-    tls: Certificate = described(..., "The host and the port, or a mapping with more.")
+    tls: Certificate = Field(description="The host and the port, or a mapping with more.")
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         server = self.tls.server()
         stream = connect(server.host, server.port, deadline, context.environ)
         with secure(stream, server.host, self.tls.trust(context)) as secured:
             return self._judged(secured.connection)
 
-    def _judged(self, connection: Any) -> Outcome:
+    def _judged(self, connection: Any) -> "Outcome":
         import ssl
 
         where = self.target()

@@ -1,11 +1,11 @@
 """`unix`: a socket in the file system that accepts connections."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
+
 from orchestrator.core.outcome import ok
-from orchestrator.spec.model import described
+from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._base import Asking
 from orchestrator.waits._stream import connect_unix
@@ -21,12 +21,12 @@ class Unix(Asking):
 
     example: ClassVar = {"name": "app", "unix": "/run/app/app.sock"}
 
-    unix: PathText = described(..., "The path of the socket.", examples=["/run/app/app.sock"])
+    unix: Templated[PathText] = Field(description="The path of the socket.", examples=["/run/app/app.sock"])
 
     def target(self) -> str:
         return str(self.unix)
 
-    def ask(self, context: Context, deadline: Deadline) -> Outcome:
+    def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         with connect_unix(context.path(self.unix), deadline):
             return ok(f"{self.unix} accepts connections")
 

@@ -239,3 +239,17 @@ def test_who_is_not_root_cannot_get_more_rights_either(service):
         assert rights.status(pid)["NoNewPrivs"] == 1, cmdline(pid)
     assert "step:nnp | 1\n" in service.stderr
     assert service.stop() == 0
+
+
+def test_a_spec_that_the_user_can_change_has_no_command_run_by_root(service):
+    service.spec("user: app\nsteps: [{name: who, user: root, run: [touch, by-root]}]", launch="")
+    os.chown(service.root / "startup.yaml", 900, 900)
+    done = to_its_end(service)
+    assert done.returncode == 3
+    assert "can change startup.yaml" in done.stderr
+    assert not (service.root / "by-root").exists()
+    service.spec("user: app\ndirectories: [data]", launch="")
+    os.chown(service.root, 900, 900)
+    done = to_its_end(service)
+    assert done.returncode == 0, done.stderr
+    assert "which root acts on" in done.stderr

@@ -8,7 +8,7 @@ import npm
 import pytest
 from language_server import LanguageServer
 
-from orchestrator.spec.generate import ROOT
+from tools.generate import ROOT
 
 HERE = Path(__file__).parent
 SERVER = Path("yaml-language-server") / "bin" / "yaml-language-server"

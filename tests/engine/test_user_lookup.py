@@ -1,13 +1,15 @@
 """Users looked up; whole starts as other users are in tests/e2e."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from orchestrator.core.context import User
 from orchestrator.core.outcome import Outcome
+from orchestrator.engine import identity, snapshot
 from orchestrator.spec.settings import NamedUser
-from orchestrator.system import users
+from orchestrator.system.homes import private_home
 from orchestrator.system.users import Identity, resolve
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
@@ -67,15 +69,26 @@ def test_the_trial_leaves_the_engine_root(tmp_path):
 
 def test_a_home_is_closed_to_others_again(tmp_path):
     me = User(os.geteuid(), os.getegid())
-    first = users.private_home(me, {"TMPDIR": str(tmp_path)})
+    first = private_home(me, {"TMPDIR": str(tmp_path)})
     os.chmod(first, 0o777)
-    assert users.private_home(me, {"TMPDIR": str(tmp_path)}) == first
+    assert private_home(me, {"TMPDIR": str(tmp_path)}) == first
     assert os.stat(first).st_mode & 0o777 == 0o700
 
 
 def test_a_symlink_is_no_home(tmp_path):
     (tmp_path / f"orchestrator-home-{os.geteuid()}").symlink_to(tmp_path)
-    found = users.private_home(User(os.geteuid(), os.getegid()), {"TMPDIR": str(tmp_path)})
+    found = private_home(User(os.geteuid(), os.getegid()), {"TMPDIR": str(tmp_path)})
     assert not found.startswith(str(tmp_path))
     if found:
         os.rmdir(found)
+
+
+def test_an_engine_that_comes_back_is_who_it_was(monkeypatch):
+    user = User(900, 901, (901, 800), "app", "/home/app")
+    settled = Identity(user, environ={"HOME": "/home/app"}, escalation=True)
+    before = SimpleNamespace(launched_as=settled, identity=None, user=user, as_root=True)
+    after = SimpleNamespace(memory={"identity": snapshot._identity(before)}, as_root=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 900)
+    found = identity._remembered(after)
+    assert (found.user, found.environ, found.escalation, found.switch) == (user, settled.environ, True, False)
+    assert after.as_root

@@ -38,6 +38,17 @@ def service(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize(("packages", "shared"), [("[fastapi]", True), ("[flask]", False)])
+def test_pydantic_is_imported_before_the_fork_where_the_app_imports_it_too(tmp_path, packages, shared):
+    (tmp_path / "startup.yaml").write_text(f"packages: {packages}\nlaunch: {{app: main:app}}\n")
+    code = (
+        "import sys; from orchestrator.launch import preimport; early = preimport.begin(['startup.yaml']); "
+        "print('pydantic.main' in sys.modules); early.end()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.strip() == str(shared), done.stderr
+
+
 def driven(service, **changes):
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(DRIVER), json.dumps(changes)], cwd=service, capture_output=True, text=True, timeout=60

@@ -1,20 +1,22 @@
 import os
 import time
+from typing import Annotated, Any
 
 import pytest
+from pydantic import PlainValidator, ValidationError
 
-from orchestrator.requirements.checks import decode_check
-from orchestrator.spec.mistakes import ValidationError
+from orchestrator.spec.building import adapter
+from orchestrator.spec.sections import validate_check
 
 
 def check(project, spec, timeout=10.0, **context):
-    return decode_check({"name": "mine", **spec}).attempt(project.context(timeout=timeout, **context))
+    return validate_check({"name": "mine", **spec}).attempt(project.context(timeout=timeout, **context))
 
 
 def test_the_name_is_needed_and_makes_the_id():
-    assert decode_check({"name": "ledger", "run": ("true",)}).identity == "check:ledger"
+    assert validate_check({"name": "ledger", "run": ("true",)}).identity == "check:ledger"
     with pytest.raises(ValidationError, match="name"):
-        decode_check({"run": ("true",)})
+        validate_check({"run": ("true",)})
 
 
 @pytest.mark.parametrize(
@@ -27,15 +29,16 @@ def test_the_name_is_needed_and_makes_the_id():
     ],
 )
 def test_a_check_has_exactly_one_kind(spec, code):
+    check = adapter(Annotated[Any, PlainValidator(validate_check)])
     with pytest.raises(ValidationError) as caught:
-        decode_check(spec)
+        check.validate_python(spec)
     assert [each["type"] for each in caught.value.errors()] == [code]
 
 
 @pytest.mark.parametrize("argv", [(), ("",), "true"])
 def test_a_command_is_a_list_that_is_not_empty(argv):
     with pytest.raises(ValidationError):
-        decode_check({"name": "a", "run": argv})
+        validate_check({"name": "a", "run": argv})
 
 
 def test_a_command_that_ends_with_0_holds(project):

@@ -6,11 +6,11 @@ import pytest
 from orchestrator.core.conditions import _EVALUATORS
 from orchestrator.core.context import Context
 from orchestrator.requirements._conditions import CannotTell, holds
-from orchestrator.spec.conditions import KINDS, decode_condition
+from orchestrator.spec.conditions import KINDS, validate_condition
 
 
 def answer(condition, environ=None, **more):
-    return holds(decode_condition(condition), Context(environ or {}, **more))
+    return holds(validate_condition(condition), Context(environ or {}, **more))
 
 
 def test_every_condition_can_be_evaluated():

@@ -3,10 +3,10 @@ import os
 import stat
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.core.context import User
 from orchestrator.requirements.directories import KIND as Directory
-from orchestrator.spec.mistakes import ValidationError
 
 
 def check(project, spec, **context):

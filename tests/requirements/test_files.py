@@ -6,9 +6,9 @@ import threading
 import time
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.requirements.files import KIND as File
-from orchestrator.spec.mistakes import ValidationError
 
 
 def check(project, spec, **context):

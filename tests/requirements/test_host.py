@@ -6,12 +6,12 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from orchestrator.core.context import User
 from orchestrator.requirements import _host
 from orchestrator.requirements.host import KIND as Host
 from orchestrator.requirements.host import more_cpus, more_memory
-from orchestrator.spec.mistakes import ValidationError
 
 
 def item(spec):

@@ -4,12 +4,12 @@ import select
 import sys
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.launch.app_handle import start
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.requirements.modules import KIND as Module
 from orchestrator.requirements.modules import judge
-from orchestrator.spec.mistakes import ValidationError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

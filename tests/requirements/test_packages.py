@@ -9,10 +9,10 @@ import packaging.requirements  # noqa: F401
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from orchestrator.requirements import _installed
 from orchestrator.requirements.packages import KIND as Package
-from orchestrator.spec.mistakes import ValidationError
 
 
 @pytest.fixture

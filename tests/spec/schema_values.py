@@ -7,7 +7,7 @@ import re
 
 from hypothesis import strategies as st
 
-from orchestrator.spec.shapes import REFERENCE
+from orchestrator.spec.schema_parts import REFERENCE
 
 WORDS = [
     "a",

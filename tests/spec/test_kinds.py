@@ -13,27 +13,27 @@ from typing import ClassVar
 from orchestrator.core.outcome import ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.item import Action
-from orchestrator.spec.model import described
+from pydantic import Field
 from orchestrator.waits._base import Wait
 
 class Memcached(Wait):
     '''Waits until a memcached answers.'''
 
     example: ClassVar = {"name": "cache", "memcached": "cache:11211"}
-    memcached: str = described(..., "Its address.", examples=["cache:11211"])
+    memcached: str = Field(description="Its address.", examples=["cache:11211"])
 
 class Page(Action):
     '''Calls somebody.'''
 
-    page: str = described(..., "Whom.", examples=["ops"])
+    page: str = Field(description="Whom.", examples=["ops"])
 
 class Licence(Requirement):
     '''A licence that is valid.'''
 
     kind = "check"
     identity_field = "name"
-    name: str = described(..., "The check's name.", examples=["ours"])
-    licence: str = described(..., "The file.", examples=["licence.txt"])
+    name: str = Field(description="The check's name.", examples=["ours"])
+    licence: str = Field(description="The file.", examples=["licence.txt"])
 
 class NoWait:
     pass
@@ -98,7 +98,7 @@ def test_a_plug_in_is_a_kind_like_any_other(installed):
     ) + textwrap.dedent("""
         loaded = load_text('{version: 1, service: a, checks: [{name: ours, licence: licence.txt}]}')
         print(type(loaded.spec.checks[0]).__name__)
-        from orchestrator.spec.reference import page
+        from orchestrator.spec.explaining import page
         from orchestrator.spec.schema import base_schema
         definitions = base_schema(plugins=True)["$defs"]
         print("memcached" in str(definitions["wait_for"]), "page" in str(definitions["action"]), "licence" in str(definitions["checks"]))

@@ -8,11 +8,14 @@ import yaml
 
 from orchestrator.spec import conditions, load_text
 from orchestrator.spec.expect import Expect, Matcher
-from orchestrator.spec.generate import files
+from orchestrator.spec.explaining import page
 from orchestrator.spec.kinds import FALLBACKS, REQUIREMENTS, WAITS
-from orchestrator.spec.reference import example_of, page, topics
-from orchestrator.spec.schema import Builder, base_schema, checks, frozen, name_of
+from orchestrator.spec.reference import example_of, topics
+from orchestrator.spec.schema import Builder, base_schema, frozen
+from orchestrator.spec.schema_fields import name_of
+from orchestrator.spec.sections import checks
 from orchestrator.spec.spec import Spec
+from tools.generate import files
 
 SCHEMA = base_schema()
 REFERENCE = "\n".join(text for path, text in files().items() if path.startswith("docs/"))

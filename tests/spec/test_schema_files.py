@@ -10,17 +10,18 @@ import jsonschema
 import pytest
 import yaml
 
-from orchestrator.core.order import STEP, WAIT
+from orchestrator.core.order import Node, Order
+from orchestrator.core.phases import STEP, WAIT
 from orchestrator.diagnostics import Diagnostic, Place, Related
 from orchestrator.diagnostics.formats import json as json_format
 from orchestrator.engine.events import Event
-from orchestrator.engine.plan import Node, Order, timed
+from orchestrator.engine.plan import timed
 from orchestrator.engine.report import Report
 from orchestrator.spec import load_text
 from orchestrator.spec.formats import FORMATS, format_schema
-from orchestrator.spec.generate import ROOT, files
 from orchestrator.spec.schema import base_schema, overlay_schema
 from orchestrator.status.state import StateDirectory
+from tools.generate import ROOT, files
 
 REPOSITORY = Path(ROOT)
 MADE = files()
@@ -66,7 +67,7 @@ def test_nothing_is_left_over_from_earlier():
 
 
 def test_generating_is_deterministic_in_another_process():
-    code = "import hashlib; from orchestrator.spec.generate import files; print(hashlib.sha256(repr(files()).encode()).hexdigest())"
+    code = "import hashlib; from tools.generate import files; print(hashlib.sha256(repr(files()).encode()).hexdigest())"
     found = {
         subprocess.check_output([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed})
         for seed in ("1", "2")

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from orchestrator.core.context import Context
-from orchestrator.document.plain import Interpolated
+from orchestrator.document.plain import Template
 from orchestrator.spec.kinds import WAITS
 from orchestrator.spec.model import Model
 from orchestrator.testing import closed_port, dripping_port, served, silent_port
@@ -132,8 +132,8 @@ def test_its_example_decodes_and_shows_a_target(word):
 
 def test_its_target_can_be_shown_before_variables_are_known(word):
     written = f"x://me:{SECRET}@${{ADDRESS}}" if word in URLS else "${ADDRESS}"
-    unknown = Interpolated(written, known=False, secret=True, written=written)
-    wait = WAITS.load(word).model_validate({"name": "it", word: unknown})
+    unknown = Template(written, known=False, secret=word != "command", written=written)
+    wait = WAITS.load(word).model_validate({"name": "it", word: (unknown,) if word == "command" else unknown})
     assert wait.target() == "${ADDRESS}"
 
 

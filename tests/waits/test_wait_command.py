@@ -4,9 +4,9 @@ import os
 import time
 
 import pytest
+from pydantic import ValidationError
 
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.mistakes import ValidationError
+from orchestrator.document.plain import Template
 
 PATH = {"PATH": os.environ["PATH"]}
 
@@ -90,7 +90,7 @@ def test_a_user_of_its_own_is_somebody_else(shell):
     [
         ({"shell": ""}, {}, "ORC102"),
         ({"shell": "a", "run": "b"}, {}, "ORC102"),
-        ({"shell": Interpolated("a", known=True, secret=False, written="${A}")}, {}, "ORC219"),
+        ({"shell": Template("a", known=True, secret=False, written="${A}")}, {}, "ORC219"),
         ("pg_isready -q", {}, "ORC102"),
         (("true",), {"exit_codes": (256,)}, "less_than_equal"),
         (("true",), {"environment": {"A-B": "1"}}, "ORC109"),

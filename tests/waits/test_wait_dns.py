@@ -6,8 +6,7 @@ import subprocess
 import sys
 
 import pytest
-
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 
 
 def test_a_name_that_is_known_gives_its_addresses(attempt):

@@ -5,9 +5,9 @@ import socket
 import time
 
 import pytest
+from pydantic import ValidationError
 
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.mistakes import ValidationError
+from orchestrator.document.plain import Template
 from orchestrator.testing import answering_port, closed_port, dripping_port, full_port, served, silent_port
 
 SECRET = "hunter2-%"
@@ -332,6 +332,6 @@ def test_secrets_are_in_neither_target_nor_repr(make):
 
 def test_an_address_that_is_not_known_yet_shows_its_variables_alone(make):
     written = f"http://me:{SECRET}@${{HOST}}:${{PORT:-80}}/"
-    unknown = Interpolated(written, known=False, secret=False, written=written)
+    unknown = Template(written, known=False, secret=False, written=written)
     assert make("http", unknown).target() == "${HOST} ${PORT}"
     assert make("http", {"url": unknown}).target() == "${HOST} ${PORT}"

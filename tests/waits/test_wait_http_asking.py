@@ -4,8 +4,7 @@ import base64
 import json
 
 import pytest
-
-from orchestrator.spec.mistakes import ValidationError
+from pydantic import ValidationError
 
 
 @pytest.fixture

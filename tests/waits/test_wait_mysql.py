@@ -12,8 +12,8 @@ import time
 
 import pytest
 from ports import free_port
+from pydantic import ValidationError
 
-from orchestrator.spec.mistakes import ValidationError
 from orchestrator.testing import served
 
 PASSWORD = "pa ss'/%@"

@@ -6,9 +6,9 @@ import time
 from urllib.parse import quote
 
 import pytest
+from pydantic import ValidationError
 from servers import BIN, PrivatePostgres
 
-from orchestrator.spec.mistakes import ValidationError
 from orchestrator.testing import served
 
 PASSWORD = "pa ss'/%@ü²"

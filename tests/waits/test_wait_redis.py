@@ -8,8 +8,8 @@ import time
 
 import pytest
 from ports import free_port
+from pydantic import ValidationError
 
-from orchestrator.spec.mistakes import ValidationError
 from orchestrator.testing import answering_port
 
 PASSWORD = "pa ss/%@ü"

@@ -3,9 +3,9 @@
 import socket
 
 import pytest
+from pydantic import ValidationError
 
-from orchestrator.document.plain import Interpolated
-from orchestrator.spec.mistakes import ValidationError
+from orchestrator.document.plain import Template
 from orchestrator.testing import closed_port, dripping_port, full_port, silent_port
 
 
@@ -100,16 +100,16 @@ def test_an_address_that_is_none_is_refused_when_it_is_read(make, value, code):
 
 def test_an_address_that_is_not_known_yet_shows_its_variables_alone(make):
     written = "db:${PORT}"
-    unknown = Interpolated(written, known=False, secret=False, written=written)
+    unknown = Template(written, known=False, secret=False, written=written)
     assert make("tcp", unknown).target() == "${PORT}"
-    host = Interpolated("${HOST}", known=False, secret=False, written="${HOST}")
+    host = Template("${HOST}", known=False, secret=False, written="${HOST}")
     assert make("tcp", {"host": host, "port": 5}).target() == "${HOST}"
 
 
 def test_an_address_from_a_variable_is_read(make):
-    known = Interpolated("db:5432", known=True, secret=False, written="${DB}")
+    known = Template("db:5432", known=True, secret=False, written="${DB}")
     assert make("tcp", known).target() == "db:5432"
-    port = Interpolated("5432", known=True, secret=False, written="${PORT}")
+    port = Template("5432", known=True, secret=False, written="${PORT}")
     assert make("tcp", {"host": "db", "port": port}).target() == "db:5432"
 
 

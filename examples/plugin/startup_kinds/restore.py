@@ -1,16 +1,13 @@
 """`restore`: puts a file back from a copy, then what failed is checked again."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from orchestrator.plugins import Action, Model, PathText, described, failed, ok
+from pydantic import Field
 
-if TYPE_CHECKING:
-    from orchestrator.plugins import Context, Outcome
+from orchestrator.plugins import Action, Context, Model, Outcome, PathText, Templated, failed, ok
 
 
 class Copy(Model):
@@ -18,10 +15,9 @@ class Copy(Model):
 
     noun = "restore"
 
-    source: PathText = described(..., "The copy.", alias="from", examples=["backups/ledger.db"])
-    to: PathText = described(
-        ...,
-        "The file that it replaces. What was there is kept beside it as `.broken`.",
+    source: Templated[PathText] = Field(description="The copy.", alias="from", examples=["backups/ledger.db"])
+    to: Templated[PathText] = Field(
+        description="The file that it replaces. What was there is kept beside it as `.broken`.",
         examples=["data/ledger.db"],
     )
 
@@ -32,8 +28,8 @@ class Restore(Action):
     remedy = True
     allowed: ClassVar = frozenset({"file", "check"})
 
-    restore: Copy = described(
-        ..., "What is copied where.", examples=[{"from": "backups/ledger.db", "to": "data/ledger.db"}]
+    restore: Copy = Field(
+        description="What is copied where.", examples=[{"from": "backups/ledger.db", "to": "data/ledger.db"}]
     )
 
     def apply(self, context: Context, outcome: Outcome) -> Outcome:

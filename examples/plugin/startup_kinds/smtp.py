@@ -1,13 +1,21 @@
 """`smtp`: a mail server that greets, and says what it can do."""
 
-from __future__ import annotations
+from typing import ClassVar
 
-from typing import TYPE_CHECKING, ClassVar
+from pydantic import Field
 
-from orchestrator.plugins import Asking, Failure, HostPort, connect, described, ok
-
-if TYPE_CHECKING:
-    from orchestrator.plugins import Context, Deadline, Outcome, Stream
+from orchestrator.plugins import (
+    Asking,
+    Context,
+    Deadline,
+    Failure,
+    HostPort,
+    Outcome,
+    Stream,
+    Templated,
+    connect,
+    ok,
+)
 
 
 class Smtp(Asking):
@@ -15,10 +23,10 @@ class Smtp(Asking):
 
     example: ClassVar = {"name": "mail", "smtp": "mail:587", "starttls": True}
 
-    smtp: HostPort = described(
-        ..., "The host and the port.", examples=["mail:25", {"host": "mail", "port": 587}]
+    smtp: HostPort = Field(
+        description="The host and the port.", examples=["mail:25", {"host": "mail", "port": 587}]
     )
-    starttls: bool = described(False, "Whether it must offer STARTTLS.")
+    starttls: Templated[bool] = Field(False, description="Whether it must offer STARTTLS.")
 
     def ask(self, context: Context, deadline: Deadline) -> Outcome:
         server = self.smtp.server()

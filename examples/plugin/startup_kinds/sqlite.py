@@ -1,16 +1,13 @@
 """`sqlite`: a database file that is whole. A key of an item under `checks`."""
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
-from orchestrator.plugins import Check, PathText, described, failed, ok
+from pydantic import Field
 
-if TYPE_CHECKING:
-    from orchestrator.plugins import Context, Outcome
+from orchestrator.plugins import Check, Context, Outcome, PathText, Templated, failed, ok
 
 
 class Sqlite(Check):
@@ -18,8 +15,10 @@ class Sqlite(Check):
 
     example: ClassVar = {"name": "ledger", "sqlite": "data/ledger.db", "tables": ["entries"]}
 
-    sqlite: PathText = described(..., "The database file.", examples=["data/ledger.db"])
-    tables: tuple[str, ...] = described((), "Tables that it must have.", examples=[["entries"]])
+    sqlite: Templated[PathText] = Field(description="The database file.", examples=["data/ledger.db"])
+    tables: tuple[Templated[str], ...] = Field(
+        (), description="Tables that it must have.", examples=[["entries"]]
+    )
 
     def attempt(self, context: Context) -> Outcome:
         path = context.path(self.sqlite)

@@ -6,20 +6,12 @@ import json
 import os
 from typing import Any
 
+from orchestrator.spec import reference
 from orchestrator.spec.formats import FORMATS, format_schema
-from orchestrator.spec.reference import (
-    actions,
-    checks_,
-    conditions_,
-    joined,
-    mappings,
-    matchers,
-    sections,
-    waits,
-)
 from orchestrator.spec.schema import base_schema, overlay_schema
+from tools.pages import joined
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NOTE = "<!-- Written by `make generate` from the models in orchestrator/: change a field's description there. -->\n"
 
 
@@ -40,25 +32,42 @@ def _schemas() -> dict[str, str]:
     return {f"schema/{name}.schema.json": _json(each) for name, each in made.items()}
 
 
+_WIDTH = 140
+
+
 def _json(data: Any) -> str:
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    return _written(data, 0, 0) + "\n"
+
+
+def _written(data: Any, depth: int, taken: int) -> str:
+    """A value on one line where it fits; `taken` is what stands before it on its first line."""
+    line = json.dumps(data, ensure_ascii=False)
+    if depth + taken + len(line) <= _WIDTH or not isinstance(data, dict | list) or not data:
+        return line
+    start, end = "{}" if isinstance(data, dict) else "[]"
+    pairs = data.items() if isinstance(data, dict) else ((None, each) for each in data)
+    parts = []
+    for key, value in pairs:
+        name = "" if key is None else f"{json.dumps(key, ensure_ascii=False)}: "
+        parts.append(f"{' ' * (depth + 1)}{name}{_written(value, depth + 1, len(name) + 1)}")
+    return f"{start}\n" + ",\n".join(parts) + f"\n{' ' * depth}{end}"
 
 
 def _pages() -> dict[str, str]:
     schema = base_schema()
     return {
         "README.md": _INDEX,
-        "sections.md": "# Sections of `startup.yaml`\n\n" + joined(sections(schema)),
+        "sections.md": "# Sections of `startup.yaml`\n\n" + joined(reference.sections(schema)),
         "waits.md": "# Kinds of `wait_for`\n\nEach is the key of an item that says what must answer.\n\n"
-        + joined(waits(schema)),
+        + joined(reference.waits(schema)),
         "checks.md": "# Kinds of `checks`\n\nChecks of your own; the key tells which.\n\n"
-        + joined(checks_(schema)),
+        + joined(reference.checks_(schema)),
         "actions.md": "# Fallback actions\n\nWhat `on_failure` and the lists under `fallbacks` are made of.\n\n"
-        + joined(actions(schema)),
+        + joined(reference.actions(schema)),
         "conditions.md": "# Conditions\n\nWhat `when`, `unless`, `required_when` and `holds` take.\n\n"
-        + joined(conditions_(schema)),
-        "matchers.md": "# Expectations and matchers\n\n" + joined(matchers(schema)),
-        "mappings.md": "# Mappings inside sections and kinds\n\n" + joined(mappings(schema)),
+        + joined(reference.conditions_(schema)),
+        "matchers.md": "# Expectations and matchers\n\n" + joined(reference.matchers(schema)),
+        "mappings.md": "# Mappings inside sections and kinds\n\n" + joined(reference.mappings(schema)),
         "formats.md": "# Formats for programs\n\n" + _formats(),
     }
 

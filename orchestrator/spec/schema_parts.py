@@ -1,7 +1,4 @@
-"""JSON Schema to JSON Schema: shorter unions, `${…}` beside other types, defaults as users write them. Pure.
-
-Knows nothing of the models; the rules are those of JSON Schema and of interpolation.
-"""
+"""JSON Schema to JSON Schema: shorter unions, `${…}` beside other types, what overlays may leave out. Pure."""
 
 from __future__ import annotations
 
@@ -77,14 +74,9 @@ def _names(found: list[str]) -> str | list[str]:
     return order[0] if len(order) == 1 else order
 
 
-def interpolated(schema: Schema) -> Schema:
-    """The schema, and a text with `${…}` where it takes scalars and does not take every text already."""
-    notes = {key: value for key, value in schema.items() if key in NOTES}
-    return {**_interpolated({key: value for key, value in schema.items() if key not in NOTES}), **notes}
-
-
-def _interpolated(schema: Schema) -> Schema:
-    branches = [_elements(each) for each in schema.get("anyOf", [schema])]
+def templated(schema: Schema) -> Schema:
+    """The schema, and a text with `${…}` where it does not take every text already."""
+    branches = schema.get("anyOf", [schema])
     if any(_any_text(each) for each in branches) or not any(
         _scalar(each) or _words(each) for each in branches
     ):
@@ -95,15 +87,8 @@ def _interpolated(schema: Schema) -> Schema:
     return union(*made)
 
 
-def _elements(schema: Schema) -> Schema:
-    """An element of a list may hold `${…}` as well."""
-    if "array" in types(schema) and isinstance(schema.get("items"), dict):
-        return {**schema, "items": _interpolated(schema["items"])}
-    return schema
-
-
 def _any_text(schema: Schema) -> bool:
-    return "string" in types(schema) and not set(schema) & {"pattern", "enum", "not", "minLength"}
+    return "string" in types(schema) and not set(schema) & {"pattern", "enum", "const", "not", "minLength"}
 
 
 def _scalar(schema: Schema) -> bool:
@@ -123,26 +108,22 @@ def _with_reference(schema: Schema) -> Schema:
     return schema
 
 
-def tidied(schema: Any) -> Any:
-    """A schema as pydantic makes it, without generated titles and in short unions."""
+def simplified(schema: Any) -> Any:
+    """A schema as pydantic makes it, with unions in few words."""
     if isinstance(schema, list):
-        return [tidied(each) for each in schema]
+        return [simplified(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     made: Schema = {}
     for key, value in schema.items():
-        if key == "title" and isinstance(value, str):
-            continue
         if key in ("properties", "patternProperties", "$defs"):
-            made[key] = {name: tidied(each) for name, each in value.items()}
+            made[key] = {name: simplified(each) for name, each in value.items()}
         else:
-            made[key] = value if key in ("default", "examples", "enum", "const") else tidied(value)
+            made[key] = value if key in ("default", "examples", "enum", "const") else simplified(value)
     if "anyOf" in made:
         made = {**union(*made.pop("anyOf")), **made}
-    if types(made) == ["string"] and "enum" in made:
+    if types(made) == ["string"] and ("enum" in made or "const" in made):
         del made["type"]
-    if made.get("default", 0) in (None, [], {}):
-        del made["default"]
     return made
 
 
@@ -184,26 +165,3 @@ def text_part(schema: Schema) -> Schema:
         if "enum" in each:
             return {"enum": [word for word in each["enum"] if isinstance(word, str)]}
     return {"type": "string"}
-
-
-def spelled_duration(seconds: float) -> str:
-    """Seconds as a user writes them: `500ms`, `2s`, `5m`."""
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds / length:g}{unit}"
-    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
-
-
-def spelled_size(size: int) -> str:
-    """Bytes as a user writes them: `200MB`, `1GiB`."""
-    for unit, length in (
-        ("GiB", 2**30),
-        ("GB", 10**9),
-        ("MiB", 2**20),
-        ("MB", 10**6),
-        ("KiB", 2**10),
-        ("kB", 10**3),
-    ):
-        if size >= length and size % length == 0:
-            return f"{size // length}{unit}"
-    return f"{size}B"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Path = tuple[str | int, ...]
 
 
-class Places:
+class Locations:
     """Maps paths of the decoded values to the document; a list in which `${…}` made more or fewer elements is known."""
 
     def __init__(self, tree: Node, moved: Mapping[Path, list[int]] | None = None) -> None:

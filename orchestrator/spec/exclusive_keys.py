@@ -21,10 +21,10 @@ class Fault(NamedTuple):
     related: tuple[Related, ...]
 
 
-def fault(mapping: Node, rivals: Sequence[str]) -> Fault | None:
+def fault(mapping: Node, exclusive: Sequence[str]) -> Fault | None:
     """None where all of the keys stand in one layer: whoever wrote them sees both."""
-    own = [each for each in rivals if _stands_in(mapping.key_place(each), mapping)]
-    laid = [each for each in rivals if each not in own]
+    own = [each for each in exclusive if _stands_in(mapping.key_place(each), mapping)]
+    laid = [each for each in exclusive if each not in own]
     if not own or not laid:
         return None
     out = " and ".join(f"`{each}: !remove`" for each in own)

@@ -1,0 +1,1 @@
+"""What writes the derived files of the repository; not part of the distribution."""
