@@ -24,6 +24,8 @@ UNWANTED = {
     "orchestrator.health.probe_verdict": PROBE,
     "orchestrator.health.http_probe": PROBE,
     "orchestrator.system.files": PROBE | {"_socket"},
+    "orchestrator.status.http_server": HEAVY
+    | {"argparse", "logging", "dataclasses", "subprocess", "urllib", "json"},
     "orchestrator.status.maintenance": HEAVY | {"argparse", "logging", "dataclasses", "subprocess", "urllib"},
     "orchestrator.startup": HEAVY | {"re", "dataclasses", "json", "argparse", "logging", "socket"},
     "orchestrator.status.state": HEAVY | {"json", "logging", "argparse", "socket"},

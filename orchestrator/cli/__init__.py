@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and their options in common. A command is imported when it is run."""
+"""The command line: the commands and their common options. A command is imported when it is run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import os
 import sys
 from importlib import import_module
 
+from orchestrator.core.exceptions import Usage
+
 COMMANDS = {
-    "run": "check, wait, run the steps, launch, and keep the service well",
+    "run": "check, wait, run the steps, launch, and keep the service healthy",
     "check": "check the requirements and wait for what must answer; start nothing",
     "validate": "check the spec alone: no app, no network, no root",
     "config": "print the effective spec",
     "plan": "print the order, what runs side by side, and the worst-case time",
     "rehearse": "make things fail on purpose, and show what each fallback does",
-    "health": "ask a health endpoint: 0 is well, 1 is not",
+    "health": "ask a health endpoint: exit 0 if healthy, 1 if not",
     "status": "print what the running engine knows",
     "report": "print the last start: every item, every attempt, the timeline",
     "schema": "print the JSON Schema of the spec",
     "explain": "explain a code or a kind: explain ORC104, explain tcp",
 }
-"""Each is the file of its name; `health` is answered before this module is imported."""
+"""Each is a module of this package with that name, except `health`, which does without this package."""
+USAGE = 2
 BUG = "internal error[ORC901]: this is a bug; please report it with the traceback above"
 
 
@@ -28,33 +31,25 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="orchestrator",
         description="Starts a Python web service in a container by the contract in startup.yaml.",
-        epilog="orchestrator COMMAND --help says more; orchestrator explain CODE explains a message.",
+        epilog="orchestrator COMMAND --help shows its options; orchestrator explain CODE explains a message.",
     )
-    top.add_argument("--version", action="store_true", help="print the version and what it is made of")
-    _common(top, default=None)
+    top.add_argument(
+        "--version", action="store_true", help="print the versions of this program and of what it uses"
+    )
+    _add_common(top, default=None)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    for name, said in COMMANDS.items():
-        commands.add_parser(name, help=said, add_help=False)
+    for name, purpose in COMMANDS.items():
+        commands.add_parser(name, help=purpose, add_help=False)
     return top
 
 
-def _common(to: argparse.ArgumentParser, default: object) -> None:
+def _add_common(to: argparse.ArgumentParser, default: object) -> None:
+    to.add_argument("-f", "--file", action="append", metavar="FILE", default=default,
+                    help="the spec (default: startup.yaml); may be repeated, later files are laid over earlier ones")  # fmt: skip
+    to.add_argument("--env", metavar="NAME", default=default,
+                    help="lay startup.NAME.yaml over the spec (default: $ORCHESTRATOR_ENV)")  # fmt: skip
     to.add_argument(
-        "-f",
-        "--file",
-        action="append",
-        metavar="FILE",
-        default=default,
-        help="the spec; several are laid one over the other (startup.yaml)",
-    )
-    to.add_argument(
-        "--env", metavar="NAME", default=default, help="lay startup.NAME.yaml over it (ORCHESTRATOR_ENV)"
-    )
-    to.add_argument(
-        "--log-format",
-        choices=("auto", "text", "json"),
-        default=default,
-        help="how the engine's own log is written",
+        "--log-format", choices=("auto", "text", "json"), default=default, help="format of the log"
     )
     to.add_argument(
         "--color", choices=("auto", "always", "never"), default=default, help="colour in text output"
@@ -62,52 +57,28 @@ def _common(to: argparse.ArgumentParser, default: object) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Runs a command; its exit code. No exception of the user's making leaves this function."""
-    at = next(
-        (index for index, word in enumerate(argv) if word in COMMANDS and not _is_value(argv, index)), None
-    )
+    """Runs a command; its exit code. No exception leaves this function."""
     top = parser()
+    at = next((at for at, word in enumerate(argv) if word in COMMANDS and not _is_value(argv, at)), None)
     if at is None:
         options = top.parse_args(argv)
         if options.version:
             return _version()
         top.print_help(sys.stderr)
-        return 2
-    before = top.parse_args(argv[:at])
-    name = argv[at]
+        return USAGE
+    name, words = argv[at], argv[at + 1 :]
+    options = top.parse_args(argv[:at])
     if name == "health":
         from orchestrator.health import probe
 
-        return probe.main(argv[at + 1 :])
-    return _guarded(name, before, argv[at + 1 :])
-
-
-def _is_value(argv: list[str], index: int) -> bool:
-    """`-f run` names a file, not the command."""
-    return index > 0 and argv[index - 1] in ("-f", "--file", "--env", "--log-format", "--color")
-
-
-def _guarded(name: str, before: argparse.Namespace, words: list[str]) -> int:
+        return probe.main(words)
     try:
-        command = import_module(f"orchestrator.cli.{name}")
-    except ImportError as error:
-        return _missing(error, name)
-    own = argparse.ArgumentParser(
-        prog=f"orchestrator {name}", description=(command.__doc__ or "").strip().partition("\n")[0]
-    )
-    # Given before the command or behind it: both are what people write.
-    _common(own, default=argparse.SUPPRESS)
-    command.add(own)
-    at = words.index("--") if "--" in words and name == "run" else len(words)
-    options = own.parse_args(words[:at], namespace=before)
-    options.words = words[at + 1 :]
-    options.env = options.env or os.environ.get("ORCHESTRATOR_ENV", "")
-    options.color = options.color or "auto"
-    try:
-        code = command.run(options)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read our output has gone
+        return _run(name, options, words)
+    except Usage as error:
+        print(f"orchestrator: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except KeyboardInterrupt:
         return 130
@@ -115,16 +86,36 @@ def _guarded(name: str, before: argparse.Namespace, words: list[str]) -> int:
         return _missing(error, name)
     except Exception:
         return _bug(name)
-    return int(code)
+
+
+def _is_value(argv: list[str], at: int) -> bool:
+    """`-f run` names a file, not the command."""
+    return at > 0 and argv[at - 1] in ("-f", "--file", "--env", "--log-format", "--color")
+
+
+def _run(name: str, options: argparse.Namespace, words: list[str]) -> int:
+    command = import_module(f"orchestrator.cli.{name}")
+    summary = (command.__doc__ or "").strip().partition("\n")[0]
+    own = argparse.ArgumentParser(prog=f"orchestrator {name}", description=summary)
+    _add_common(own, default=argparse.SUPPRESS)  # people write them before and after the command
+    command.add(own)
+    at = words.index("--") if "--" in words and name == "run" else len(words)
+    options = own.parse_args(words[:at], namespace=options)
+    options.words = words[at + 1 :]
+    options.env = options.env or os.environ.get("ORCHESTRATOR_ENV", "")
+    options.color = options.color or "auto"
+    code = int(command.run(options))
+    sys.stdout.flush()
+    return code
 
 
 def _missing(error: ImportError, command: str) -> int:
-    """The engine's own dependency is not there: one line with the remedy."""
+    """A dependency of the engine is missing: one line with the remedy."""
     name = (error.name or "").partition(".")[0]
     if name in ("", "orchestrator"):
         return _bug(command)
     distribution = {"yaml": "PyYAML"}.get(name, name)
-    return _said_last(
+    return _last_line(
         f"error[ORC902]: the engine needs `{name}`, which cannot be imported: {error}; pip install {distribution}",
         3,
         command,
@@ -135,11 +126,11 @@ def _bug(command: str) -> int:
     import traceback
 
     traceback.print_exc()
-    return _said_last(BUG, 1, command)
+    return _last_line(BUG, 1, command)
 
 
-def _said_last(text: str, code: int, command: str) -> int:
-    """On stderr, and where the platform looks for it if a service was to be started."""
+def _last_line(text: str, code: int, command: str) -> int:
+    """The last line on stderr, and for the platform if a service was to be started."""
     print(f"orchestrator: {text}", file=sys.stderr)
     if command == "run":
         from orchestrator.system import files

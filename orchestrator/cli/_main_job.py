@@ -1,4 +1,4 @@
-"""`orchestrator run`, behind its light front: the engine with its log, its state directory and its last words."""
+"""`orchestrator run` after its light front: the engine with its log, state directory and last words."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli import BUG, console, summary
-from orchestrator.cli._start import Invocation, usage
+from orchestrator.cli import BUG, USAGE, console, summary
+from orchestrator.cli._start import Invocation, leave
 from orchestrator.core.exceptions import Usage
 from orchestrator.engine import events, recovery, snapshot
 from orchestrator.engine.exceptions import InternalError, Invalid
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 UNDECLARED = "ORC214"
-"""Validation judges names, a start judges values: a name that nobody declares is well when it is set."""
+"""`validate` checks names, a start checks values: an undeclared name is fine when it is set."""
 
 
 def run(
@@ -38,30 +38,47 @@ def run(
     orders: Orders | None = None,
     path: list[str] | None = None,
 ) -> int:
-    """`orders` are those of the supervisor, where that has started the engine again; `path` is that of modules, for later."""
+    """Starts the service.
+
+    `orders` come from the supervisor, when it has started the engine again; `path` is the module search path to restore
+    once root's work is done.
+    """
     try:
         invocation = Invocation(options, notes)
     except Usage as error:
-        return usage(error, options)
+        return _usage(error, options)
     if invocation.loaded.failed:
         return invocation.invalid(invocation.loaded.diagnostics)
     if orders is not None and orders["kind"] != child_engine.BACK:
-        return _leave(_beside(invocation, orders))
+        return leave(_child_engine(invocation, orders))
     if orders is None:
-        invocation.show(each for each in invocation.loaded.diagnostics if each.code != UNDECLARED)
-    return _leave(_start(invocation, preloaded, orders, path))
+        invocation.show(found for found in invocation.loaded.diagnostics if found.code != UNDECLARED)
+    return leave(_start(invocation, preloaded, orders, path))
 
 
-def _beside(invocation: Invocation, orders: Orders) -> int:
-    """An engine beside the server: for one item, or just to see whether there can be one. Its answer is for the supervisor."""
+def _usage(error: Usage, options: argparse.Namespace) -> int:
+    """A usage error, in the format of the log; the platform is told as well."""
+    text = f"the service did not start (exit {USAGE}): {error}"
+    files.write_last_words(summary.shortened(text))
+    if options.log_format == "json":
+        event = events.Event("last_words", 0.0, "error", "", text, {"exit_code": USAGE, "cause": str(error)})
+        console.JsonLines("error")(event)
+    else:
+        print(f"orchestrator: {error}", file=sys.stderr)
+    return USAGE
+
+
+def _child_engine(invocation: Invocation, orders: Orders) -> int:
+    """An engine beside the server, for one item or only to see whether it starts; answers the supervisor."""
     answer: dict[str, Any] = {"word": "well"}
     if orders["kind"] == child_engine.ALONE:
-        known = orders["memory"]["plan"]["state_dir"]
+        directory = orders["memory"]["plan"]["state_dir"]
         start = _new_start(invocation, orders)
-        start.state_directory = known
-        kept = state.StateDirectory(known) if known else None
+        start.state_directory = directory
         try:
-            answer = recovery.alone(start, invocation.report, kept, orders)
+            answer = recovery.alone(
+                start, invocation.report, state.StateDirectory(directory) if directory else None, orders
+            )
         finally:
             start.close()
     spawn.put(orders["answer"], answer)
@@ -70,10 +87,10 @@ def _beside(invocation: Invocation, orders: Orders) -> int:
 
 def _new_start(invocation: Invocation, orders: Orders | None) -> Start:
     choice = invocation.choice
-    remembered = snapshot.up_to_date(orders) if orders is not None else None
     return Start(
         invocation.loaded, invocation.stream, invocation.notes, environ=os.environ, role=choice.role,
-        words=choice.words, instead=choice.instead, steps=not choice.instead, remembered=remembered,
+        words=choice.words, instead=choice.instead, steps=not choice.instead,
+        remembered=snapshot.up_to_date(orders) if orders is not None else None,
         alone=orders.get("item", "") if orders is not None else "",
     )  # fmt: skip
 
@@ -92,12 +109,12 @@ def _start(
     if path is not None:
         start.root_work.when_done(partial(sys.path.__setitem__, slice(None), path))
     start.root_work.when_done(journal.open)
-    if path is not None and start.root_work.done:  # it stays root, so that all may begin
+    if path is not None and start.root_work.done:  # the engine stays root: nothing to wait for
         start.importing.preloaded = preimport.begin(start.loaded.files)
     if invocation.log_format == "text":
-        invocation.stream.listeners.append(lambda event: _say_when_well(invocation, event))
+        invocation.stream.listeners.append(lambda event: _show_verdict(invocation, event))
     try:
-        with console.tidied():
+        with console.restored():
             code = service.run()
     except Invalid as error:
         start.close()
@@ -107,20 +124,19 @@ def _start(
         print(f"{error}\norchestrator: {BUG}", file=sys.stderr)
         files.write_last_words(f"{start.spec.service} did not start (exit 1): {BUG}")
         return 1
-    verdict = summary.NOT_STARTED if orders is None else summary.NOT_BACK
+    verdict = summary.NOT_STARTED if orders is None else summary.NOT_RESUMED
     return invocation.failed(code, verdict) if code else 0
 
 
 def may_switch(start: Start) -> bool:
-    """Whether the engine is root, and is perhaps to be another user."""
+    """Whether the engine is root and the spec names another user."""
     spec = start.spec
-    return os.geteuid() == 0 and (
-        spec.user is not None or (spec.launch is not None and spec.launch.user is not None)
-    )
+    named = spec.user is not None or (spec.launch is not None and spec.launch.user is not None)
+    return named and os.geteuid() == 0
 
 
 class _Journal:
-    """Events for the state directory, which is opened when the engine is the service's user."""
+    """Events for the state directory, which is opened once the engine is the service's user."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -149,15 +165,8 @@ class _Journal:
         self._early.clear()
 
 
-def _say_when_well(invocation: Invocation, event: events.Event) -> None:
+def _show_verdict(invocation: Invocation, event: events.Event) -> None:
     if event.name == events.FINISHED and event.data["exit_code"] is None:
-        console.say(console.well(invocation.report))
+        console.say(console.started(invocation.report))
     elif event.name == events.SERVICE and event.data["status"] == "maintenance":
-        console.say(summary.maintenance(invocation.report, summary.columns()))
-
-
-def _leave(code: int) -> int:
-    """By flush and exit: threads that still wait for something must not keep the end waiting."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+        console.say(summary.maintenance(invocation.report, console.columns()))

@@ -10,13 +10,12 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console, summary
-from orchestrator.cli._main_job import _leave, may_switch
-from orchestrator.cli._start import Invocation
-from orchestrator.core.exceptions import Usage
+from orchestrator.cli._main_job import may_switch
+from orchestrator.cli._start import Invocation, leave
 from orchestrator.core.outcome import Status, ok
+from orchestrator.core.verdict import exit_code
 from orchestrator.engine import events
 from orchestrator.engine.exceptions import Interrupted, Invalid
-from orchestrator.engine.report import exit_code
 from orchestrator.engine.run import Start
 from orchestrator.system.signals import Notes
 
@@ -25,71 +24,45 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("role", nargs="?", default="", metavar="ROLE", help="which of the spec's roles")
+    _spec.add_role(parser)
     parser.add_argument("--static", action="store_true", help="leave out what needs a network")
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="this item and what it needs; may be given several times",
-    )
-    parser.add_argument(
-        "--format", choices=("text", "json", "junit"), default="text", help="how the result is written"
-    )
+    parser.add_argument("--only", action="append", default=[], metavar="ID",
+                        help="only this item and what it needs; may be repeated")  # fmt: skip
+    _spec.add_format(parser, "text", "json", "junit")
     _spec.add_fail_on(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     notes = Notes()
     notes.install()
-    options.words = []
-    try:
-        invocation = Invocation(options, notes)
-        start = _prepared(invocation, options)
-    except Usage as error:
-        return _spec.usage(error)
-    if start is None:
-        return invocation.invalid(invocation.loaded.diagnostics)
-    try:
-        with console.tidied():
-            code = _checked(invocation, start, options)
-    except Invalid as error:
-        return invocation.invalid(error.diagnostics)
-    except Usage as error:
-        return _spec.usage(error)
-    except Interrupted as stop:
-        start.close()
-        return _leave(128 + stop.number)
-    return _leave(code)
-
-
-def _prepared(invocation: Invocation, options: argparse.Namespace) -> Start | None:
+    invocation = Invocation(options, notes)
     if invocation.loaded.failed:
-        return None
-    start = Start(invocation.loaded, invocation.stream, invocation.notes, environ=os.environ, role=invocation.choice.role,
-                  network=not options.static, steps=False, only=options.only)  # fmt: skip
+        return invocation.invalid(invocation.loaded.diagnostics)
+    start = Start(
+        invocation.loaded, invocation.stream, notes, environ=os.environ, role=invocation.choice.role, network=not options.static,
+        steps=False, only=options.only,
+    )  # fmt: skip
     start.log_format = invocation.log_format
     start.mends = False
     if may_switch(start):
         start.root_work.expect()
-    return start
+    try:
+        with console.restored():
+            code = _check(invocation, start, options)
+    except Invalid as error:
+        return invocation.invalid(error.diagnostics)
+    except Interrupted as stop:
+        start.close()
+        return leave(128 + stop.number)
+    return leave(code)
 
 
-def _checked(invocation: Invocation, start: Start, options: argparse.Namespace) -> int:
+def _check(invocation: Invocation, start: Start, options: argparse.Namespace) -> int:
     start.prepare()
-    _refuse_unknown(start, options.only)
+    _spec.item_ids(start.spec, "--only", options.only)
     start.settle()
-    _tell_app(start)
-    code = 0
-    if start.failures and options.fail_on != "never":
-        code = exit_code(
-            [(work.kind, work.outcome.reason if work.outcome else "") for work in start.failures]
-        )
-    elif options.fail_on in ("warning", "note") and any(
-        work.status in (Status.DEGRADED, Status.WARNED) for work in start.works
-    ):
-        code = _spec.FINDINGS
+    _settle_launch(start)
+    code = _exit_code(start, options.fail_on)
     invocation.stream.emit(events.SERVICE, status="failed" if start.failures else "ready", level="debug")
     invocation.stream.emit(events.FINISHED, level="debug", exit_code=code)
     start.close()
@@ -97,33 +70,27 @@ def _checked(invocation: Invocation, start: Start, options: argparse.Namespace) 
     return code
 
 
-def _tell_app(start: Start) -> None:
-    """The app was imported as it would be served, and is let go."""
+def _settle_launch(start: Start) -> None:
+    """The app was imported as it would be served; it is not started."""
     launch = start.by_id.get("launch")
     if launch is None or launch.settled:
         return
     if start.importing.importer is None:
-        blocked_by = next((work.id for work in start.failures), "")
-        start.block(launch, blocked_by) if blocked_by else None
+        if start.failures:
+            start.block(launch, start.failures[0].id)
         return
     launch.attempts, launch.started = 1, start.stream.now()
-    launch.outcome = ok(f"{launch.item.app} is imported" if launch.item.app else "left alone")
+    launch.outcome = ok(f"{launch.item.app} is imported" if launch.item.app else "not started")
     start.settle_as(launch, Status.OK)
 
 
-def _refuse_unknown(start: Start, only: list[str]) -> None:
-    from orchestrator.spec.index import Index
-
-    index = Index(start.spec)
-    for reference in only:
-        found = index.find(reference)
-        if len(found) != 1:
-            known = ", ".join(found or index.names)
-            raise Usage(
-                f"--only {reference}: "
-                + ("it may mean " if found else "there is no such item; there are ")
-                + known
-            )
+def _exit_code(start: Start, fail_on: str) -> int:
+    if start.failures and fail_on != "never":
+        return exit_code(
+            [(work.kind, work.outcome.reason if work.outcome else "") for work in start.failures]
+        )
+    tolerated = any(work.status in (Status.DEGRADED, Status.WARNED) for work in start.works)
+    return _spec.FINDINGS if tolerated and fail_on in ("warning", "note") else 0
 
 
 def _write(invocation: Invocation, form: str, code: int) -> None:
@@ -131,12 +98,11 @@ def _write(invocation: Invocation, form: str, code: int) -> None:
     if form == "json":
         print(json.dumps(invocation.stream.secrets.clean(report.record()), indent=2))
     elif form == "junit":
-        from orchestrator.cli._junit import junit
+        from orchestrator.cli.report import junit
 
-        print(junit(report.record()))
+        print(junit(report.record()), end="")
     elif invocation.log_format == "text":
         if code and report.failed:
-            console.say(summary.screen(report, code, "may not start", summary.columns()))
+            console.say(summary.screen(report, code, "would not start", console.columns()))
         else:
-            counts = console.counts(report)
-            console.say(f"orchestrator: {report.service} may start: {counts}")
+            console.say(f"orchestrator: {report.service} would start: {console.counts(report)}")

@@ -1,4 +1,4 @@
-"""Print the effective spec: overlays merged, variables not put in.
+"""Print the effective spec: overlays merged, variables not interpolated.
 
 `--provenance` adds to each value the file and line it came from, and what it overrode.
 """
@@ -10,7 +10,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
-from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics import summary
 from orchestrator.spec.role_selection import choose
 
@@ -21,27 +20,20 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "role", nargs="?", default="", metavar="ROLE", help="the spec of this role, not of the whole image"
-    )
-    parser.add_argument("--format", choices=("yaml", "json"), default="yaml", help="how it is written")
-    parser.add_argument("--provenance", action="store_true", help="say where each value comes from")
+    _spec.add_role(parser)
+    _spec.add_format(parser, "yaml", "json")
+    parser.add_argument("--provenance", action="store_true", help="add where each value comes from")
 
 
 def run(options: argparse.Namespace) -> int:
     from orchestrator.document import dump
     from orchestrator.spec.loading import provenance
 
-    try:
-        loaded = _spec.read(options)
-        if options.role:
-            loaded = _of_role(loaded, options.role)
-    except Usage as error:
-        return _spec.usage(error)
+    loaded = _read(options)
     if options.format == "json":
         record = {
             "schema": 1,
-            "diagnostics": [each.record() for each in loaded.diagnostics],
+            "diagnostics": [diagnostic.record() for diagnostic in loaded.diagnostics],
             "summary": summary(loaded.diagnostics),
             "spec": dump.to_data(loaded.tree) if loaded.tree is not None else None,
         }
@@ -55,9 +47,12 @@ def run(options: argparse.Namespace) -> int:
     return _spec.INVALID if loaded.failed else 0
 
 
-def _of_role(loaded: Loaded, role: str) -> Loaded:
-    """The role's part is laid over a spec with mistakes as well: to find one, people look at the whole."""
-    bodies = loaded.tree.get("roles") if loaded.tree is not None else None
-    if loaded.spec is not None or bodies is None or bodies.get(role) is None:
-        return choose(loaded, role).loaded
-    return loaded.for_role(role)
+def _read(options: argparse.Namespace) -> Loaded:
+    """A role is laid over an invalid spec, too: people look at the whole to find their mistake."""
+    loaded = _spec.read(options)
+    if not options.role:
+        return loaded
+    roles = loaded.tree.get("roles") if loaded.tree is not None else None
+    if loaded.spec is None and roles is not None and roles.get(options.role) is not None:
+        return loaded.for_role(options.role)
+    return choose(loaded, options.role).loaded

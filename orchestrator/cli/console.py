@@ -1,4 +1,4 @@
-"""Events to lines on stderr: for people, or one JSON object a line for machines."""
+"""The log on stderr: events as lines for people, or as one JSON object a line for machines."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.cli import cells
-from orchestrator.diagnostics.printable import printable, printable_lines
+from orchestrator.diagnostics.printable import cells, printable, printable_lines
 from orchestrator.diagnostics.terminal import paint, tolerate
 from orchestrator.engine import events
 from orchestrator.system import log_output
@@ -22,34 +21,35 @@ if TYPE_CHECKING:
     from orchestrator.cli.live import Region
     from orchestrator.engine.report import Report
 
-STYLES = {
-    "ok": "hint",
-    "healed": "hint",
-    "failed": "error",
-    "blocked": "error",
-    "skipped": "quiet",
-    "waiting": "quiet",
-    "note": "note",
-}
-"""Styles of `diagnostics.terminal` by state; `warning` is that of all others."""
+STYLES = {"ok": "hint", "healed": "hint", "failed": "error", "blocked": "error", "skipped": "quiet", "waiting": "quiet",
+          "note": "note"}  # fmt: skip
+"""Styles of `diagnostics.terminal` by state; all others are warnings."""
 STATUS_WIDTH, ITEM_WIDTH = 9, 28
-
-
 WIDE = 100
-"""Columns of a terminal below which the third column has no room for more than a few words."""
+"""Columns of a terminal from which the third column has room for text of several lines."""
 _SECOND = STATUS_WIDTH + 3
 _THIRD = _SECOND + ITEM_WIDTH + 1
 
 
-def laid(item: str, message: str, width: int) -> list[str]:
-    """The second and the third column of a line; on a terminal what does not fit stands below, where there is room."""
+def columns() -> int:
+    """The width of the terminal on stderr; 0 for a log."""
+    return log_output.columns(2)
+
+
+def folded(head: str, text: str, width: int) -> list[str]:
+    """A text after its label, on as many lines as a terminal of that width needs; 0 folds nothing."""
+    return log_output.folded(head, text, width, cells)
+
+
+def in_columns(item: str, message: str, width: int) -> list[str]:
+    """The second and third column of a line, folded where the terminal is too narrow."""
     head = f"{item.ljust(ITEM_WIDTH)} "
-    if not width or _SECOND + cells.width(head + message) < width:
+    if not width or _SECOND + cells(head + message) < width:
         return [head + message]
     if width >= WIDE and len(item) <= ITEM_WIDTH:
-        first, *rest = log_output.folded(head, message, width - _SECOND, cells.width)
-        return [first, *(" " * _SECOND + each for each in rest)]
-    return [item, *log_output.folded(" " * _SECOND, message, width, cells.width)]
+        first, *rest = folded(head, message, width - _SECOND)
+        return [first, *(" " * _SECOND + line for line in rest)]
+    return [item, *folded(" " * _SECOND, message, width)]
 
 
 class JsonLines:
@@ -64,7 +64,7 @@ class JsonLines:
 
 
 class Lines:
-    """A line for each thing worth knowing, in columns; hints below what failed."""
+    """A line in columns for each event that matters to people; hints below it."""
 
     def __init__(self, level: str, *, color: bool) -> None:
         self.least = events.LEVELS.index(level)
@@ -78,18 +78,14 @@ class Lines:
 
     def _on_started(self, event: events.Event) -> None:
         data = event.data
-        words = [
-            f"environment {data['environment']}" if data["environment"] else "",
-            f"role {data['role']}" if data["role"] else "",
-        ]
-        more = ", ".join(each for each in words if each)
-        say(f"orchestrator: starting {data['service']}" + (f" ({more})" if more else ""))
+        where = [f"{name} {data[name]}" for name in ("environment", "role") if data[name]]
+        say(f"orchestrator: starting {data['service']}" + (f" ({', '.join(where)})" if where else ""))
 
     def _on_item(self, event: events.Event) -> None:
-        """What goes on says all here; of what ends the start, the last screen says the rest."""
+        """All about an item that does not end the start; the last screen has the rest about one that does."""
         data = event.data
         if data["status"] == "blocked" and event.item == "launch":
-            return  # the last screen is about nothing else
+            return
         self._line(data["status"], event.item, event.message)
         if data["status"] in ("degraded", "warned"):
             if data["why"]:
@@ -106,18 +102,14 @@ class Lines:
         self._line("fallback", event.item, f"{event.data['action']}: {event.message}{again}{code}")
 
     def _on_note(self, event: events.Event) -> None:
-        code = f"[{event.data['code']}]" if event.data.get("code") else ""
-        self._line(
-            "warning" if event.level == "warning" else "note",
-            event.item or "orchestrator",
-            f"{event.message} {code}".strip(),
-        )
+        code = f" [{event.data['code']}]" if event.data.get("code") else ""
+        status = "warning" if event.level == "warning" else "note"
+        self._line(status, event.item or "orchestrator", f"{event.message}{code}")
         if event.data.get("hint"):
             self._below(f"hint: {event.data['hint']}")
 
     def _on_feature(self, event: events.Event) -> None:
-        """That one is off, its item says."""
-        if event.data["on"]:
+        if event.data["on"]:  # that it is off, its item has reported
             self._line("note", event.item, event.message)
 
     def _on_output(self, event: events.Event) -> None:
@@ -125,20 +117,20 @@ class Lines:
 
     def _line(self, status: str, item: str, message: str) -> None:
         shown = paint(self.color, STYLES.get(status, "warning"), status.ljust(STATUS_WIDTH))
-        lines = printable_lines(message) or [""]
-        first, *rest = laid(item, lines[0], log_output.columns(2))
+        text, *more = printable_lines(message)
+        first, *rest = in_columns(item, text, columns())
         say("\n".join([f"  {shown} {first}".rstrip(), *rest]))
-        for each in lines[1:]:
-            self._below(each)
+        for line in more:
+            self._below(line)
 
     def _below(self, text: str) -> None:
-        width = log_output.columns(2)
+        width = columns()
         indent = " " * (_SECOND if 0 < width < WIDE else _THIRD)
-        say("\n".join(log_output.folded(indent, printable(text), width, cells.width)))
+        say("\n".join(folded(indent, printable(text), width)))
 
 
 class Live(Lines):
-    """The same on a terminal, and below the lines what is being waited for."""
+    """The same on a terminal, with what is being waited for below the lines."""
 
     def __init__(self, level: str, terminal: int, *, color: bool) -> None:
         from orchestrator.cli import live, progress
@@ -147,27 +139,28 @@ class Live(Lines):
         encoding = sys.stderr.encoding or "utf-8"
         self.look = progress.Look(color, encoding)
         self.progress = progress.Progress()
-        self.region = live.Region(terminal, self._composed, encoding)
-        self._ahead = 0.0
-        """The clock (`time.monotonic`) at the start's beginning."""
+        self.region = live.Region(terminal, self._compose, encoding)
+        self._began = 0.0
+        """When the start began, by `time.monotonic`."""
 
     def __call__(self, event: events.Event) -> None:
         with self.region.lock:
-            self._ahead = time.monotonic() - event.at / 1000
+            self._began = time.monotonic() - event.at / 1000
             self.progress(event)
         if event.name == events.FINISHED:
             end()
         super().__call__(event)
-        self.region.draws(busy=not self.progress.nothing)
+        self.region.draw(busy=not self.progress.idle)
 
-    def _composed(self, columns: int, rows: int) -> list[str]:
+    def _compose(self, width: int, height: int) -> list[str]:
         from orchestrator.cli.progress import lines
 
-        now = time.monotonic() - self._ahead
-        return lines(self.progress.shown(now), now, columns, rows, self.look)
+        now = time.monotonic() - self._began
+        return lines(self.progress.shown(now), now, width, height, self.look)
 
 
 def listener(form: str, level: str, *, color: bool) -> Lines | JsonLines:
+    """The listener that writes the log in this format, `text` or `json`."""
     if form == "json":
         return JsonLines(level)
     from orchestrator.cli import live
@@ -182,13 +175,13 @@ def listener(form: str, level: str, *, color: bool) -> Lines | JsonLines:
 
 
 _region: Region | None = None
-"""Of the terminal, where there is one."""
+"""What is drawn below the lines of a terminal."""
 _LOCK = threading.Lock()
 
 
 @contextlib.contextmanager
-def tidied() -> Iterator[None]:
-    """However the start within ends, the terminal is left with whole lines and nothing below them."""
+def restored() -> Iterator[None]:
+    """However the body ends, the terminal is left with whole lines and nothing below them."""
     try:
         yield
     finally:
@@ -196,6 +189,7 @@ def tidied() -> Iterator[None]:
 
 
 def end() -> None:
+    """Stops drawing on the terminal."""
     global _region
     with _LOCK:
         region, _region = _region, None
@@ -204,13 +198,15 @@ def end() -> None:
 
 
 def say(text: str) -> None:
-    """Whole lines; who has closed our stderr, or does not read it, neither ends a service nor holds it up."""
+    """Writes whole lines; a stderr that is closed or not read neither ends a service nor blocks it."""
     with _LOCK:
         try:
             sys.stderr.flush()
             descriptor = sys.stderr.fileno()
-        except (OSError, ValueError):
-            _write_to_object(text)
+        except (OSError, ValueError):  # closed, or not a file
+            with contextlib.suppress(BrokenPipeError, ValueError):
+                sys.stderr.write(text + "\n")
+                sys.stderr.flush()
             return
         if _region is not None:
             _region.say(text)
@@ -218,25 +214,15 @@ def say(text: str) -> None:
             log_output.send(descriptor, text.encode(sys.stderr.encoding or "utf-8", "backslashreplace"))
 
 
-def _write_to_object(text: str) -> None:
-    """A stderr that is no file: closed, or somebody else's in this process."""
-    try:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-    except (BrokenPipeError, ValueError):
-        return
-
-
-def well(report: Report) -> str:
-    """The last line of a start that came to its server."""
-    found = counts(report)
-    more = f", degraded: {', '.join(report.degraded)}" if report.degraded else ""
-    said = f"{report.service} is {report.status} after {report.duration_ms / 1000:.1f} s: {found}{more}"
-    return "\n".join(log_output.folded("orchestrator: ", said, log_output.columns(2), cells.width))
+def started(report: Report) -> str:
+    """The last line of a successful start."""
+    degraded = f", degraded: {', '.join(report.degraded)}" if report.degraded else ""
+    seconds = report.duration_ms / 1000
+    text = f"{report.service} is {report.status} after {seconds:.1f} s: {counts(report)}{degraded}"
+    return "\n".join(folded("orchestrator: ", text, columns()))
 
 
 def counts(report: Report) -> str:
-    found: dict[str, int] = {}
-    for item in report.items.values():
-        found[item["status"]] = found.get(item["status"], 0) + 1
-    return ", ".join(f"{count} {status}" for status, count in found.items())
+    """How many items came to each state: `3 ok, 1 skipped`."""
+    found = [item["status"] for item in report.items.values()]
+    return ", ".join(f"{found.count(status)} {status}" for status in dict.fromkeys(found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics.printable import printable
 
 if TYPE_CHECKING:
@@ -12,13 +13,8 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "topic",
-        nargs="?",
-        default="",
-        metavar="CODE|KIND",
-        help="such as ORC104, tcp, directories, degrade, deadline; all there is without it",
-    )
+    parser.add_argument("topic", nargs="?", default="", metavar="CODE|KIND",
+                        help="such as ORC104, tcp, directories, degrade, deadline; without it, list all")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,16 +22,12 @@ def run(options: argparse.Namespace) -> int:
     from orchestrator.spec import explaining
 
     if not options.topic.strip():
-        print(explaining.contents().rstrip())
+        sys.stdout.write(explaining.contents().rstrip() + "\n")
         return 0
     page = explain.page(options.topic) or explaining.page(options.topic)
     if page is None:
         near = explain.suggestion(options.topic, others=tuple(explaining.words()))
-        hint = f"did you mean `{near}`?" if near else "`orchestrator explain` alone lists all there is"
-        print(
-            f"orchestrator: there is nothing to explain about `{printable(options.topic)}`; {hint}",
-            file=sys.stderr,
-        )
-        return 2
+        hint = f"did you mean `{near}`?" if near else "`orchestrator explain` lists all topics"
+        raise Usage(f"no explanation for `{printable(options.topic)}`; {hint}")
     print(page.rstrip())
     return 0

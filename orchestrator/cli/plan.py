@@ -1,6 +1,6 @@
 """Print what a start would do: the order, what runs side by side, the worst-case time and what decides it.
 
-Nothing is checked, asked or started: the plan is computed from the spec and the deadlines in it.
+Nothing is checked or started: the plan is computed from the spec and its deadlines.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec
-from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics.printable import printable
 from orchestrator.engine.estimate import planned
 from orchestrator.engine.plan import PHASE_NAMES
-from orchestrator.spec.role_selection import choose
 
 if TYPE_CHECKING:
     import argparse
@@ -25,28 +23,19 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("role", nargs="?", default="", metavar="ROLE", help="which of the spec's roles")
-    parser.add_argument(
-        "--format", choices=("text", "json", "mermaid"), default="text", help="how it is written"
-    )
+    _spec.add_role(parser)
+    _spec.add_format(parser, "text", "json", "mermaid")
 
 
 def run(options: argparse.Namespace) -> int:
-    try:
-        loaded = choose(_spec.read(options), options.role, options.words).loaded
-    except Usage as error:
-        return _spec.usage(error)
+    loaded = _spec.read_role(options)
     if loaded.failed:
-        _spec.show(loaded.diagnostics, loaded.sources, options)
-        return _spec.INVALID
+        return _spec.show_errors(loaded, options)
     plan = planned(loaded, os.environ)
     if options.format == "json":
         assert loaded.spec is not None
-        print(
-            json.dumps(
-                {"schema": 1, "service": loaded.spec.service, "role": loaded.role, **plan.record()}, indent=2
-            )
-        )
+        record = {"schema": 1, "service": loaded.spec.service, "role": loaded.role, **plan.record()}
+        print(json.dumps(record, indent=2))
     else:
         sys.stdout.write(text(plan) if options.format == "text" else mermaid(plan))
     return 0
@@ -55,47 +44,44 @@ def run(options: argparse.Namespace) -> int:
 def text(plan: Plan) -> str:
     if not plan.items:
         return "nothing is checked, waited for or launched\n"
-    width = max((len(printable(each.id)) for each in plan.items), default=0)
-    lines = [
-        line
-        for phase in dict.fromkeys(each.phase for each in plan.items)
-        for line in _phase(plan, phase, width)
-    ]
-    lines.append("")
+    width = max(len(printable(item.id)) for item in plan.items)
+    lines = [line for phase in _phases(plan) for line in _phase(plan, phase, width)]
+    worst = duration(plan.worst)
     if plan.unbounded:
         names = ", ".join(map(printable, plan.unbounded))
-        lines.append(
-            f"worst case: without a bound, because of {names}: give a `deadline` that is known before a start"
-        )
-    else:
-        lines.append(f"worst case: {duration(plan.worst)}")
+        worst = f"no limit, because of {names}: set a `deadline` that is known before the start"
+    lines += ["", f"worst case: {worst}"]
     if plan.critical:
         lines.append(f"critical path: {' → '.join(map(printable, plan.critical))}")
     return "\n".join(lines) + "\n"
 
 
+def _phases(plan: Plan) -> list[int]:
+    return list(dict.fromkeys(item.phase for item in plan.items))
+
+
 def _phase(plan: Plan, phase: int, width: int) -> list[str]:
     lines = [PHASE_NAMES[phase]]
-    for each in plan.items:
-        if each.phase == phase:
-            said = "  ".join(word for word in _said(each) if word)
-            lines.append(f"  {printable(each.id):<{width}}  {said}".rstrip() + _needs(each))
+    for item in plan.items:
+        if item.phase == phase:
+            timing = "  ".join(filter(None, _timing(item)))
+            lines.append(f"  {printable(item.id):<{width}}  {timing}".rstrip() + _predecessors(item))
     return lines
 
 
-def _said(item: Timed) -> Iterator[str]:
+def _timing(item: Timed) -> Iterator[str]:
     if item.when == "skipped":
         yield "skipped: its `when` does not hold for this role and environment"
         return
-    yield f"after {duration(item.start)}" if item.start else ""
-    yield "without a bound" if item.worst is None else f"at most {duration(item.worst)}" if item.worst else ""
+    yield f"from {duration(item.start)}" if item.start else ""
+    yield "no limit" if item.worst is None else f"at most {duration(item.worst)}" if item.worst else ""
     yield "if its `when` holds" if item.when else ""
 
 
-def _needs(item: Timed) -> str:
+def _predecessors(item: Timed) -> str:
     if item.when == "skipped" or not 0 < len(item.before) <= 3:
         return ""
-    return f"  (behind {', '.join(map(printable, item.before))})"
+    return f"  (after {', '.join(map(printable, item.before))})"
 
 
 def duration(seconds: float | None) -> str:
@@ -110,27 +96,27 @@ def duration(seconds: float | None) -> str:
 
 def mermaid(plan: Plan) -> str:
     """A flow chart, as GitHub and many editors draw it; the critical path is thick."""
-    names = {each.id: f"n{at}" for at, each in enumerate(plan.items)}
+    names = {item.id: f"n{number}" for number, item in enumerate(plan.items)}
     lines = ["flowchart LR"]
-    for phase in dict.fromkeys(each.phase for each in plan.items):
+    for phase in _phases(plan):
         lines.append(f"  subgraph {PHASE_NAMES[phase]}")
-        lines += [f'    {names[each.id]}["{_label(each)}"]' for each in plan.items if each.phase == phase]
+        lines += [f'    {names[item.id]}["{_label(item)}"]' for item in plan.items if item.phase == phase]
         lines.append("  end")
     critical = set(zip(plan.critical, plan.critical[1:], strict=False))
-    for each in plan.items:
+    for item in plan.items:
         lines += [
-            f"  {names[before]} {'==>' if (before, each.id) in critical else '-->'} {names[each.id]}"
-            for before in each.before
+            f"  {names[before]} {'==>' if (before, item.id) in critical else '-->'} {names[item.id]}"
+            for before in item.before
         ]
     return "\n".join(lines) + "\n"
 
 
 def _label(item: Timed) -> str:
-    took = "unbounded" if item.worst is None else duration(item.worst) if item.worst else ""
+    worst = "no limit" if item.worst is None else duration(item.worst) if item.worst else ""
     when = {"skipped": "skipped", "maybe": "if its when holds"}.get(item.when, "")
-    return "<br/>".join(each for each in (_as_text(item.id), took, when) if each)
+    return "<br/>".join(filter(None, (_escaped(item.id), worst, when)))
 
 
-def _as_text(word: str) -> str:
-    """No markup of its own: mermaid takes the codes of characters between `#` and `;`."""
-    return "".join(f"#{ord(each)};" if each in '#&<>"`' else each for each in printable(word))
+def _escaped(word: str) -> str:
+    """Without markup: mermaid takes character codes between `#` and `;`."""
+    return "".join(f"#{ord(char)};" if char in '#&<>"`' else char for char in printable(word))

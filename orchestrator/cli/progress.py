@@ -1,34 +1,33 @@
-"""Events to what a start waits for now, and that to lines of a terminal's width. Pure: who draws them is `live`."""
+"""What a start is waiting for, from its events, as lines of a terminal's width. Pure; `live` draws them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.cli import cells
-from orchestrator.diagnostics.printable import printable, printable_lines
+from orchestrator.diagnostics.printable import cut, printable, printable_lines
 from orchestrator.diagnostics.terminal import paint
 
 if TYPE_CHECKING:
     from orchestrator.engine import events
 
 MOST = 8
-"""Lines; what is more is counted in the last of them."""
+"""Lines; the last one counts the rest."""
 SOON = 0.2
-"""Seconds after which an item is worth a line: most are settled before anybody could read it."""
+"""Seconds until an item gets a line: most are settled before anybody could read it."""
 SERVER = 2.0
-"""The same for the server, which writes to the terminal itself, and most at its start."""
-OTHERS = ("importing", "starting")
-"""While the app may write to the terminal itself; these many lines more are then left free for what it says at once."""
+"""The same for the server, which writes to the terminal itself while it starts."""
+APP_WRITES = ("importing", "starting")
+"""While the app may write to the terminal itself; `FREE` more lines are then left for it."""
 FREE = 2
 DOING_WIDTH, ITEM_WIDTH = 9, 28
 NARROW = 40
-"""Columns below which the id and the time are all there is room for."""
+"""Columns below which only the id and the time are shown."""
 
 
 @dataclass(slots=True)
 class Open:
-    """An item that is not settled: what is done about it, and how it went so far. Times are seconds of the start."""
+    """An item that is not settled: what is being done and how it went so far. Times are seconds of the start."""
 
     item: str
     doing: str
@@ -38,13 +37,13 @@ class Open:
     attempts: int = 0
     reason: str = ""
     kept: bool = False
-    """Whether it has failed and is tried again and again, while something else is served: then all that time counts."""
+    """Whether it has failed and is retried while something else is served: then all that time counts."""
 
     def shown(self, now: float) -> bool:
         return now - self.seen >= (SERVER if self.doing == "starting" else SOON)
 
     def story(self, now: float) -> str:
-        """How long, of how much, how often, and why not yet."""
+        """Time spent, deadline, attempts and the last reason: `12 s of 60 s, 9 attempts: refused`."""
         spent = spoken(max(now - self.since, 0.0))
         limit = f" of {spoken(self.deadline)}" if self.deadline else ""
         often = f", {self.attempts} attempts" if self.attempts > 1 else ""
@@ -52,7 +51,7 @@ class Open:
 
 
 def spoken(seconds: float) -> str:
-    """For people who look at it while it runs: 1.2 s, 12 s, 2 min 5 s."""
+    """A duration for people: 1.2 s, 12 s, 2 min 5 s."""
     if seconds < 10 and seconds != int(seconds):
         return f"{int(seconds * 10) / 10:.1f} s"
     minutes, rest = divmod(int(seconds), 60)
@@ -62,7 +61,7 @@ def spoken(seconds: float) -> str:
 
 
 class Progress:
-    """Listens to events and knows at any time what is being waited for."""
+    """Listens to events and knows what is being waited for."""
 
     def __init__(self) -> None:
         self._open: dict[str, Open] = {}
@@ -102,18 +101,18 @@ class Progress:
         self._importing = None
 
     @property
-    def nothing(self) -> bool:
-        """Whether nothing is waited for."""
+    def idle(self) -> bool:
+        """Whether nothing is being waited for."""
         return not self._open and self._importing is None
 
     def shown(self, now: float) -> list[Open]:
-        """What has been open for a moment, in the order in which it began."""
-        more = [self._importing] if self._importing is not None else []
-        return [each for each in (*self._open.values(), *more) if each.shown(now)]
+        """What is worth a line, in the order in which it began."""
+        importing = [self._importing] if self._importing is not None else []
+        return [item for item in (*self._open.values(), *importing) if item.shown(now)]
 
 
 def _follow(made: Open, known: Open) -> None:
-    """What is known of an item stays true while something else is done about it."""
+    """Carries over what is known about an item when something else is done about it."""
     made.seen = known.seen
     if known.doing == "waiting":
         made.attempts, made.reason = known.attempts, known.reason
@@ -126,7 +125,7 @@ def _first_line(text: str) -> str:
     return printable_lines(text)[0]
 
 
-# To lines
+# The lines
 
 
 class Look(NamedTuple):
@@ -135,33 +134,33 @@ class Look(NamedTuple):
     color: bool
     encoding: str
 
-    def legible(self, text: str) -> str:
-        """What cannot be written is escaped before it is measured."""
+    def escaped(self, text: str) -> str:
+        """What the terminal cannot encode is escaped before it is measured."""
         return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
     def cut(self, text: str, room: int) -> str:
-        mark = "…" if self.legible("…") == "…" else "..."
-        return cells.cut(self.legible(printable(text)), room, mark)
+        mark = "…" if self.escaped("…") == "…" else "..."
+        return cut(self.escaped(printable(text)), room, mark)
 
 
 def lines(found: list[Open], now: float, columns: int, rows: int, look: Look) -> list[str]:
-    """A line for each, none wider than the terminal, and not more of them than rows."""
-    free = [""] * FREE if rows > MOST and any(each.doing in OTHERS for each in found) else []
+    """A line for each item, none wider than the terminal, not more than `rows`."""
+    free = [""] * FREE if rows > MOST and any(item.doing in APP_WRITES for item in found) else []
     most = min(MOST, rows)
     if not found or most < 1:
         return []
     kept = found if len(found) <= most else found[: most - 1]
-    made = [_line(each, now, columns, look) for each in kept]
+    made = [_line(item, now, columns, look) for item in kept]
     if len(kept) < len(found):
         indent = "" if columns < NARROW else "  "
         made.append(look.cut(f"{indent}and {len(found) - len(kept)} more", columns))
     return free + made
 
 
-def _line(one: Open, now: float, columns: int, look: Look) -> str:
+def _line(item: Open, now: float, columns: int, look: Look) -> str:
     if columns < NARROW:
-        return look.cut(f"{one.item} {one.story(now)}", columns)
-    doing = one.doing.ljust(DOING_WIDTH)
-    item = one.item.ljust(ITEM_WIDTH) if columns > 2 * ITEM_WIDTH + DOING_WIDTH else one.item
-    rest = look.cut(f" {item} {one.story(now)}", columns - len(doing) - 2)
+        return look.cut(f"{item.item} {item.story(now)}", columns)
+    doing = item.doing.ljust(DOING_WIDTH)
+    name = item.item.ljust(ITEM_WIDTH) if columns > 2 * ITEM_WIDTH + DOING_WIDTH else item.item
+    rest = look.cut(f" {name} {item.story(now)}", columns - len(doing) - 2)
     return f"  {paint(look.color, 'quiet', doing)}{rest}"

@@ -1,7 +1,7 @@
-"""Make things fail on purpose, and show what each fallback does: what follows by the spec, with --prove what really follows.
+"""Make things fail on purpose and show what each fallback does: by the spec, or with --prove for real.
 
-Each outcome is ready, healed, degraded, maintenance or stopped. 4 when one is not what `rehearsal:` in the spec says,
-or when --prove could prove nothing.
+The outcomes are ready, healed, degraded, maintenance and stopped. Exits 4 when one is not what `rehearsal:` in the
+spec expects, or when --prove could prove nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from orchestrator.core.exceptions import Usage
 from orchestrator.diagnostics import in_order, terminal
 from orchestrator.rehearsal import formats
 from orchestrator.rehearsal.expected import judged
-from orchestrator.rehearsal.simulate import items, simulated
-from orchestrator.spec.role_selection import choose
+from orchestrator.rehearsal.simulate import simulated
 
 if TYPE_CHECKING:
     import argparse
@@ -28,70 +27,40 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("role", nargs="?", default="", metavar="ROLE", help="which of the spec's roles")
-    parser.add_argument(
-        "--break",
-        dest="broken",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="this item alone; may be given several times",
-    )
-    parser.add_argument("--all", action="store_true", help="every item; the default")
-    parser.add_argument(
-        "--prove", action="store_true", help="really make them fail, in a private copy, and start the service"
-    )
-    parser.add_argument(
-        "--format", choices=("text", "json", "junit"), default="text", help="how the result is written"
-    )
+    _spec.add_role(parser)
+    parser.add_argument("--break", dest="broken", action="append", default=[], metavar="ID",
+                        help="only this item; may be repeated")  # fmt: skip
+    parser.add_argument("--all", action="store_true", help="every item (default)")
+    parser.add_argument("--prove", action="store_true",
+                        help="really make them fail, in a private copy, and start the service")  # fmt: skip
+    _spec.add_format(parser, "text", "json", "junit")
 
 
 def run(options: argparse.Namespace) -> int:
-    try:
-        loaded = choose(_spec.read(options), options.role, options.words).loaded
-        if loaded.failed:
-            _spec.show(loaded.diagnostics, loaded.sources, options)
-            return _spec.INVALID
-        only = _named(loaded, options)
-    except Usage as error:
-        return _spec.usage(error)
-    rows = simulated(loaded, os.environ, only)
+    if options.all and options.broken:
+        raise Usage("--all and --break exclude each other")
+    loaded = _spec.read_role(options)
+    if loaded.failed:
+        return _spec.show_errors(loaded, options)
+    assert loaded.spec is not None
+    rows = simulated(loaded, os.environ, _spec.item_ids(loaded.spec, "--break", options.broken))
     if options.prove:
         rows = _proved(loaded, rows, options)
     wrong = judged(loaded, rows)
     _write(loaded, rows, wrong, options)
     tried = [row for row in rows if not row.skipped]
-    # Asked for a proof, and none was to be had: that must not look like one.
+    # A proof was asked for and none was possible: that must not look like success.
     unproved = options.prove and bool(tried) and all(row.proved is None for row in tried)
     return _spec.FINDINGS if wrong or unproved else 0
-
-
-def _named(loaded: Loaded, options: argparse.Namespace) -> list[str]:
-    """The ids that `--break` means; none is all. Raises Usage."""
-    from orchestrator.spec.index import Index
-
-    if options.all and options.broken:
-        raise Usage("--all and --break exclude each other")
-    assert loaded.spec is not None
-    index, found = Index(loaded.spec), []
-    for reference in options.broken:
-        meant = index.find(reference)
-        if len(meant) != 1:
-            there = ", ".join(meant or (work.id for work in items(loaded)))
-            raise Usage(
-                f"--break {reference}: {'it may mean' if meant else 'there is no such item; there are'} {there}"
-            )
-        found += meant
-    return found
 
 
 def _proved(loaded: Loaded, rows: Sequence[Row], options: argparse.Namespace) -> list[Row]:
     from orchestrator.rehearsal.prove import prove
 
-    def said(message: str) -> None:
+    def report(message: str) -> None:
         print(f"orchestrator: {message}", file=sys.stderr, flush=True)
 
-    return prove(loaded, rows, said, files=tuple(options.file or [_spec.default_file()]))
+    return prove(loaded, rows, report, files=tuple(_spec.spec_files(options)))
 
 
 def _write(

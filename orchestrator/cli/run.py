@@ -1,4 +1,4 @@
-"""Check, wait, run the steps, launch, and keep the service well: the container's command."""
+"""Check, wait, run the steps, launch, and keep the service healthy: the container's command."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("role", nargs="?", default="", metavar="ROLE", help="which of the spec's roles")
+    parser.add_argument("role", nargs="?", default="", metavar="ROLE", help="one of the spec's roles")
     parser.usage = "orchestrator run [options] [ROLE] [-- ARG ...]"
-    parser.epilog = "Words behind `--` are arguments of the command that the role launches."
+    parser.epilog = "Words after `--` are arguments of the command that the role launches."
 
 
 def run(options: argparse.Namespace) -> int:
-    """Light on purpose: the framework is imported by another process while this one imports the engine."""
+    """Light on purpose: another process imports the framework while this one imports the engine."""
     from orchestrator.launch import preimport, reexec
     from orchestrator.system import inherited, signals
     from orchestrator.system.signals import Notes
@@ -24,15 +24,13 @@ def run(options: argparse.Namespace) -> int:
     orders = reexec.taken()
     if orders is None:
         inherited.shed()
-    # As early as can be: a PID 1 without handlers ignores TERM, and a request to stop may come at any time.
+    # As early as possible: PID 1 without handlers ignores SIGTERM, which may come at any time.
     notes = Notes()
     notes.install()
-    # What was held back arrives now: by who started this process, or while the supervisor became it.
+    # Delivers the signals that were blocked by the parent process, or across the exec by the supervisor.
     signals.release()
     preloaded, path = None, None
-    if (
-        os.geteuid() == 0
-    ):  # it imports nothing ahead, and nothing of others, before it is known who the service is
+    if os.geteuid() == 0:  # root imports nothing ahead, and nothing of others, before the user is known
         path = inherited.trust_no_path()
     elif orders is None:
         preloaded = preimport.begin(options.file or ["startup.yaml"])

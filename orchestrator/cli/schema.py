@@ -1,4 +1,4 @@
-"""Print the JSON Schema of the spec, the kinds of installed plug-ins included, for editors and other tools."""
+"""Print the JSON Schema of the spec, with the kinds of installed plug-ins, for editors and other tools."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--overlay", action="store_true", help="the schema of overlays: nothing is required")
+    parser.add_argument(
+        "--overlay", action="store_true", help="the schema of overlays, in which nothing is required"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

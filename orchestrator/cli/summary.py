@@ -1,16 +1,15 @@
-"""The self-explaining end of a start: what failed, what was tried, what to do, where. For people, logs and the platform.
+"""The end of a start: what failed, what was tried, how to fix it, where. For people, logs and the platform.
 
-Knows the report alone; who writes it where is for others.
+Pure: a report goes in, text comes out.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli import cells
+from orchestrator.cli.console import folded
 from orchestrator.diagnostics.printable import printable, printable_lines
 from orchestrator.supervisor.exit_report import MEANINGS
-from orchestrator.system import log_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,53 +17,43 @@ if TYPE_CHECKING:
     from orchestrator.diagnostics import Diagnostic
     from orchestrator.engine.report import Report
 
-NOT_STARTED, NOT_BACK = "did not start", "did not come back"
-"""What is said of a start that came to nothing: of the first one, and of one after the service had been ready."""
+NOT_STARTED, NOT_RESUMED = "did not start", "did not come back"
+"""The verdict of a failed start: the first one, or one after the service had been ready."""
 DETAILS = 12
-"""How many lines of an item's details are shown: the last ones tell most."""
-A_WHILE = 0.1
-"""Seconds; less is no trying again that anybody would have noticed."""
+"""Lines of an item's details that are shown: the last ones."""
+NOTICEABLE = 0.1
+"""Seconds; shorter retries are not worth mentioning."""
 PLATFORM_LIMIT = 4000
-"""Kubernetes keeps 4,096 bytes of last words, and the end of what is longer."""
-ROOM_FOR_THE_END = 600
-"""Bytes of a first line that is too long by itself."""
-
-
-def columns() -> int:
-    """The width of the terminal on stderr; 0 for a log."""
-    return log_output.columns(2)
-
-
-def folded(head: str, text: str, width: int) -> list[str]:
-    return log_output.folded(head, text, width, cells.width)
+"""Bytes; Kubernetes keeps the last 4,096 of the termination message."""
+TAIL = 600
+"""Bytes kept of the end of a first line that is too long by itself."""
 
 
 # The screen
 
 
 def screen(report: Report, code: int, verdict: str = NOT_STARTED, width: int = 0) -> str:
-    """When it stops: what failed, what was tried, what to do, where in the spec."""
+    """The last screen of a start: what failed, what was tried, how to fix it, where in the spec."""
     service = report.service or "the service"
-    if not report.failed:
-        lines = ["", *folded("orchestrator: ", f"{service} {report.reason or verdict} (exit {code})", width)]
-        for item, said in report.waiting.items():
-            lines += folded("  ", f"{item} was not well yet: {printable(said)}", width)
-        for item, (doing, since) in report.under_way.items():
-            if item not in report.waiting:
-                seconds = (report.duration_ms - since) / 1000
-                lines += folded("  ", f"{item} was still {doing} after {seconds:.1f} s", width)
-        return "\n".join(lines)
-    ended = report.reason or verdict  # somebody may have ended it while it was in maintenance
-    head = folded("orchestrator: ", f"{service} {ended} (exit {code}): {_count(report)}", width)
-    lines = ["", *head, *_failures(report, width)]
-    if code in MEANINGS:
-        lines += folded(f"  exit {code}: ", MEANINGS[code], width)
-    return "\n".join(lines)
+    ended = f"{service} {report.reason or verdict} (exit {code})"
+    if report.failed:
+        lines = folded("orchestrator: ", f"{ended}: {_count(report)}", width) + _failures(report, width)
+        if code in MEANINGS:
+            lines += folded(f"  exit {code}: ", MEANINGS[code], width)
+        return "\n".join(["", *lines])
+    lines = folded("orchestrator: ", ended, width)
+    for item, answer in report.waiting.items():
+        lines += folded("  ", f"{item} was not ready yet: {printable(answer)}", width)
+    for item, (doing, since) in report.under_way.items():
+        if item not in report.waiting:
+            seconds = (report.duration_ms - since) / 1000
+            lines += folded("  ", f"{item} was still {doing} after {seconds:.1f} s", width)
+    return "\n".join(["", *lines])
 
 
 def maintenance(report: Report, width: int = 0) -> str:
-    """What is served instead, and until when."""
-    head = folded("orchestrator: ", f"{report.service} is in maintenance until this holds:", width)
+    """Why maintenance is served."""
+    head = folded("orchestrator: ", f"{report.service} is in maintenance until this is resolved:", width)
     return "\n".join([*head, *_failures(report, width)])
 
 
@@ -74,102 +63,84 @@ def _count(report: Report) -> str:
 
 
 def _failures(report: Report, width: int) -> list[str]:
-    lines = [line for item in report.failed for line in _failure(item, width)]
-    lines += [""]
-    blocked, off = not_tried(report), _off(report)
-    lines += folded("  not tried: ", ", ".join(blocked), width) if blocked else []
-    lines += folded("  degraded: ", ", ".join(off), width) if off else []
+    lines = [line for item in report.failed for line in _failure(item, width)] + [""]
     codes = list(dict.fromkeys(item["code"] for item in report.failed if item["code"]))
     others = f" (or {', '.join(codes[1:])})" if codes[1:] else ""
-    return lines + (folded("  more: ", f"orchestrator explain {codes[0]}{others}", width) if codes else [])
+    off = [f"{feature['name']} ({feature['item']})" for feature in report.features.values()]
+    for label, text in (
+        ("not tried", ", ".join(not_tried(report))),
+        ("degraded", ", ".join(off)),
+        ("more", f"orchestrator explain {codes[0]}{others}" if codes else ""),
+    ):
+        lines += folded(f"  {label}: ", text, width) if text else []
+    return lines
 
 
 def _failure(item: Mapping[str, Any], width: int) -> list[str]:
     code = f" [{item['code']}]" if item["code"] else ""
-    where = f" ({place(item)})" if item["file"] else ""
-    lines = [
-        "",
-        *folded("  ", f"{item['id']}{where}{code}", width),
-        *folded("    ", printable(item["summary"]), width),
-    ]
+    lines = ["", *folded("  ", f"{_located(item)}{code}", width)]
+    lines += folded("    ", printable(item["summary"]), width)
     if item["why"] and item["why"] not in item["summary"]:
         lines += folded("    needed: ", printable(item["why"]), width)
-    for each in tried(item):
-        lines += folded("    tried:  ", printable(each), width)
+    for attempt in tried(item):
+        lines += folded("    tried:  ", printable(attempt), width)
     if item["hint"]:
-        lines += folded("    do:     ", printable(item["hint"]), width)
+        lines += folded("    hint:   ", printable(item["hint"]), width)
     return lines + _details(item["details"])
 
 
 def _details(text: str) -> list[str]:
-    if not text:
-        return []
-    lines = printable_lines(text.rstrip())
-    left_out = len(lines) - DETAILS
-    if left_out > 1:
-        shown = [f"… {left_out + 1} lines before these", *lines[1 - DETAILS :]]
-    else:
-        shown = lines[-DETAILS - 1 :]
-    return [f"    | {each}" for each in shown]
+    lines = printable_lines(text.rstrip()) if text else []
+    if len(lines) > DETAILS + 1:
+        lines = [f"… {len(lines) - DETAILS + 1} lines before these", *lines[1 - DETAILS :]]
+    return [f"    | {line}" for line in lines]
 
 
-# What it is made of
+# Its parts
 
 
-def place(item: Mapping[str, Any]) -> str:
-    return f"{item['file']}:{item['line']}"
+def _located(item: Mapping[str, Any]) -> str:
+    return f"{item['id']} ({item['file']}:{item['line']})" if item["file"] else str(item["id"])
 
 
 def tried(item: Mapping[str, Any]) -> list[str]:
-    """What was done about a failure: attempts, where there were more than the actions explain, and the actions."""
+    """What was done about a failure: the attempts, if the actions do not explain them, and the actions."""
     attempts, seconds = item["attempts"], item["duration_ms"] / 1000
-    # What was tried again at once was tried for the engine's own reasons.
-    tells = attempts > 1 + len(item["fallbacks"]) and seconds >= A_WHILE
-    again = [f"{attempts} times in {seconds:.1f} s"] if tells else []
-    done = [f"{each['action']}: {each['result']}" for each in item["fallbacks"]]
-    often = [(each, done.count(each)) for each in dict.fromkeys(done)]
-    return again + [each if count == 1 else f"{each} ({count} times)" for each, count in often]
+    retried = attempts > 1 + len(item["fallbacks"]) and seconds >= NOTICEABLE
+    lines = [f"{attempts} times in {seconds:.1f} s"] if retried else []
+    done = [f"{action['action']}: {action['result']}" for action in item["fallbacks"]]
+    for text in dict.fromkeys(done):
+        count = done.count(text)
+        lines.append(text if count == 1 else f"{text} ({count} times)")
+    return lines
 
 
 def not_tried(report: Report) -> list[str]:
     return [item["id"] for item in report.items.values() if item["status"] == "blocked"]
 
 
-def _off(report: Report) -> list[str]:
-    return [f"{each['name']} ({each['item']})" for each in report.features.values()]
-
-
 # The last words
 
 
 def record(report: Report, code: int) -> dict[str, Any]:
-    """The same for machines, all of it in one line of the log."""
-    failures = [
-        {
-            "item": item["id"],
-            "summary": item["summary"],
-            "why": item["why"],
-            "tried": tried(item),
-            "hint": item["hint"],
-            "code": item["code"],
-            "file": item["file"],
-            "line": item["line"],
-        }
-        for item in report.failed
-    ]
+    """The same as fields of the log's last line of JSON."""
+    names = ("summary", "why", "hint", "code", "file", "line")
     return {
         "meaning": MEANINGS.get(code, ""),
-        "failures": failures,
+        "failures": [
+            {"item": item["id"], "tried": tried(item), **{name: item[name] for name in names}}
+            for item in report.failed
+        ],
         "not_tried": not_tried(report),
         "degraded": list(report.degraded),
     }
 
 
-def words(first: str, report: Report) -> str:
-    """For the platform, which keeps little: the first failure, then each other one in a line while there is room."""
-    first = fitting(first)
+def last_words(first: str, report: Report) -> str:
+    """For the platform, within its limit: the first failure, then one line for each other one."""
+    first = shortened(first)
     lines, left = [first], PLATFORM_LIMIT - len(first.encode())
-    others = [_in_a_line(item) for item in report.failed[1:]]
+    others = [_line(item) for item in report.failed[1:]]
     for index, line in enumerate(others):
         left -= len(line.encode()) + 1
         if left < 0:
@@ -178,32 +149,30 @@ def words(first: str, report: Report) -> str:
     return "\n".join(lines)
 
 
-def fitting(text: str) -> str:
-    """What the platform has room for: the beginning says what failed, the end what to do."""
+def shortened(text: str) -> str:
+    """Within the platform's limit: the beginning says what failed, the end how to fix it."""
     whole = text.encode("utf-8", "backslashreplace")
     if len(whole) <= PLATFORM_LIMIT:
         return text
-    begins, ends = whole[: PLATFORM_LIMIT - ROOM_FOR_THE_END - 8], whole[-ROOM_FOR_THE_END:]
-    return f"{begins.decode('utf-8', 'ignore')} ... {ends.decode('utf-8', 'ignore')}"
+    head, tail = whole[: PLATFORM_LIMIT - TAIL - 8], whole[-TAIL:]
+    return f"{head.decode('utf-8', 'ignore')} ... {tail.decode('utf-8', 'ignore')}"
 
 
-def _in_a_line(item: Mapping[str, Any]) -> str:
-    where = f" ({place(item)})" if item["file"] else ""
-    return f"{item['id']}{where}: {item['summary']}" + (f"; hint: {item['hint']}" if item["hint"] else "")
+def _line(item: Mapping[str, Any]) -> str:
+    return f"{_located(item)}: {item['summary']}" + (f"; hint: {item['hint']}" if item["hint"] else "")
 
 
 def cause(report: Report) -> tuple[str, str]:
-    """Why it ended, in a line, and what to do: of the first thing that failed."""
+    """Cause and hint of the first failure, or why it ended."""
     if not report.failed:
         return report.reason or report.status, ""
     first = report.failed[0]
-    where = f" ({place(first)})" if first["file"] else ""
-    return f"{first['id']}{where}: {first['summary']}", first["hint"]
+    return f"{_located(first)}: {first['summary']}", first["hint"]
 
 
 def invalid(diagnostics: list[Diagnostic]) -> tuple[str, str]:
-    """The same of a spec that cannot be used: its first error, and how many there are."""
-    errors = [each for each in diagnostics if each.severity == "error"]
+    """The same for an invalid spec: its first error, and how many more there are."""
+    errors = [found for found in diagnostics if found.severity == "error"]
     if not errors:
         return "the spec is invalid", ""
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

@@ -1,7 +1,7 @@
-"""One record for everything that is wrong with what a user wrote, whoever finds it.
+"""The record of a finding: what is wrong with what a user wrote, and where.
 
-The record is data; `orchestrator.diagnostics.formats` has one renderer for each output format,
-`orchestrator.diagnostics.catalogue` says what each code means.
+`orchestrator.diagnostics.formats` has one renderer for each output format, `orchestrator.diagnostics.catalogue` the
+table of codes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ SEVERITIES = ("error", "warning", "note")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands: lines and columns count from 1, the end is exclusive.
+    """A location in a file: lines and columns count from 1, the end is exclusive.
 
-    Line 0 is a whole file; no file is no place at all.
+    Line 0 is a whole file; an empty file name is no location.
     """
 
     file: str
@@ -31,7 +31,7 @@ class Place:
 
     @property
     def last_line(self) -> int:
-        """The last line that any of it stands on; an end at column 1 is that of the line above."""
+        """The last line it covers; an end at column 1 is the end of the line above."""
         return max(self.line, self.end_line - (self.end_column <= 1))
 
     def __str__(self) -> str:
@@ -40,9 +40,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """A second place that explains a finding: the first of two keys, the value that an overlay overrides.
+    """A second location that explains a finding: the first of two keys, the value that an overlay overrides.
 
-    The message reads on into the place: `overrides` gives `overrides startup.yaml:31:5`.
+    The place follows the message: `overrides` gives `overrides startup.yaml:31:5`.
     """
 
     message: str
@@ -69,7 +69,7 @@ class Diagnostic:
         return f"orchestrator explain {self.code}"
 
     def record(self) -> dict[str, object]:
-        """The record as it stands in JSON output."""
+        """The record of JSON output."""
         return {
             "code": self.code,
             "severity": self.severity,
@@ -84,12 +84,12 @@ class Diagnostic:
             "hint": self.hint,
             "related": [
                 {
-                    "message": each.message,
-                    "file": each.place.file,
-                    "line": each.place.line,
-                    "column": each.place.column,
+                    "message": related.message,
+                    "file": related.place.file,
+                    "line": related.place.line,
+                    "column": related.place.column,
                 }
-                for each in self.related
+                for related in self.related
             ],
             "documentation": self.documentation,
         }
@@ -97,7 +97,7 @@ class Diagnostic:
 
 @dataclass(slots=True)
 class Findings:
-    """Collects diagnostics, so that one run tells all of them."""
+    """Collects diagnostics, so that one run reports all of them."""
 
     found: list[Diagnostic] = field(default_factory=list)
 
@@ -113,7 +113,7 @@ class Findings:
         related: Iterable[Related] = (),
         severity: str = "",
     ) -> None:
-        """Adds a finding; its severity is the catalogue's unless another is given."""
+        """Adds a finding; its severity is the code's own unless another is given."""
         if not severity:
             from orchestrator.diagnostics.catalogue import severity_of
 
@@ -122,27 +122,22 @@ class Findings:
 
     @property
     def failed(self) -> bool:
-        return any(each.severity == "error" for each in self.found)
+        return any(diagnostic.severity == "error" for diagnostic in self.found)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By place, each finding once."""
-    unique = dict.fromkeys(diagnostics)
-    return sorted(
-        unique,
-        key=lambda each: (
-            each.place.file,
-            each.place.line,
-            each.place.column,
-            SEVERITIES.index(each.severity),
-            each.code,
-        ),
-    )
+    """Sorted by place, without duplicates."""
+
+    def key(found: Diagnostic) -> tuple[str, int, int, int, str]:
+        place = found.place
+        return place.file, place.line, place.column, SEVERITIES.index(found.severity), found.code
+
+    return sorted(dict.fromkeys(diagnostics), key=key)
 
 
 def summary(diagnostics: Iterable[Diagnostic]) -> dict[str, int]:
-    """How many there are of each severity, as JSON output has it."""
+    """The number of each severity, as in JSON output."""
     counts = dict.fromkeys(("errors", "warnings", "notes"), 0)
-    for each in diagnostics:
-        counts[each.severity + "s"] += 1
+    for diagnostic in diagnostics:
+        counts[diagnostic.severity + "s"] += 1
     return counts

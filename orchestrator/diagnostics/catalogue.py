@@ -1,4 +1,4 @@
-"""What every code means, in a table: its severity and a title. Knows nothing of who finds what."""
+"""The table of codes: severity and title of each."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ _TABLE = """
 801 E fallback failed
 802 E remedy did not help
 803 N feature is degraded
-804 E outcome is not the one that is pinned
+804 E outcome is not the expected one
 805 E fallback does not do what it says
 
 901 E internal error

@@ -1,11 +1,11 @@
-"""The line that a finding is about, with carets under the place. Knows places and text, not colours."""
+"""The line that a finding is about, with carets under the place."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.diagnostics.printable import escaped
+from orchestrator.diagnostics.printable import cells, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 GUTTER = 8
 """Columns before the text of a line: the number in five, a bar, and the spaces around it."""
 WIDEST = 160
-"""The columns of an excerpt where the output has no width of its own."""
+"""The columns of an excerpt where the output has no known width."""
 NARROWEST = 40
 CONCEALED = frozenset({"ORC123"})
-"""Codes whose place is a secret: nothing from there to the end of the line is ever shown."""
+"""Codes whose place is a secret: nothing from there to the end of the line is shown."""
 URL_PASSWORD = pattern(
     r"(?i)\b[a-z][a-z0-9+.-]*://[^\s/:@?#\[]*:(?P<password>[^\s/@]+|(?![0-9]{1,5}[/?#])[^\s@]+)@"
 )
-"""A password in a URL, also one that is not escaped and holds a `/`; but `http://host:80/@name` has none."""
+"""A password in a URL, also an unescaped one with a `/`; `http://host:80/@name` has none."""
 
 
 class Excerpt(NamedTuple):
@@ -66,7 +66,7 @@ class Sources:
 
 
 def split(text: str) -> list[str]:
-    """The lines of a text as YAML counts them: six kinds of line end, and none of the others Python knows."""
+    """The lines of a text as YAML counts them: fewer kinds of line end than `str.splitlines`."""
     for end in ("\r\n", "\r", "\x85", "\u2028", "\u2029"):
         if end in text:
             text = text.replace(end, "\n")
@@ -76,7 +76,7 @@ def split(text: str) -> list[str]:
 def excerpt(lines: Sequence[str], place: Place, width: int = 0) -> Excerpt | None:
     """The excerpt for a place, cut around its start where the line is longer than `width` allows.
 
-    A place behind the end is shown at the end; a whole file (line 0) has no excerpt.
+    A place after the end is shown at the end; a whole file (line 0) has no excerpt.
     """
     if not lines or place.line < 1:
         return None
@@ -89,7 +89,7 @@ def excerpt(lines: Sequence[str], place: Place, width: int = 0) -> Excerpt | Non
 
 
 def _end(line: str, start: int, place: Place) -> int:
-    """Where the carets end in this line; a place that goes on in the next line ends with this one."""
+    """The column after the last caret; a place of several lines is marked to the end of its first."""
     end = len(line.rstrip()) if place.end_line > place.line else place.end_column - 1
     return max(min(end, len(line)), start + 1)
 
@@ -118,8 +118,8 @@ def _walk(line: str, start: int, room: int) -> tuple[int, int]:
 
 
 def _fill(line: str, first: int, room: int) -> tuple[int, str]:
-    """As much of the line as there is room for: the character it ends before, and the text as shown."""
-    # A column is kept for each sign that something was cut.
+    """As much of the line as fits: the index it ends before, and the text as shown."""
+    # One column is reserved for each ellipsis.
     left = room - (first > 0)
     shown: list[str] = []
     for index in range(first, len(line)):
@@ -132,7 +132,7 @@ def _fill(line: str, first: int, room: int) -> tuple[int, str]:
 
 
 def display(character: str) -> str:
-    """The character as shown: a tab as four spaces, what cannot be seen as its escape."""
+    """The character as shown: a tab as four spaces, an invisible one as its escape."""
     if character == "\t":
         return "    "
     return character if character.isprintable() else escaped(character)
@@ -146,15 +146,11 @@ def columns(character: str) -> int:
         return 4
     if not character.isprintable():
         return len(escaped(character))
-    import unicodedata
-
-    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return cells(character)
 
 
 def _masked(line: str) -> str:
-    """The line without passwords in URLs, whatever it is shown for; columns stay. What variables fill in is no secret."""
+    """The line with asterisks for passwords in URLs; columns stay. `${…}` is no secret."""
     if "://" not in line:
         return line
     for found in URL_PASSWORD.finditer(line):
@@ -165,7 +161,7 @@ def _masked(line: str) -> str:
 
 
 def _conceal(lines: list[str], place: Place) -> None:
-    """Overwrites from the place to the end of its last line; the columns of what stands before stay."""
+    """Masks the place, to the end of its last line; the columns before it stay."""
     for number in range(place.line, place.last_line + 1):
         if 0 < number <= len(lines):
             line = lines[number - 1]

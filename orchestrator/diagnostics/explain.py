@@ -1,4 +1,4 @@
-"""The page behind `orchestrator explain CODE`, and its examples. Knows the pages, not what finds what."""
+"""The pages of `orchestrator explain CODE`, and the examples in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SPEC = "startup.yaml"
 
 
 def topics() -> list[str]:
-    """Everything there is a page for."""
+    """The codes that have a page."""
     return sorted(name[:-3] for name in os.listdir(_PAGES) if name.endswith(".md"))
 
 
@@ -31,14 +31,14 @@ def suggestion(topic: str, others: tuple[str, ...] = ()) -> str | None:
 
 
 def meaning(code: str) -> str:
-    """The first paragraph of a page: what the code means, in one line."""
+    """The first paragraph of a page, in one line."""
     text = page(code) or ""
     after = text.partition("## What it means\n")[2].lstrip("\n")
     return " ".join(after.partition("\n\n")[0].split())
 
 
 def examples(code: str) -> list[tuple[str, str]]:
-    """The files of the example, which `validate` answers with this code; none where it needs other bytes."""
+    """The files of the example, for which `validate` reports this code; none where YAML text cannot show it."""
     return _files(code, "")
 
 
@@ -48,7 +48,7 @@ def fixes(code: str) -> list[tuple[str, str]]:
 
 
 def _files(code: str, kind: str) -> list[tuple[str, str]]:
-    """A block starts with ```yaml, then `fixed` or `run` if it is not the example, then its file's name."""
+    """A block's info is `yaml`, then `fixed` or `run` if it is not the example, then the file's name."""
     found = []
     for info, text in _blocks(page(code) or ""):
         language, *words = info.split()
@@ -60,7 +60,7 @@ def _files(code: str, kind: str) -> list[tuple[str, str]]:
 
 
 def _blocks(markdown: str) -> list[tuple[str, str]]:
-    """The fenced blocks: the words behind the fence, and the text within."""
+    """The fenced blocks: the info after the fence, and the text within."""
     blocks: list[tuple[str, str]] = []
     info, inside = "", False
     body: list[str] = []

@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled at their first use: a spec meets few of them, and reading one must be fast."""
+"""Regular expressions that are compiled at their first use: a start needs few of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 else:
 
     class pattern:  # noqa: N801 - stands for a function
-        """Like `re.compile`, later."""
+        """`re.compile`, deferred."""
 
         def __init__(self, text: str) -> None:
             self._text = text

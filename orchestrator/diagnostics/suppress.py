@@ -1,10 +1,9 @@
 """Comments that silence findings: `# orchestrator: ignore[ORC312] reason`, in YAML, Dockerfiles and Python.
 
-A comment behind something concerns its own line; one that stands alone concerns the next line that is no
-comment. Warnings, notes and everything that `lint` finds can be silenced. The errors of the other families
-cannot: a spec that cannot be read, or means nothing, does not start a service because a comment says so.
-A comment without a reason silences nothing; that, and a comment that silences nothing, is ORC223.
-What the spec itself accepts under `lint` holds for all of its lines, by the same rules.
+A comment at the end of a line concerns that line; one on a line of its own concerns the next line that is not a
+comment. Warnings, notes and all findings of `lint` can be silenced; errors of the other families cannot, because an
+invalid spec stays invalid. A comment without a reason, or without effect, is itself a finding: ORC223.
+`lint: {ignore: …}` in the spec silences a code in all of its lines, by the same rules.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ SPEC_FAMILIES = ("ORC0", "ORC1", "ORC2")
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A comment: which codes it silences, why, where it stands and which line it concerns."""
+    """A comment: the codes it silences, the reason, its place and the line it concerns."""
 
     codes: tuple[str, ...]
     reason: str
     place: Place
     line: int
-    """0: all lines."""
+    """0 for all lines."""
 
 
 def find(file: str, text: str) -> list[Suppression]:
@@ -54,23 +53,23 @@ def apply(
     sources: Mapping[str, str],
     families: Collection[str] = SPEC_FAMILIES,
 ) -> list[Diagnostic]:
-    """The findings that remain, and ORC223 for comments at fault.
+    """The findings that remain, and ORC223 for faulty comments.
 
-    A comment for a code outside the `families` that were looked for is not called useless.
+    A comment for a code outside `families`, which were checked for, may still have an effect elsewhere.
     """
     here: dict[tuple[str, int], list[Diagnostic]] = {}
-    for each in diagnostics:
-        here.setdefault((each.place.file, each.place.line), []).append(each)
+    for diagnostic in diagnostics:
+        here.setdefault((diagnostic.place.file, diagnostic.place.line), []).append(diagnostic)
     findings = Findings()
     for file, text in sources.items():
         for comment in find(file, text):
             for code in comment.codes or ("",):
                 found = here.get((file, comment.line), [])
-                left = [each for each in found if not _silences(comment, code, each)]
+                left = [one for one in found if not _silences(comment, code, one)]
                 if len(left) == len(found):
                     _complain(findings, comment, code, left, families)
                 here[file, comment.line] = left
-    return [each for found in here.values() for each in found] + findings.found
+    return [one for found in here.values() for one in found] + findings.found
 
 
 def accept(
@@ -78,14 +77,14 @@ def accept(
     accepted: Iterable[Suppression],
     families: Collection[str] = SPEC_FAMILIES,
 ) -> list[Diagnostic]:
-    """The findings that remain when some codes are accepted in the whole spec, as `lint: {ignore: …}` says."""
+    """The findings that remain when `lint: {ignore: …}` accepts codes in the whole spec."""
     left = list(diagnostics)
     findings = Findings()
-    for each in accepted:
-        (code,) = each.codes
-        before, left = left, [found for found in left if not _silences(each, code, found)]
+    for suppression in accepted:
+        (code,) = suppression.codes
+        before, left = left, [found for found in left if not _silences(suppression, code, found)]
         if len(left) == len(before):
-            _complain(findings, each, code, left, families)
+            _complain(findings, suppression, code, left, families)
     return left + findings.found
 
 
@@ -95,7 +94,7 @@ def may_be_silenced(diagnostic: Diagnostic) -> bool:
 
 def _match(line: str) -> re.Match[str] | None:
     match = _COMMENT.search(line)
-    # Inside a quoted text it is no comment. Quotes that close again before it do not matter.
+    # Inside quotes it is no comment.
     return match if match and not _quoted(line[: match.start()]) else None
 
 
@@ -104,7 +103,7 @@ def _quoted(before: str) -> bool:
 
 
 def _concerned(lines: list[str]) -> list[int]:
-    """For each line the one that a comment on it concerns: itself, or the next that is no comment."""
+    """For each line the one that a comment on it concerns: itself, or the next that is not a comment."""
     result = []
     concerned = len(lines) + 1
     for number in range(len(lines), 0, -1):
@@ -125,44 +124,25 @@ def _silences(suppression: Suppression, code: str, diagnostic: Diagnostic) -> bo
 
 
 def _complain(
-    findings: Findings,
-    suppression: Suppression,
-    code: str,
-    here: list[Diagnostic],
-    families: Collection[str],
+    findings: Findings, comment: Suppression, code: str, here: list[Diagnostic], families: Collection[str]
 ) -> None:
-    said = _fault(suppression, code, here, families)
-    if said:
-        findings.add("ORC223", said[0], suppression.place, hint=said[1])
-
-
-def _fault(
-    suppression: Suppression, code: str, here: list[Diagnostic], families: Collection[str]
-) -> tuple[str, str] | None:
-    """What is wrong with a comment that silenced nothing, and the hint; None where it may yet be of use."""
+    """Reports a comment that silenced nothing, unless it may have an effect elsewhere."""
+    effect = f"suppression of `{code}` has no effect"
     if not code:
-        return "suppression names no code", "write `# orchestrator: ignore[ORC213] why`"
-    if not _known(code):
-        return f"suppression names an unknown code `{code}`", did_you_mean(
-            code, CODES
-        ) or "a code is ORC and three digits, as the finding shows it"
-    if not suppression.reason:
-        hint = f"say why, on the same line: `# orchestrator: ignore[{code}] why`"
-        return f"suppression of `{code}` has no reason, so it silences nothing", hint
-    if any(each.code == code for each in here):
-        return (
-            f"`{code}` is an error and cannot be silenced",
-            "mend what it says; only lint's errors can be silenced",
-        )
-    if code[:4] not in families:
-        return None
-    if not suppression.line:
-        return f"suppression of `{code}` has no effect: the spec has no such finding", "take the line out"
-    return (
-        f"suppression of `{code}` has no effect: line {suppression.line} has no such finding",
-        "remove the comment",
-    )
-
-
-def _known(code: str) -> bool:
-    return code in CODES or (code.startswith("ORC3") and _CODE.fullmatch(code) is not None)
+        message, hint = "suppression names no code", "write `# orchestrator: ignore[ORC213] why`"
+    elif code not in CODES and not (code.startswith("ORC3") and _CODE.fullmatch(code)):
+        message = f"suppression names an unknown code `{code}`"
+        hint = did_you_mean(code, CODES) or "a code is ORC and three digits, as the finding shows it"
+    elif not comment.reason:
+        message = f"suppression of `{code}` has no reason, so it silences nothing"
+        hint = f"give the reason on the same line: `# orchestrator: ignore[{code}] why`"
+    elif any(found.code == code for found in here):
+        message = f"`{code}` is an error and cannot be silenced"
+        hint = "fix it; only errors of lint can be silenced"
+    elif code[:4] not in families:
+        return
+    elif not comment.line:
+        message, hint = f"{effect}: the spec has no such finding", "remove the line"
+    else:
+        message, hint = f"{effect}: line {comment.line} has no such finding", "remove the comment"
+    findings.add("ORC223", message, comment.place, hint=hint)

@@ -1,4 +1,4 @@
-"""Whether output may be coloured, and how wide it is; asks only the stream and environment given."""
+"""Whether output may be coloured, and how wide it is: by the given stream and environment."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
-
-COLORS = ("auto", "always", "never")
-"""The choices of `--color`."""
 
 _STYLES = {
     "error": "1;31",
@@ -24,7 +21,7 @@ _STYLES = {
 
 
 def color(choice: str, stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether to colour: as chosen, else on a terminal that can, unless `NO_COLOR` is set."""
+    """Whether to colour, for a `choice` of `auto`, `always` or `never`."""
     if choice != "auto":
         return choice == "always"
     if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
@@ -34,14 +31,14 @@ def color(choice: str, stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 def width(stream: TextIO, environ: Mapping[str, str]) -> int:
     """The columns of the output: `COLUMNS`, else the terminal's; 0 where there is no terminal."""
-    told = environ.get("COLUMNS", "")
-    if told.isascii() and told.isdigit() and int(told):
-        return int(told)
+    columns = environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return int(columns)
     if not stream.isatty():
         return 0
     try:
         return os.get_terminal_size(stream.fileno()).columns
-    except OSError:  # a terminal in name only; io.UnsupportedOperation is one of these too
+    except OSError:  # io.UnsupportedOperation is one, too
         return 0
 
 
@@ -51,7 +48,7 @@ def paint(on: bool, style: str, text: str) -> str:
 
 
 def tolerate(stream: TextIO) -> None:
-    """Lets a stream escape what its encoding cannot hold, so that a message never fails for its letters."""
+    """Makes a stream escape what its encoding cannot represent, instead of failing."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")

@@ -1,7 +1,7 @@
-"""The located tree back to YAML and to plain values, as it was written: nothing is interpolated.
+"""The located tree back to YAML and to plain values, without interpolation.
 
-What a reader of YAML 1.1 or 1.2 could take for something else than text is quoted. Each value's origin can be
-written behind it: `# startup.production.yaml:3, overrides startup.yaml:7`.
+Text that a reader of YAML 1.1 or 1.2 could take for something else is quoted. Each value's origin can be written as a
+comment: `# startup.production.yaml:3, overrides startup.yaml:7`.
 """
 
 from __future__ import annotations
@@ -44,12 +44,8 @@ def to_data(node: Node) -> Any:
     return node.value
 
 
-def to_json(tree: Node) -> str:
-    return json.dumps(to_data(tree), indent=2, ensure_ascii=False) + "\n"
-
-
 def provenance(tree: Node) -> dict[str, dict[str, Any]]:
-    """For each value by JSON pointer: where it stands, and the places of what it overrode, nearest first.
+    """For each value by JSON pointer: its place, and the places of what it overrode, nearest first.
 
     A mapping or list has an entry of its own where it is empty or replaced another value.
     """
@@ -67,7 +63,7 @@ def _origin(node: Node) -> dict[str, Any]:
     return {
         "file": node.file,
         "line": node.span[0],
-        "overrides": [{"file": each.file, "line": each.line} for each in node.overrides],
+        "overrides": [{"file": place.file, "line": place.line} for place in node.overrides],
     }
 
 
@@ -75,7 +71,7 @@ def _mapping(node: Node, indent: int, with_origin: bool) -> Iterator[str]:
     assert isinstance(node.value, dict)
     for key, child in node.value.items():
         yield " " * indent + _text(key) + ":"
-        yield from _behind(child, indent + 2, with_origin)
+        yield from _value(child, indent + 2, with_origin)
 
 
 def _sequence(node: Node, indent: int, with_origin: bool) -> Iterator[str]:
@@ -91,11 +87,11 @@ def _sequence(node: Node, indent: int, with_origin: bool) -> Iterator[str]:
             lines = "".join(_mapping(child, indent + 2, with_origin))
             yield lines[indent + 1 :]
         else:
-            yield from _behind(child, indent + 2, with_origin)
+            yield from _value(child, indent + 2, with_origin)
 
 
-def _behind(node: Node, indent: int, with_origin: bool) -> Iterator[str]:
-    """What stands behind `key:` or `-`, with the end of the line."""
+def _value(node: Node, indent: int, with_origin: bool) -> Iterator[str]:
+    """What follows `key:` or `-`, with the end of the line."""
     tag = f" !{node.directive}" if node.directive else ""
     value = node.value
     if isinstance(value, dict | list) and value:
@@ -110,7 +106,7 @@ def _behind(node: Node, indent: int, with_origin: bool) -> Iterator[str]:
 
 
 def _comment(node: Node) -> str:
-    over = ", ".join(f"{_name(each.file)}:{each.line}" for each in node.overrides)
+    over = ", ".join(f"{_name(place.file)}:{place.line}" for place in node.overrides)
     return f"  # {_name(node.file)}:{node.span[0]}" + (f", overrides {over}" if over else "")
 
 
@@ -129,12 +125,12 @@ def _scalar(node: Node) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and node.raw is not None and not node.trap:
-        return node.raw  # the exponents that Python writes are text to YAML 1.1
+        return node.raw  # Python writes exponents that are text to YAML 1.1
     return str(value) if isinstance(value, int) else _float(value)
 
 
 def _float(value: float) -> str:
-    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - how a NaN is told
+    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - true for NaN
         return {"inf": ".inf", "-inf": "-.inf"}.get(str(value), ".nan")
     text = repr(value)
     if "e" in text and "." not in text.partition("e")[0]:
@@ -143,42 +139,32 @@ def _float(value: float) -> str:
 
 
 def in_a_list(text: str) -> str:
-    """A text as it stands between brackets."""
+    """A text as an element of a flow sequence."""
     written = _text(text)
     return _escaped(text) if written == text and set(text) & set(",[]{}") else written
 
 
 def _text(text: str) -> str:
-    if (
-        _PLAIN.match(text)
-        and not _SPECIAL.search(text)
-        and not _NUMBER_LIKE.match(text)
-        and text.casefold() not in _WORDS
-    ):
-        value, trap = resolve(text)
-        if value == text and trap is None:
-            return text
+    plain = _PLAIN.match(text) and not _SPECIAL.search(text) and not _NUMBER_LIKE.match(text)
+    if plain and text.casefold() not in _WORDS and resolve(text) == (text, None):
+        return text
     return _escaped(text)
 
 
 def _escaped(text: str) -> str:
-    """Double quotes, in which YAML knows the escapes of JSON."""
+    """Double quotes, in which YAML has the escapes of JSON."""
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(
-        each if " " <= each <= "~" or (each > "\xa0" and each.isprintable()) else _escape(each)
-        for each in quoted
+        char if " " <= char <= "~" or (char > "\xa0" and char.isprintable()) else _escape(char)
+        for char in quoted
     )
 
 
 def _escape(character: str) -> str:
     number = ord(character)
-    return (
-        f"\\x{number:02x}"
-        if number < 0x100
-        else f"\\u{number:04x}"
-        if number < 0x10000
-        else f"\\U{number:08x}"
-    )
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def _block(text: str, indent: int) -> tuple[str, str] | None:
@@ -190,8 +176,8 @@ def _block(text: str, indent: int) -> tuple[str, str] | None:
         or not lines[0].strip()
         or lines[0].startswith(" ")
         or body.endswith("\n")
-        or any(each != each.rstrip() for each in lines)
+        or any(line != line.rstrip() for line in lines)
     ):
         return None
-    written = "".join((" " * indent + each if each else "") + "\n" for each in lines)
+    written = "".join((" " * indent + line if line else "") + "\n" for line in lines)
     return ("|" if text.endswith("\n") else "|-"), written

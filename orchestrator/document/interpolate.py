@@ -38,7 +38,7 @@ Template = tuple[str | Reference, ...]
 
 
 class BadInterpolation(ValueError):
-    """The text after `$` cannot be parsed; `offset` and `length` are where."""
+    """The text cannot be parsed; `offset` and `length` are where."""
 
     def __init__(self, message: str, hint: str, offset: int, length: int = 2) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class BadInterpolation(ValueError):
 
 
 class Missing(LookupError):
-    """A variable that has no value; `text` is the message of `:?`, `reference` the one that needs it."""
+    """A variable has no value; `text` is the message of `:?`, `reference` the one that needs it."""
 
     def __init__(self, reference: Reference, text: str = "") -> None:
         super().__init__(reference.name)
@@ -65,7 +65,7 @@ def parse(text: str) -> Template:
 
 
 def _parse(text: str, at: int, *, depth: int) -> tuple[Template, int]:
-    """Reads up to the end, or in a nested argument up to its closing brace."""
+    """Parses to the end, or a nested argument to its closing brace."""
     parts: list[str | Reference] = []
     literal: list[str] = []
     while at < len(text):
@@ -96,7 +96,7 @@ def _reference(text: str, start: int, depth: int) -> tuple[Reference, int]:
     if name is None:
         shown = text[start : start + 12]
         raise BadInterpolation(
-            f"expected a variable's name behind `${{`, got `{shown}`",
+            f"expected a variable's name after `${{`, got `{shown}`",
             "write `${NAME}`, or `$$` for a dollar",
             start,
         )
@@ -112,14 +112,14 @@ def _reference(text: str, start: int, depth: int) -> tuple[Reference, int]:
         )
     if text[at] != "}":
         raise BadInterpolation(
-            f"unexpected `{text[at]}` behind `${{{name.group()}`",
+            f"unexpected `{text[at]}` after `${{{name.group()}`",
             "the operators are `:-`, `-`, `:?`, `?`, `:+` and `+`", at,
         )  # fmt: skip
     return Reference(name.group(), operator, argument, start, at + 1 - start), at + 1
 
 
 def references(template: Template) -> Iterator[Reference]:
-    """All references, also those in defaults."""
+    """All references, including those in arguments."""
     for part in template:
         if isinstance(part, Reference):
             yield part
@@ -127,7 +127,7 @@ def references(template: Template) -> Iterator[Reference]:
 
 
 def expand(template: Template, lookup: Callable[[str], str | None]) -> str:
-    """The text with every variable's value; raises Missing. `lookup` answers None for an unset variable."""
+    """The text with every variable's value; raises Missing. `lookup` returns None for an unset variable."""
     return "".join(part if isinstance(part, str) else _value(part, lookup) for part in template)
 
 

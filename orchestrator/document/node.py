@@ -26,20 +26,20 @@ class Node:
         self.keys: dict[str, tuple[str, Span]] | None = None
         """For a mapping: the file and span of each key."""
         self.raw: str | None = None
-        """The text of a plain scalar that YAML turned into something else than text."""
+        """The source text of a plain scalar that YAML resolved to something other than text."""
         self.trap: str | None = None
-        """The code of the trap of YAML 1.1 that this plain scalar fell into."""
+        """The code of a YAML 1.1 trap, if this plain scalar is one."""
         self.directive: str | None = None
         """`replace` or `remove`, for overlays."""
         self.overrides: tuple[Place, ...] = ()
-        """Where the values stood that this one replaced, nearest first."""
+        """The places of the values that this one replaced, nearest first."""
 
     @property
     def place(self) -> Place:
         return Place(self.file, *self.span)
 
     def key_place(self, key: str) -> Place:
-        """Where a key of this mapping stands; the mapping itself when the key is not there."""
+        """The place of a key of this mapping; the mapping's own if it has no such key."""
         if self.keys and key in self.keys:
             file, span = self.keys[key]
             return Place(file, *span)
@@ -55,7 +55,7 @@ class Node:
             yield from enumerate(self.value)
 
     def at(self, path: Sequence[str | int]) -> tuple[Node, int]:
-        """The node at a path, or the deepest one there is; and how many steps of the path were taken."""
+        """The node at a path, or the deepest one that exists, and how many steps of the path lead there."""
         node = self
         for taken, step in enumerate(path):
             child: Node | None = None
@@ -93,7 +93,7 @@ def steps_of(text: str) -> list[str]:
 
 
 def words_for(value: object) -> str:
-    """What a value is, in words: for messages that say what was found."""
+    """What a value is, for messages that say what was found."""
     match value:
         case None:
             return "nothing"
@@ -110,4 +110,4 @@ def words_for(value: object) -> str:
         case list() | tuple():
             return "a list"
         case _:
-            return type(value).__name__
+            return f"`{value}`" if hasattr(value, "written") else type(value).__name__

@@ -2,13 +2,12 @@
 
 Every value keeps the places of what it overrode, nearest first.
 
-Promised to be associative, so that layers may be grouped as one likes: documents without `!replace` and `!remove`
-in which whatever is given more than once has the same form each time (a mapping, a list of items, or anything else).
-A tag acts on what lies below it, and a change of form hides what lies below, so neither can be promised for these.
+The operation is associative for documents without `!replace` and `!remove` in which each value has the same form (a
+mapping, a list of items, or anything else) in every layer.
 
-`- !remove x` takes a value out of a plain list as well; the other elements of such a list are added at its end.
-Inside `roles` a tag that finds nothing in the role itself is kept for when the role is laid over the top level. What
-stands under `x-…` is only what anchors stand for: it is replaced, and its tags act where the aliases are.
+`- !remove x` also removes a value from a plain list; the other elements of such a list are appended. Inside `roles`
+a tag that matches nothing in the role itself is kept until the role is laid over the top level. `x-…` keys hold
+anchors: they are replaced, and the tags in them act at the aliases.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ if TYPE_CHECKING:
 
 
 class Rules(NamedTuple):
-    """What this stage is told about the meaning of lists."""
+    """What the spec's models say about lists."""
 
     is_items: Callable[[Path], bool]
-    """Whether the list at a path holds items, which merge by identity; otherwise it is a plain one."""
+    """Whether the list at a path holds items, which merge by identity, or plain values."""
     identify: Callable[[Path, Node], str | None]
-    """The identity of an item of the list at a path; None when it has none."""
+    """The identity of an item of the list at a path; None if it has none."""
     shorthand: Callable[[Path], str | None]
-    """The key that a short item of the list at a path stands for."""
+    """The key that a scalar item of the list at a path is short for."""
 
 
 def lay_over(base: Node, over: Node, rules: Rules, findings: Findings) -> Node:
@@ -79,7 +78,7 @@ class _Laying:
                 continue
             made = self._entry(there, value, (*path, key))
             if there is None and made is not value and not made.value and value.value:
-                continue  # all it held was `!remove`
+                continue  # it held nothing but `!remove`
             into[key], keys[key] = made, (over.keys or {})[key]
         return result
 
@@ -88,24 +87,24 @@ class _Laying:
             return self.settled(value, path)
         if there.directive != "remove":
             return self.merge(there, value, path)
-        # What a role took out and a layer above puts in again is that layer's alone.
+        # A role removed it and a later layer adds it again: only that layer counts.
         result = self.settled(value, path).copy()
         result.directive = "replace"
         return result
 
     def _keeps(self, name: str, value: Node, path: Path, over: Node | None = None) -> bool:
-        """Whether a `!remove` that found nothing is kept for later; otherwise it is a finding."""
+        """Whether a `!remove` that matched nothing is kept for later; otherwise it is a finding."""
         if _in_role((*path, name)):
             return True
         place = over.key_place(name) if over is not None else value.place
         self.findings.add(
-            "ORC211", f"cannot remove `{name}`: it is not there", place, pointer=pointer((*path, name)),
-            hint="take the line out, or mend the name: nothing below this file has it",
+            "ORC211", f"cannot remove `{name}`: it does not exist", place, pointer=pointer((*path, name)),
+            hint="remove the line, or correct the name: no file below this one has it",
         )  # fmt: skip
         return False
 
     def settled(self, node: Node, path: Path) -> Node:
-        """What an overlay brings anew: `!replace` has done its work, `!remove` finds nothing to take out."""
+        """What an overlay adds: `!replace` has no more effect, `!remove` has nothing to remove."""
         if _in_role((*path, "")) or not _has_directive(node):
             return node
         result = node.copy()
@@ -121,11 +120,11 @@ class _Laying:
                     result.value[key] = self.settled(child, (*path, key))
         elif isinstance(result.value, list):
             kept = [
-                each
-                for each in result.value
-                if each.directive != "remove" or self._keeps(_word(each), each, path)
+                child
+                for child in result.value
+                if child.directive != "remove" or self._keeps(_word(child), child, path)
             ]
-            result.value = [self.settled(each, (*path, at)) for at, each in enumerate(kept)]
+            result.value = [self.settled(child, (*path, at)) for at, child in enumerate(kept)]
         return result
 
     def _items(self, base: Node, over: Node, path: Path) -> Node:
@@ -133,8 +132,8 @@ class _Laying:
         items: list[Node | None] = list(_list(result))
         where = {
             name: at
-            for at, each in enumerate(_list(base))
-            if (name := self.rules.identify(path, each)) is not None
+            for at, item in enumerate(_list(base))
+            if (name := self.rules.identify(path, item)) is not None
         }
         for item in _list(over):
             name = self.rules.identify(path, item)
@@ -151,41 +150,38 @@ class _Laying:
                     where.setdefault(name, len(items) - 1)
             else:
                 items[at] = self._one_item(there, item, path, at)
-        result.value = [each for each in items if each is not None]
+        result.value = [item for item in items if item is not None]
         return result
 
     def _one_item(self, base: Node, over: Node, path: Path, at: int) -> Node:
-        """A short item is a mapping with one key, so it merges as one."""
+        """A scalar item merges as the mapping with one key that it is short for."""
         key = self.rules.shorthand(path)
         if key is not None and isinstance(base.value, dict) != isinstance(over.value, dict):
             base, over = _in_full(base, key), _in_full(over, key)
         return self._entry(base, over, (*path, at))
 
     def _values(self, base: Node, over: Node, path: Path) -> Node:
-        """A plain list from which an overlay takes values out."""
+        """A plain list from which an overlay removes values."""
         result = base.copy()
         values = _list(result)
-        for each in _list(over):
-            if each.directive != "remove":
-                values.append(self.settled(each, path))
+        for child in _list(over):
+            if child.directive != "remove":
+                values.append(self.settled(child, path))
                 continue
-            found = [
-                at for at, value in enumerate(values) if value.directive != "remove" and _same(value, each)
-            ]
-            for at in reversed(found):
-                del values[at]
-            if not found and self._keeps(_word(each), each, path):
-                values.append(each)
+            kept = [value for value in values if value.directive == "remove" or not _same(value, child)]
+            if len(kept) == len(values) and self._keeps(_word(child), child, path):
+                kept.append(child)
+            values[:] = kept
         return result
 
 
 def _of_anchors(key: str | int) -> bool:
-    """`x-…` holds anchors: a tag in it acts where the alias stands."""
+    """`x-…` holds anchors: the tags in it act at the aliases."""
     return isinstance(key, str) and key.startswith("x-")
 
 
 def _untagged(node: Node) -> Node:
-    """A copy without tags, and without what they would take out."""
+    """A copy without tags, and without what they remove."""
     if not _has_directive(node):
         return node
     result = node.copy()
@@ -236,14 +232,14 @@ def _has_directive(node: Node) -> bool:
 
 
 def leftovers(node: Node, findings: Findings, path: Path = ()) -> None:
-    """Reports `!replace` and `!remove` where there is nothing to lay them over, and takes out what was to be removed.
+    """Reports `!replace` and `!remove` outside an overlay, and removes what they mark.
 
     Roles keep theirs: they are laid over the top level.
     """
     if node.directive is not None:
         findings.add(
-            "ORC224", f"`!{node.directive}` has a meaning in an overlay only", node.place, pointer=pointer(path),
-            hint="take the line out of the spec itself" if node.directive == "remove" else "write the value without the tag",
+            "ORC224", f"`!{node.directive}` works in an overlay only", node.place, pointer=pointer(path),
+            hint="remove the line from the spec itself" if node.directive == "remove" else "write the value without the tag",
         )  # fmt: skip
         return
     if len(path) == 1 and path[0] == "roles":

@@ -1,4 +1,4 @@
-"""The located tree to plain Python values, with `${…}` put in where the values are known."""
+"""The located tree to plain Python values, with `${…}` interpolated where the values are known."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class Values(Protocol):
     """What interpolation may know about variables."""
 
     def lookup(self, name: str) -> str | None:
-        """The variable's text, None when it is unset; raises Unknown when that cannot be said yet."""
+        """The variable's text, None if it is unset; raises Unknown if that is not known yet."""
 
     def secret(self, name: str) -> bool: ...
 
     def elements(self, name: str) -> Sequence[str] | None:
-        """The elements of a variable of type list, None for all others."""
+        """The elements of a variable of type list; None for all others."""
 
 
 class Unknown(LookupError):
@@ -70,7 +70,7 @@ class Unknown(LookupError):
 
 
 class _Absent:
-    """What a list element or an optional field becomes when `${VAR:+…}` gives nothing."""
+    """What a list element or optional field becomes when `${VAR:+…}` is empty."""
 
 
 ABSENT = _Absent()
@@ -87,25 +87,25 @@ class Missing(NamedTuple):
 
 
 class Plain:
-    """One conversion: collects the missing variables with their places."""
+    """One conversion; collects the missing variables with their places."""
 
     def __init__(self, values: Values, findings: Findings, raw: frozenset[str] = frozenset()) -> None:
         self.values = values
         self.findings = findings
         self.raw = raw
-        """Keys of the top level that are left as they were written."""
+        """Top-level keys that are not interpolated."""
         self.missing: list[Missing] = []
         self.used: list[tuple[interpolate.Reference, Place]] = []
-        """Every reference that was met."""
+        """Every reference that was found."""
         self.empty: list[Path] = []
-        """Where nothing stands behind a key or a dash."""
+        """The paths of empty values."""
         self.respelled: list[Path] = []
-        """Where a number or boolean stands that would be written in another way than it was."""
+        """The paths of numbers and booleans that were not written in their canonical form."""
         self.moved: dict[Path, list[int]] = {}
-        """For lists whose elements became more or fewer: where each element stands in the document."""
+        """For lists that changed their length: the index in the document of each element."""
 
     def document(self, root: Node) -> dict[str, Any]:
-        """The whole: `x-…` keys are left out, they hold anchors."""
+        """The whole document, without `x-…` keys, which hold anchors."""
         assert isinstance(root.value, dict)
         made: dict[str, Any] = {}
         for key, child in root.value.items():
@@ -143,7 +143,7 @@ class Plain:
 
     def _key(self, key: str, node: Node, path: Path) -> None:
         self.findings.add("ORC219", f"the key `{key}` cannot hold `${{…}}`", node.key_place(key), pointer=pointer((*path, key)),
-                          hint="`${…}` is filled in in values only")  # fmt: skip
+                          hint="`${…}` is interpolated in values only")  # fmt: skip
 
     def _list(self, nodes: list[Node], path: Path) -> tuple[Any, ...]:
         """A tuple: the models are frozen, and strict about it."""
@@ -155,7 +155,7 @@ class Plain:
                 made = self.of(child, (*path, index))
                 elements = [] if made is ABSENT else [made]
             if origins is None and len(elements) != 1:
-                origins = list(range(index))  # from here on an element is not where its node is
+                origins = list(range(index))  # from here on the indexes differ
             if origins is not None:
                 origins.extend(index for _ in elements)
             result.extend(elements)
@@ -164,7 +164,7 @@ class Plain:
         return tuple(result)
 
     def _spread(self, node: Node) -> list[Template] | None:
-        """The elements when a list's element is only `${NAME}` of a variable of type list."""
+        """The elements of a list variable, if the node is only `${NAME}` of one."""
         if not isinstance(node.value, str) or not node.value.startswith("${"):
             return None
         try:
@@ -203,7 +203,7 @@ class Plain:
         return Template(text, known=True, secret=secret, written=written)
 
     def _expanded(self, template: interpolate.Template, node: Node, path: Path) -> str | None:
-        """The text, or None when a variable is missing or cannot be known yet. Every missing one is noted."""
+        """The text, or None if a variable is missing or not known yet. Every missing one is collected."""
         parts: list[str] = []
         whole = True
         for part in template:
@@ -234,7 +234,7 @@ def written(node: Node) -> Any:
 
 
 def within(node: Node, offset: int, length: int) -> Place:
-    """The place of a part of a text; the whole value where quoting or several lines hide the part."""
+    """The place of a part of a text; of the whole value if escapes or several lines obscure it."""
     line, column, end_line, end_column = node.span
     text = node.value
     if isinstance(text, str) and line == end_line:

@@ -1,7 +1,7 @@
 """YAML to a located tree, by libyaml's events: limits, duplicate keys, traps, safe tags only.
 
-Events instead of PyYAML's own composer: nothing recurses, the limits hold before anything is built, and each
-plain scalar is seen with the text that was written.
+Events instead of PyYAML's composer: nothing recurses, the limits hold before anything is built, and the source text
+of each plain scalar is known.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ MAX_BYTES = 2_000_000
 MAX_DEPTH = 100
 MAX_ALIASES = 1_000
 MAX_EXPANDED = 100_000
-"""Values that aliases may add: what a bomb of nested aliases would unfold to."""
+"""Values that aliases may add, against bombs of nested aliases."""
+
+START = "start with `version: 1` and `service: NAME`"
 
 C_PARSER = hasattr(yaml, "CSafeLoader")
 _LOADER: Any = yaml.CSafeLoader if C_PARSER else yaml.SafeLoader
@@ -33,9 +35,9 @@ _DIRECTIVES = {"!replace": "replace", "!remove": "remove"}
 
 
 def read(data: bytes, file: str, findings: Findings, *, overlay: bool = False) -> Node | None:
-    """The tree of one YAML document, or None when it cannot be read; every problem is a finding.
+    """The tree of one YAML document, or None if it cannot be read; every problem is a finding.
 
-    An overlay may be empty, as one that is still to be filled: it changes nothing.
+    An overlay may be empty: then it changes nothing.
     """
     text = _decode(data, file, findings)
     if text is None:
@@ -54,7 +56,7 @@ def read(data: bytes, file: str, findings: Findings, *, overlay: bool = False) -
         kind = "a list" if isinstance(root.value, list) else "a single value"
         findings.add(
             "ORC006", f"the top level must be a mapping, found {kind}", root.place,
-            hint="start with `version: 1` and `service: NAME`",
+            hint=START,
         )  # fmt: skip
         return None
     return root
@@ -63,29 +65,23 @@ def read(data: bytes, file: str, findings: Findings, *, overlay: bool = False) -
 def _empty(file: str, findings: Findings, *, overlay: bool) -> Node | None:
     place = Place(file, 1, 1, 1, 1)
     if not overlay:
-        findings.add(
-            "ORC005", "the document is empty", place, hint="start with `version: 1` and `service: NAME`"
-        )
+        findings.add("ORC005", "the document is empty", place, hint=START)
         return None
-    findings.add("ORC005", "the overlay is empty: it changes nothing", place, severity="warning", hint="write what differs, or take the file out")  # fmt: skip
+    findings.add("ORC005", "the overlay is empty: it changes nothing", place, severity="warning",
+                 hint="write what differs, or remove the file")  # fmt: skip
     root = Node({}, file, (1, 1, 1, 1))
     root.keys = {}
     return root
 
 
 def _decode(data: bytes, file: str, findings: Findings) -> str | None:
+    place = Place(file)
     if len(data) > MAX_BYTES:
-        findings.add(
-            "ORC002",
-            f"the file has more than {MAX_BYTES:,} bytes",
-            Place(file),
-            hint="is this the right file?",
-        )
+        findings.add("ORC002", f"the file has more than {MAX_BYTES:,} bytes", place, hint="is this the right file?")  # fmt: skip
         return None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        findings.add(
-            "ORC003", "the file is UTF-16, not UTF-8", Place(file), hint=f"iconv -f UTF-16 -t UTF-8 {file}"
-        )
+        hint = f"iconv -f UTF-16 -t UTF-8 {file}"
+        findings.add("ORC003", "the file is UTF-16, not UTF-8", place, hint=hint)
         return None
     try:
         text = data.decode("utf-8-sig")
@@ -99,25 +95,17 @@ def _decode(data: bytes, file: str, findings: Findings) -> str | None:
         )  # fmt: skip
         return None
     if data.startswith(b"\xef\xbb\xbf"):
-        findings.add(
-            "ORC018",
-            "the file starts with a byte order mark",
-            Place(file, 1, 1, 1, 1),
-            hint="save it as UTF-8 without BOM",
-        )
+        place = Place(file, 1, 1, 1, 1)
+        findings.add("ORC018", "the file starts with a byte order mark", place, hint="save it as UTF-8 without BOM")  # fmt: skip
     if "\r\n" in text:
         line = text.count("\n", 0, text.index("\r\n")) + 1
-        findings.add(
-            "ORC018",
-            "lines end with CR LF",
-            Place(file, line, 1, line, 1),
-            hint="save the file with LF line endings",
-        )
+        place = Place(file, line, 1, line, 1)
+        findings.add("ORC018", "lines end with CR LF", place, hint="save the file with LF line endings")
     return text
 
 
 class _Stop(Exception):
-    """Nothing more can be read of this document."""
+    """The rest of this document cannot be read."""
 
 
 class _Open:
@@ -241,8 +229,8 @@ class _Reader:
         node = self.anchors.get(event.anchor)
         if node is None:
             if any(each.anchor == event.anchor for each in self.stack):
-                self._stop("ORC022", f"the alias `*{event.anchor}` stands inside its own anchor", event,
-                           "write out here what it was to stand for")  # fmt: skip
+                self._stop("ORC022", f"the alias `*{event.anchor}` is inside its own anchor", event,
+                           "write out its value here")  # fmt: skip
             self._stop("ORC004", f"cannot parse the YAML: undefined alias `*{event.anchor}`", event,
                        f"define it first with `&{event.anchor}`")  # fmt: skip
         assert node is not None
@@ -273,7 +261,7 @@ class _Reader:
             self._entry(parent, key, node)
 
     def _entry(self, parent: _Open, key: Node, node: Node) -> None:
-        if key.value == "<<" and key.raw is not None:  # in quotes it is a key like any other
+        if key.value == "<<" and key.raw is not None:  # in quotes it is an ordinary key
             self._merge_key(parent, key, node)
             return
         name = key.value
@@ -322,7 +310,7 @@ class _Reader:
 
 
 def _merge(done: _Open) -> None:
-    """YAML's merge key: what the mapping says itself wins, then the first source that says it."""
+    """YAML's merge key: the mapping's own keys win, then those of the first source that has them."""
     mapping, keys = done.node.value, done.node.keys
     assert isinstance(mapping, dict)
     assert keys is not None
@@ -338,7 +326,5 @@ def _merge(done: _Open) -> None:
 def _span(event: Any) -> Span:
     start, end = event.start_mark, event.end_mark
     line = start.line + 1
-    last = (
-        line if end.line == start.line else end.line + 1
-    )  # one number where it is the same: a spec has many
+    last = line if end.line == start.line else end.line + 1  # one object for equal numbers: a spec has many
     return (line, start.column + 1, last, end.column + 1)

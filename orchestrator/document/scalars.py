@@ -1,7 +1,6 @@
-"""What YAML 1.1 makes of a plain scalar, and the traps on the way.
+"""How YAML 1.1 resolves a plain scalar, and the traps in that.
 
-The rules are those of the type repository of YAML 1.1 (https://yaml.org/type/), as PyYAML applies them; the
-parser hands us the text, so that we can say what a reader of YAML 1.1 would have made of it.
+The rules are those of the type repository of YAML 1.1 (https://yaml.org/type/), as PyYAML applies them.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ HUGE_DIGITS = 40
 
 
 def resolve(text: str) -> tuple[str | int | float | bool | None, str | None]:
-    """The value YAML 1.1 gives a plain scalar, and the code of the trap it is, if it is one."""
+    """The value that YAML 1.1 gives a plain scalar, and the code of the trap, if it is one."""
     if not text:
         return None, None
     if text[0] not in _STARTS:
@@ -50,7 +49,7 @@ def _word(text: str) -> tuple[str | bool | None, str | None]:
 
 def _number(text: str) -> tuple[str | int | float, str | None]:
     if text.isdecimal() and text.isascii() and (text[0] != "0" or text == "0") and len(text) <= HUGE_DIGITS:
-        return int(text), None  # the commonest by far
+        return int(text), None  # by far the most common
     if _SPECIAL.match(text):
         return float(text.replace(".", "", 1).lower()), "ORC016"
     if _INTEGER.match(text) or _HEX.match(text) or _BINARY.match(text):
@@ -65,7 +64,7 @@ def _number(text: str) -> tuple[str | int | float, str | None]:
         value = float(text.replace("_", ""))
         return value, "ORC016" if value in (float("inf"), float("-inf")) else None
     if _EXPONENT.match(text):
-        return text, None  # text to YAML 1.1, a number to YAML 1.2: left as the text that was written
+        return text, None  # text to YAML 1.1, a number to YAML 1.2: kept as text
     if _SEXAGESIMAL.match(text) and len(text) <= HUGE_DIGITS:
         return _base_60(text), "ORC014"
     if _DATE.match(text):

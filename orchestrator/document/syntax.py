@@ -1,4 +1,4 @@
-"""What the YAML parser stumbled on, in words for people: the place, the cause, the way out. Knows no keys."""
+"""YAML syntax errors in words for people: place, cause and fix."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def report(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> N
     """Adds a finding for what ended the parsing."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).strip()
-    if mark is None:  # the reader: a character that YAML does not allow
+    if mark is None:  # from the reader: a character that YAML does not allow
         line, column = _bad_character(text)
         findings.add("ORC003", f"cannot read the text: {problem}", Place(file, line, column, line, column + 1),
                      hint="a spec is printable UTF-8 text; is this the right file?")  # fmt: skip
@@ -29,13 +29,13 @@ def report(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> N
 
 
 def _known_cause(error: yaml.YAMLError, row: int, lines: list[str], file: str, findings: Findings) -> bool:
-    """A tab, or an unquoted `${`: both break the YAML somewhere else, and in ways that tell nothing."""
+    """A tab, or an unquoted `${`: for both the parser reports something else, somewhere else."""
     shown = lines[row] if row < len(lines) else ""
     indent = shown[: len(shown) - len(shown.lstrip())]
     doing, context = str(getattr(error, "context", None)), getattr(error, "context_mark", None)
     if "\t" in indent:
         place = Place(file, row + 1, indent.index("\t") + 1, row + 1, len(indent) + 1)
-        findings.add("ORC017", "a tab is used for indentation, YAML allows spaces only", place, hint="replace the tab by spaces")  # fmt: skip
+        findings.add("ORC017", "a tab is used for indentation, YAML allows spaces only", place, hint="replace the tab with spaces")  # fmt: skip
         return True
     flow = _flow_interpolation(lines, row, context if "flow" in doing else None)
     if flow is None:
@@ -50,14 +50,14 @@ def _known_cause(error: yaml.YAMLError, row: int, lines: list[str], file: str, f
 def _unknown_cause(
     error: yaml.YAMLError, problem: str, mark: Any, lines: list[str], file: str, findings: Findings
 ) -> None:
-    """What the parser says, where it says it; or where something began whose end it looked for in vain."""
+    """The parser's own problem and place; or the start of something that has no end."""
     doing, context = str(getattr(error, "context", None) or ""), getattr(error, "context_mark", None)
     at = context if context is not None and doing.startswith("while scanning a") else mark
     related = []
     if doing and context is not None and at is mark and context.line != mark.line:
         related = [Related(doing, Place(file, context.line + 1, context.column + 1))]
-    said = "the quote that starts here is not closed" if "quoted scalar" in doing and "end of stream" in problem else problem  # fmt: skip
-    findings.add("ORC004", f"cannot parse the YAML: {said}", Place(file, at.line + 1, at.column + 1, at.line + 1, at.column + 2),
+    cause = "the quote that starts here is not closed" if "quoted scalar" in doing and "end of stream" in problem else problem  # fmt: skip
+    findings.add("ORC004", f"cannot parse the YAML: {cause}", Place(file, at.line + 1, at.column + 1, at.line + 1, at.column + 2),
                  hint=_syntax_hint(problem, lines, at.line, at.column), related=related)  # fmt: skip
 
 
@@ -65,7 +65,7 @@ _PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 
 def _bad_character(text: str) -> tuple[int, int]:
-    """Where the first character stands that YAML does not allow."""
+    """Line and column of the first character that YAML does not allow."""
     found = _PRINTABLE.search(text)
     at = found.start() if found else 0
     before = split(text[:at])
@@ -73,9 +73,9 @@ def _bad_character(text: str) -> tuple[int, int]:
 
 
 def _flow_interpolation(lines: list[str], row: int, opened: Any) -> tuple[int, int, int] | None:
-    """An unquoted `${` in a flow collection at or just before the line the parser stumbled on.
+    """An unquoted `${` in a flow collection, at or just before the row of the parser's error.
 
-    Its row, where the value starts, and where it stands itself. `opened` is the mark of the collection, where the parser tells it.
+    Its row, the column where the value starts, and its own column. `opened` is the collection's mark, if known.
     """
     for at in range(min(row, len(lines) - 1), max(row - 3, -1), -1):
         line = lines[at]
@@ -90,18 +90,18 @@ def _flow_interpolation(lines: list[str], row: int, opened: Any) -> tuple[int, i
 
 
 def _value_start(before: str) -> int:
-    """Where the value starts that goes on behind this text."""
-    return max(before.rfind(each) for each in ",[{ \t") + 1
+    """The column where the value that continues after this text starts."""
+    return max(map(before.rfind, ",[{ \t")) + 1
 
 
 def _in_quotes(line: str, start: int, at: int) -> str:
     end = line.find("}", at)
-    whole = end < 0 or "${" in line[at + 2 : end]  # it nests: what belongs to it is not told at a glance
-    return 'write "${NAME}" with the quotes' if whole else f'write "{line[start : end + 1]}" with the quotes'
+    nested = end < 0 or "${" in line[at + 2 : end]  # nested: where it ends is not obvious
+    return 'write "${NAME}" with the quotes' if nested else f'write "{line[start : end + 1]}" with the quotes'
 
 
 def _value_twice(lines: list[str], row: int) -> str:
-    """Why a `key: value` cannot stand where it does."""
+    """Why a `key: value` is not allowed where it is."""
     above = next(
         (at for at in range(row - 1, -1, -1) if lines[at].strip() and not lines[at].lstrip().startswith("#")),
         None,
@@ -109,7 +109,7 @@ def _value_twice(lines: list[str], row: int) -> str:
     if above is not None and row < len(lines):
         deep, high = (len(each) - len(each.lstrip(" -")) for each in (lines[row], lines[above]))
         if re.match(r"[\s-]*[\w-]+:[^\s]+\s*$", lines[above]):
-            return f"line {above + 1} has no space behind its `:`"
+            return f"line {above + 1} has no space after its `:`"
         if deep > high and re.match(r"[\s-]*[\w.-]+:\s+[^\s]", lines[above]):
             return f"it is indented deeper than line {above + 1}, which has a value of its own: check the indentation"
     return "a text that contains `: ` must be quoted"
@@ -119,21 +119,21 @@ _INDENTATION = "check the indentation against the lines above"
 _HINTS = {
     "comment or line break": "a value that starts with `>` or `|` must be quoted",
     "',' or '": "a bracket is not closed, or a comma is missing",
-    "<document start>": "the keys of the top level begin in the same column",
+    "<document start>": "all top-level keys start in the same column",
     "did not find expected key": _INDENTATION,
     "block end": _INDENTATION,
     "did not find expected '-' indicator": _INDENTATION,
-    "found unexpected end of stream": "close it where the text ends",
-    "escape": "write the `\\` twice, or put the text into single quotes, where it is a letter like any other",
-    "expected node content": "a value is missing, or a sign stands where it should begin: quote the text",
-    "block sequence entries are not allowed": "a list begins on the next line: `- ` cannot stand behind a `:`",
+    "found unexpected end of stream": "add the closing quote",
+    "escape": "double the `\\`, or use single quotes, in which it needs no escape",
+    "expected node content": "a value is missing, or starts with a special character: quote it",
+    "block sequence entries are not allowed": "a list begins on the next line: `- ` cannot follow a `:`",
     "alphabetic or numeric character": "a text that starts with `&` or `*` must be quoted",
     "whitespace or line break": "a text that starts with `!`, `&` or `*` must be quoted",
     "tag URI": "a text that starts with `!` must be quoted",
     "unexpected ':'": "a text that contains a `:` must be quoted here",
     "document indicator": "is the quote above it closed? `---` and `...` end a document",
 }
-"""What the parser says, and what helps."""
+"""Part of the parser's problem → hint."""
 
 
 def _syntax_hint(problem: str, lines: list[str], row: int, column: int) -> str:
@@ -151,5 +151,5 @@ def _syntax_hint(problem: str, lines: list[str], row: int, column: int) -> str:
 def _no_key(line: str) -> str:
     found = re.match(r"\s*([\w.-]+):(\S.*)$", line)
     if found:
-        return f"write a space behind the `:`: `{found[1]}: {found[2]}`"
-    return "a key needs a `:` and a space behind it"
+        return f"write a space after the `:`: `{found[1]}: {found[2]}`"
+    return "a key needs a `:` and a space after it"

@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.core.context import User
-from orchestrator.core.order import QUICK
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import QUICK
 from orchestrator.engine import events
 from orchestrator.engine.item import Work
 from orchestrator.spec.templated import any_pending

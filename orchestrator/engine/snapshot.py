@@ -12,8 +12,8 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import HEALTH, IMPORT, LAUNCH, STEP
 from orchestrator.core.outcome import Outcome, Status
+from orchestrator.core.phases import HEALTH, IMPORT, LAUNCH, STEP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

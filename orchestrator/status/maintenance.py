@@ -1,7 +1,6 @@
 """`serve: maintenance`: answers on the service's own port while the service cannot, in a process of its own.
 
-Standard library only, run by file name: what is missing may be uvicorn or a part of this package. It knows
-nothing of why: its configuration is a handful of words, none of them secret.
+Standard library only, run by file name: what cannot be imported may be the reason for it.
 """
 
 from __future__ import annotations
@@ -10,29 +9,23 @@ import html
 import json
 import math
 import os
-import selectors
 import signal
 import socket
 import sys
 import time
-from collections import deque
 
-CONNECTIONS = 256
-"""At once; the oldest makes way for one more."""
-HEAD = 16 << 10
-"""The longest request line and headers."""
-BODY = 16 << 20
-"""How much of a request's body is taken and thrown away, so that its sender gets to read the answer."""
-PATIENCE = 5.0
-"""Seconds that a client has to send its request, and then again to read the answer and go."""
-FAREWELL = 1.0
-"""The same when the process is asked to end: the service itself is about to take over."""
-SOON = 5
-"""Seconds: sooner than that nobody is asked to come again, for a service that is checked now must still start."""
+if __name__ == "__main__":
+    # The interpreter runs without site-packages. Last, so that nothing of Python's is shadowed.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from orchestrator.status.http_server import Server, message, request_line
+
+SOONEST = 5
+"""Seconds: the shortest Retry-After, because a service that is checked now must still start."""
 
 
 class Config:
-    """What is said, and which path is the one that asks whether the container lives."""
+    """What is answered, and on which paths. None of it is secret."""
 
     def __init__(
         self,
@@ -47,219 +40,59 @@ class Config:
         self.live = live
         self.ready = ready
         self.retry_after = retry_after
-        """Seconds, as long as nobody says when the service is checked again."""
+        """Seconds, until the time of the next check is announced."""
         self.message = message
         self.last = last
-        """Whether the socket ends with it, because the server behind it binds one of its own."""
+        """Whether the socket is closed at the end, because the next server binds its own."""
 
 
 def command(fd: int, config: Config, control: int = -1) -> list[str]:
     """The argv that serves maintenance on the socket `fd`, which must be inherited as must `control`.
 
-    The process ends when `control`, the reading end of a pipe that its parent holds, is at its end; what is
-    written there is `announced`. The two numbers are the words -3 and -2: who keeps the list may put in others
-    later without this module.
+    `control` is the reading end of a pipe: the process ends at its end, and what is written there is `announced`. The
+    two numbers are the words -3 and -2: whoever keeps the list may replace them later without this module.
     """
     words = json.dumps(vars(config), separators=(",", ":"))
     return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(fd), str(control), words]
 
 
 def announced(when: float = 0.0, *, always: float = 0.0) -> bytes:
-    """Tells the process when (`time.monotonic`: one clock for all of a machine) the service is checked again.
-
-    Or that it is to say so many seconds `always`.
-    """
+    """Tells the process when (`time.monotonic`) the service is checked again, or to answer `always` seconds."""
     return f"{when:.1f} {always:.1f}\n".encode()
 
 
-class Client:
-    """One connection: its request is read and answered, then it has time to read the answer."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.received = bytearray()
-        self.answer = b""
-        self.answered = False
-        self.taken = 0
-        self.end = time.monotonic() + PATIENCE
-
-
-class Server:
-    """One thread and a selector; `end` is set by SIGTERM and by the control pipe."""
+class Maintenance(Server):
+    """Answers 503 and when to come back; 200 on the live path."""
 
     def __init__(self, listener: socket.socket, control: int, config: Config) -> None:
-        self.listener = listener
+        super().__init__(listener, control, last=config.last)
         self.config = config
-        self.clients: deque[Client] = deque()
-        self.selector = selectors.DefaultSelector()
-        self.ending = False
-        listener.setblocking(False)
-        if (
-            listener.family != socket.AF_UNIX
-        ):  # what lingers from the server before must not keep us from listening
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.listen(1024)
-        self.selector.register(listener, selectors.EVENT_READ, "listener")
-        self.control = control
         self.due = self.always = 0.0
         """What was announced."""
-        if control >= 0:
-            self.selector.register(control, selectors.EVENT_READ, "control")
 
-    def serve(self) -> None:
-        while not self.ending or self.clients:
-            for key, _ in self.selector.select(self.patience()):
-                self.act(key)
-            self.part_with_the_slow()
-
-    def patience(self) -> float | None:
-        now = time.monotonic()
-        return (
-            max(min((each.end for each in self.clients), default=now) - now, 0.001) if self.clients else None
-        )
-
-    def act(self, key: selectors.SelectorKey) -> None:
-        if key.data == "listener":
-            if not self.ending:
-                self.accept()
-        elif key.data == "end" or (key.data == "control" and not self.hears()):
-            self.take_leave()
-        elif key.data in self.clients:  # not one that made way a moment ago
-            self.attend(key.data)
-
-    def hears(self) -> bool:
-        """Takes what was announced; false at the end of the pipe. The last word counts."""
-        said = os.read(self.control, 65536).split()  # all that a pipe holds: no word is cut
-        if said:
-            self.due, self.always = float(said[-2]), float(said[-1])
-        return bool(said)
-
-    def again(self) -> int:
-        """Seconds after which a client may try again."""
-        if self.always:
-            return math.ceil(self.always)
-        return max(math.ceil(self.due - time.monotonic()), SOON) if self.due else self.config.retry_after
-
-    def accept(self) -> None:
-        try:
-            connection, _ = self.listener.accept()
-        except (BlockingIOError, ConnectionError):
-            return  # it has gone, or another process took it
-        except OSError:
-            if self.clients:  # descriptors are short: the oldest makes way, this one waits in the queue
-                self.part(self.clients[0])
-            return
-        connection.setblocking(False)
-        if len(self.clients) >= CONNECTIONS:
-            self.part(self.clients[0])
-        client = Client(connection)
-        self.clients.append(client)
-        self.selector.register(connection, selectors.EVENT_READ, client)
-
-    def take_leave(self) -> None:
-        """Accepts no more; those who are here get their answers."""
-        if self.ending:
-            return
-        self.ending = True
-        if self.config.last:
-            self.refuse()
-        for key in [key for key in self.selector.get_map().values() if not isinstance(key.data, Client)]:
-            self.selector.unregister(key.fileobj)
-        if self.config.last:
-            self.let_go()
-        for client in self.clients:
-            client.end = min(client.end, time.monotonic() + FAREWELL)
-
-    def let_go(self) -> None:
-        """The address is free for a server that binds it by itself; who holds the pipe hears so by its end."""
-        self.listener.close()
-        if self.control >= 0:
-            os.close(self.control)
-
-    def refuse(self) -> None:
-        """Who waits in the queue is let in, for nobody else will; from here on who knocks is refused at once."""
-        waiting = -1
-        while waiting != len(self.clients) < CONNECTIONS:
-            waiting = len(self.clients)
-            self.accept()
-        self.listener.shutdown(socket.SHUT_RD)
-
-    def attend(self, client: Client) -> None:
-        try:
-            if client.answer:
-                self.send(client)
-            elif self.receive(client):
-                self.part(client)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.part(client)  # it broke the connection; nobody is there to be told
-
-    def receive(self, client: Client) -> bool:
-        """Takes what has come; true when the client has nothing more to say."""
-        chunk = client.connection.recv(65536)
-        if client.answered:
-            client.taken += len(chunk)
-            return not chunk or client.taken > BODY
-        client.received += chunk
-        head, blank, _ = bytes(client.received).replace(b"\r\n", b"\n").partition(b"\n\n")
-        if blank or len(client.received) > HEAD:
-            client.answer = self.respond(head if blank else b"")
-            self.selector.modify(client.connection, selectors.EVENT_WRITE, client)
-            return False
-        return not chunk
+    def announce(self, data: bytes) -> None:
+        words = data.split()
+        self.due, self.always = float(words[-2]), float(words[-1])
 
     def respond(self, head: bytes) -> bytes:
-        """The whole answer to a request, by its head; empty when that was too long or not complete."""
-        self.config.retry_after = self.again()
+        if self.always:
+            self.config.retry_after = math.ceil(self.always)
+        elif self.due:
+            self.config.retry_after = max(math.ceil(self.due - time.monotonic()), SOONEST)
         return answer(head, self.config)
-
-    def send(self, client: Client) -> None:
-        client.answer = client.answer[client.connection.send(client.answer) :]
-        if client.answer:
-            return  # it reads slowly: sent on when there is room
-        # Closing now could throw the answer away: unread bytes turn a close into a reset. So only our side is
-        # closed, and what still comes is taken until the client has read all and closes too.
-        client.answered = True
-        client.received.clear()
-        client.end = time.monotonic() + (FAREWELL if self.ending else PATIENCE)
-        client.connection.shutdown(socket.SHUT_WR)
-        self.selector.modify(client.connection, selectors.EVENT_READ, client)
-
-    def part_with_the_slow(self) -> None:
-        now = time.monotonic()
-        for client in [each for each in self.clients if each.end <= now]:
-            self.part(client)
-
-    def part(self, client: Client) -> None:
-        self.clients.remove(client)
-        self.selector.unregister(client.connection)
-        client.connection.close()
 
 
 def answer(head: bytes, config: Config) -> bytes:
     """The whole answer to a request, of which only the method, the path and `Accept` matter."""
-    method, target = request_line(head)
+    method, path = request_line(head)
     if not method:
         return response(400, "text/plain", "This is not an HTTP request.\n", config, method="GET")
-    path = path_of(target)
     if config.live and path == config.live != config.ready:
-        return response(200, "application/json", document(config, 200), config, method)
+        state = json.dumps({"status": "maintenance", "service": config.service}) + "\n"
+        return response(200, "application/json", state, config, method)
     if prefers_page(accepted(head.decode("latin-1").lstrip("\n").split("\n")[1:])):
         return response(503, "text/html; charset=utf-8", page(config), config, method)
-    return response(503, "application/problem+json", document(config, 503), config, method)
-
-
-def request_line(head: bytes) -> tuple[str, str]:
-    """Method and target of a request; empty when it is none."""
-    words = head.decode("latin-1").lstrip("\n").partition("\n")[0].split(" ")
-    return (words[0], words[1]) if len(words) == 3 and words[2].startswith("HTTP/") else ("", "")
-
-
-def path_of(target: str) -> str:
-    if "://" in target:
-        target = "/" + target.partition("://")[2].partition("/")[2]
-    return target.partition("?")[0]
+    return response(503, "application/problem+json", problem(config), config, method)
 
 
 def accepted(headers: list[str]) -> str:
@@ -268,7 +101,7 @@ def accepted(headers: list[str]) -> str:
 
 
 def prefers_page(accept: str) -> bool:
-    """Whether it is a person's browser: HTML is asked for by name, and not less than JSON."""
+    """Whether it is a person's browser: it asks for HTML by name, with no less weight than for JSON."""
     weights = {"html": 0.0, "json": 0.0}
     for part in accept.lower().split(","):
         name, _, parameters = part.strip().partition(";")
@@ -296,38 +129,17 @@ def response(status: int, kind: str, body: str, config: Config, method: str) -> 
     return message(status, kind, body, method, *more)
 
 
-PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}  # fmt: skip
-
-
-def message(status: int, kind: str, body: str, method: str, *headers: str) -> bytes:
-    """An answer of HTTP/1.1, with what all of ours say and these headers; without the body for HEAD."""
-    content = body.encode("utf-8", "replace")
-    lines = [
-        f"HTTP/1.1 {status} {PHRASES[status]}",
-        f"Date: {time.strftime('%a, %d %b %Y %H:%M:%S GMT', time.gmtime())}",
-        f"Content-Type: {kind}",
-        f"Content-Length: {len(content)}",
-        "Cache-Control: no-store",
-        "X-Content-Type-Options: nosniff",
-        "Connection: close",
-        *headers,
-    ]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (b"" if method == "HEAD" else content)
-
-
-def document(config: Config, status: int) -> str:
-    """For machines: a problem of RFC 9457; the state alone where only a sign of life was asked."""
-    if status == 200:
-        return json.dumps({"status": "maintenance", "service": config.service}) + "\n"
-    problem = {
+def problem(config: Config) -> str:
+    """For machines: a problem of RFC 9457."""
+    document = {
         "type": "about:blank",
         "title": "Service Unavailable",
-        "status": status,
+        "status": 503,
         "detail": config.message,
         "service": config.service,
         "retry_after": config.retry_after,
     }
-    return json.dumps(problem) + "\n"
+    return json.dumps(document) + "\n"
 
 
 STYLE = """
@@ -404,7 +216,7 @@ PAGE = """<!doctype html>
 
 
 def page(config: Config) -> str:
-    """For people: no script, nothing fetched from elsewhere, no automatic reload under a reader's eyes."""
+    """For people: no script, nothing fetched, no automatic reload."""
     return PAGE.format(
         style=STYLE,
         service=html.escape(config.service or "This service"),
@@ -415,7 +227,7 @@ def page(config: Config) -> str:
 
 
 def policy(kind: str) -> str:
-    """What a browser may do with an answer: nothing, but for the page's own style."""
+    """What a browser may do with an answer: nothing, except the page's own style."""
     own = f"style-src 'sha256-{digest(STYLE)}'; " if kind.startswith("text/html") else ""
     return f"default-src 'none'; {own}base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -435,16 +247,11 @@ def spoken(seconds: int) -> str:
 
 def main(argv: list[str]) -> int:
     descriptor, control, words = int(argv[0]), int(argv[1]), json.loads(argv[2])
-    # SIGTERM becomes a byte to read, like the end of the parent: one place to notice either.
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    server = Maintenance(socket.socket(fileno=descriptor), control, Config(**words))
+    server.end_on_sigterm()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the engine decides
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    # The engine may have blocked it across the exec; what came meanwhile arrives now.
+    # The engine may have blocked it across the exec; what is pending arrives now.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    server = Server(socket.socket(fileno=descriptor), control, Config(**words))
-    server.selector.register(reading, selectors.EVENT_READ, "end")
     server.serve()
     return 0
 

@@ -1,8 +1,8 @@
 """`telemetry.listen`: the operations listener, a process of its own beside the service.
 
-It reads the state directory and nothing else: what may not be known does not stand there. Standard library only.
+It reads the state directory and nothing else, so it knows no secrets. Standard library only.
 
-    /live     200 while the engine is at work         /metrics  for Prometheus
+    /live     200 while the engine works              /metrics  for Prometheus
     /ready    200 while the service takes traffic     /status   the state as JSON      /report  the last start as JSON
 """
 
@@ -19,7 +19,7 @@ if __name__ == "__main__":
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from orchestrator.status import metrics
-from orchestrator.status.maintenance import Config, Server, message, path_of, request_line
+from orchestrator.status.http_server import Server, message, request_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,28 +34,28 @@ TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 def command(fd: int, control: int, directory: str, features: Sequence[str], *, counted: bool) -> list[str]:
     """The argv that answers on the socket `fd`, which must be inherited as must `control`, the end of a pipe.
 
-    `features` are the names of those that can be off, `counted` is whether there are metrics.
+    `features` are the names of all that can be degraded, `counted` whether there are metrics.
     """
     words = json.dumps({"directory": directory, "features": list(features), "counted": counted})
     return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(fd), str(control), words]
 
 
 class Operations(Server):
-    """Answers from the files of the state directory as they are at this moment."""
+    """Answers from the current files of the state directory."""
 
     def __init__(self, listener: socket.socket, control: int, given: dict[str, Any]) -> None:
-        super().__init__(listener, control, Config())
+        super().__init__(listener, control)
         self.directory: str = given["directory"]
         self.features: list[str] = given["features"]
         self.counted: bool = given["counted"]
 
     def respond(self, head: bytes) -> bytes:
-        method, target = request_line(head)
+        method, path = request_line(head)
         if not method:
             return message(400, TEXT, "This is not an HTTP request.\n", "GET")
         if method not in ("GET", "HEAD"):
             return message(405, TEXT, "Only GET and HEAD.\n", method, "Allow: GET, HEAD")
-        return message(*self.page(path_of(target)), method)
+        return message(*self.page(path), method)
 
     def page(self, path: str) -> tuple[int, str, str]:
         """Status, type and body."""
@@ -70,16 +70,16 @@ class Operations(Server):
         if path == "/report":
             return 200, JSON, json.dumps(self.read("report.json")) + "\n"
         if path == "/metrics" and self.counted:
-            told = metrics.text(state, self.read("report.json"), self.features)
-            return 200, metrics.CONTENT_TYPE, told
-        return 404, TEXT, "There are /live, /ready, /status, /report and /metrics.\n"
+            text = metrics.text(state, self.read("report.json"), self.features)
+            return 200, metrics.CONTENT_TYPE, text
+        return 404, TEXT, "Not found. The paths are /live, /ready, /status, /report and /metrics.\n"
 
     def read(self, name: str) -> dict[str, Any]:
         try:
             with open(f"{self.directory}/{name}", encoding="utf-8") as file:
                 found = json.load(file)
         except (OSError, ValueError):
-            return {}  # not written yet, or not for us: nothing is known
+            return {}  # not written yet, or not readable
         return found if isinstance(found, dict) else {}
 
 

@@ -74,7 +74,7 @@ class Farewell:
         ]
         lines += folded("    needed: ", self.why, width) if self.why else []
         lines += [line for each in self.tried for line in folded("    tried:  ", each, width)]
-        lines += folded("    do:     ", self.hint, width) if self.hint else []
+        lines += folded("    hint:   ", self.hint, width) if self.hint else []
         lines.append("")
         lines += folded("  degraded: ", ", ".join(self.degraded), width) if self.degraded else []
         lines += [f"  more: orchestrator explain {self.about}"] if self.about else []

@@ -68,7 +68,7 @@ def test_junit_has_a_case_for_each_item(service):
 def test_check_says_in_text_what_failed_and_what_to_do(service):
     done = service("check")
     assert "check:ledger" in done.stderr
-    assert "shop may not start (exit 3)" in done.stderr
+    assert "shop would not start (exit 3)" in done.stderr
 
 
 @pytest.mark.parametrize(("text", "options", "code"), [

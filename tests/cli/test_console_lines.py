@@ -2,7 +2,8 @@
 
 import pytest
 
-from orchestrator.cli.console import laid
+from orchestrator.cli.console import in_columns
+from orchestrator.diagnostics.printable import cells
 from orchestrator.system.log_output import folded
 
 LONG = "connection to 127.0.0.1:5432 refused: nothing listens there, and nobody has said so far that anybody will"
@@ -19,18 +20,16 @@ LONG = "connection to 127.0.0.1:5432 refused: nothing listens there, and nobody 
           " " * 12 + "nobody has said so far that", " " * 12 + "anybody will"]),
 ])  # fmt: skip
 def test_what_does_not_fit_stands_below_where_there_is_room(width, lines):
-    assert laid("wait:db", LONG, width) == lines
+    assert in_columns("wait:db", LONG, width) == lines
 
 
 def test_an_id_that_is_too_long_for_its_column_has_a_line_of_its_own():
     name = "directory:/srv/data/of/the/shop/in/production"
-    assert laid(name, LONG, 120)[0] == name
+    assert in_columns(name, LONG, 120)[0] == name
 
 
 def test_wide_characters_take_two_cells():
-    lines = laid("file:a", "データベース の旗 " * 6, 60)
+    lines = in_columns("file:a", "データベース の旗 " * 6, 60)
     assert len(lines) > 2
-    from orchestrator.cli.cells import width
-
-    assert max(map(width, lines[1:])) < 60
-    assert folded("- ", "データ ベース", 8, width) == ["- データ", "  ベース"]
+    assert max(map(cells, lines[1:])) < 60
+    assert folded("- ", "データ ベース", 8, cells) == ["- データ", "  ベース"]

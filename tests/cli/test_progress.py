@@ -2,7 +2,8 @@
 
 import pytest
 
-from orchestrator.cli import cells, progress
+from orchestrator.cli import progress
+from orchestrator.diagnostics.printable import cells, cut
 from orchestrator.engine import events
 from orchestrator.engine.events import Event
 
@@ -38,7 +39,7 @@ def test_what_is_settled_at_once_gets_no_line():
     told = Told().begun(1, "wait:db")
     assert told.lines(1.1) == []
     assert told.tell(1.15, events.ITEM, "wait:db", "well", status="ok").lines(5) == []
-    assert told.progress.nothing
+    assert told.progress.idle
 
 
 def test_one_module_is_imported_at_a_time_and_in_the_end_none():
@@ -47,7 +48,7 @@ def test_one_module_is_imported_at_a_time_and_in_the_end_none():
         "  importing module:b                     1.2 s"
     ]
     assert told.tell(3, events.IMPORTING, deadline=None).lines(9) == []
-    assert told.progress.nothing
+    assert told.progress.idle
 
 
 def test_while_others_may_write_to_the_terminal_lines_are_left_free_for_them():
@@ -110,8 +111,8 @@ def test_more_than_eight_are_counted():
 def test_no_line_is_wider_than_the_terminal(columns, reason):
     told = Told().begun(0, "wait:db").failed(1, "wait:db", 2, reason)
     (line,) = told.lines(3, columns)
-    assert cells.width(line) <= columns
-    assert cells.width(line) >= min(columns - 1, 40), "and it uses what there is"
+    assert cells(line) <= columns
+    assert cells(line) >= min(columns - 1, 40), "and it uses what there is"
     assert "wait:db 3 s" in " ".join(line.split()) or columns < 20
 
 
@@ -158,4 +159,4 @@ def test_times_are_for_people(seconds, said):
      ("abc", 0, ""), ("e\u0301a", 2, "e\u0301a"), ("", 5, "")],
 )  # fmt: skip
 def test_half_a_wide_character_is_none(text, room, fits):
-    assert cells.cut(text, room) == fits
+    assert cut(text, room) == fits

@@ -75,7 +75,7 @@ def test_a_check_shows_it_too(on, tmp_path):
     terminal.shows(" s of 50 s, ")
     (tmp_path / "flag").touch()
     assert terminal.ended() == 0
-    assert terminal.lines[-1] == "orchestrator: shop may start: 1 ok"
+    assert terminal.lines[-1] == "orchestrator: shop would start: 1 ok"
     assert " s of 50 s" not in "\n".join(terminal.lines)
 
 
@@ -315,7 +315,7 @@ def test_an_end_that_nobody_foresaw_clears_it_too(behind, monkeypatch):
     stream = listened_to(behind, monkeypatch)
 
     def broken():
-        with console.tidied():
+        with console.restored():
             stream.begun("wait:db", "waiting", 60.0)
             behind.shows("  waiting   wait:db")
             raise ZeroDivisionError

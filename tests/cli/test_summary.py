@@ -25,7 +25,7 @@ def test_the_platform_hears_of_every_failure_in_a_line_each(told):
     fail("wait:db", "refused", hint="start it")
     fail("package:orjson", "not installed", hint="pip install orjson")
     fail("step:migrate", "not tried", status="blocked")
-    said = summary.words("shop did not start (exit 3): wait:db: refused", report)
+    said = summary.last_words("shop did not start (exit 3): wait:db: refused", report)
     assert said.splitlines() == [
         "shop did not start (exit 3): wait:db: refused",
         "package:orjson (startup.yaml:7): not installed; hint: pip install orjson",
@@ -36,7 +36,7 @@ def test_the_platform_keeps_the_beginning_and_hears_how_much_was_left_out(told):
     report, _, fail = told
     for number in range(100):
         fail(f"file:{number}", "ä" * 40)
-    said = summary.words("shop did not start", report)
+    said = summary.last_words("shop did not start", report)
     assert len(said.encode()) <= 4096
     lines = said.splitlines()
     assert lines[0] == "shop did not start"
@@ -80,7 +80,7 @@ def test_an_interrupted_start_names_what_it_was_at(told):
     assert summary.screen(report, 143).splitlines() == [
         "",
         "orchestrator: shop stopped by SIGTERM before it was ready (exit 143)",
-        "  wait:db was not well yet: refused",
+        "  wait:db was not ready yet: refused",
         "  step:migrate was still running after 0.0 s",
         "  launch was still importing after 0.0 s",
     ]

@@ -11,7 +11,7 @@ def test_what_github_would_drop_is_in_the_summary_of_the_step(orchestrator):
     orchestrator.spec(MANY)
     summary = orchestrator.root / "summary.md"
     said = orchestrator("validate", "--format", "github", env={"GITHUB_STEP_SUMMARY": str(summary)}).stdout
-    assert said.splitlines()[-1] == "2 warnings more: see the summary of this step"
+    assert said.splitlines()[-1] == "2 warnings more: see the step summary"
     assert summary.read_text().count("| ORC014 |") == 12
 
 
@@ -23,9 +23,7 @@ def test_without_a_summary_it_is_in_the_log(orchestrator, summary):
     assert (len(shown), more) == (10, "2 warnings more, without an annotation:")
     assert one.startswith("warning[ORC014] startup.yaml:14:18: YAML 1.1 reads `1:20`")
     assert two.startswith("warning[ORC014] startup.yaml:15:18")
-    assert ("cannot write the summary of the step, /nowhere/summary.md: No such file" in done.stderr) == bool(
-        summary
-    )
+    assert ("cannot write the step summary /nowhere/summary.md: No such file" in done.stderr) == bool(summary)
     assert done.returncode == 0
 
 
@@ -51,7 +49,7 @@ def test_a_spec_is_named_once(orchestrator):
     done = orchestrator("-f", "startup.yaml", "validate", "other.yaml")
     assert (done.returncode, done.stderr) == (
         2,
-        "orchestrator: name the spec once: with -f, or behind the command\n",
+        "orchestrator: name the spec once: with -f, or after the command\n",
     )
 
 

@@ -51,9 +51,7 @@ def test_an_unlisted_code_is_a_bug():
         severity_of("ORC999")
 
 
-@pytest.mark.parametrize(
-    "module", ["catalogue", "printable", "excerpt", "paths", "terminal", "explain"]
-)
+@pytest.mark.parametrize("module", ["catalogue", "printable", "excerpt", "review", "terminal", "explain"])
 def test_importing_it_stays_light(module):
     probe = (
         f"import sys, orchestrator.diagnostics.{module}\n"

@@ -183,7 +183,7 @@ def test_github_shows_ten_of_each_level_worst_first_and_counts_the_rest():
     assert [line.split()[0] for line in lines[:-1]] == ["::error"] * 10 + ["::warning"] * 10 + [
         "::notice"
     ] * 10
-    assert lines[-1] == "5 errors, 5 warnings, 5 notes more: see the summary of this step"
+    assert lines[-1] == "5 errors, 5 warnings, 5 notes more: see the step summary"
     told = github.step_summary(many)
     assert "15 errors, 15 warnings, 15 notes (5 errors, 5 warnings, 5 notes without an annotation)" in told
     assert told.count("| ORC") == 45

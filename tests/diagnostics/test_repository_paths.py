@@ -2,9 +2,8 @@ import pytest
 
 from orchestrator.diagnostics import Diagnostic, Place
 from orchestrator.diagnostics.excerpt import Sources
-from orchestrator.diagnostics.fingerprint import fingerprints
 from orchestrator.diagnostics.formats import PLAIN
-from orchestrator.diagnostics.paths import relative, repository
+from orchestrator.diagnostics.review import fingerprints, relative, repository
 
 
 @pytest.mark.parametrize(

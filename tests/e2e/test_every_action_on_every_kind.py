@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from orchestrator.core.order import PHASES
+from orchestrator.core.phases import PHASES
 from orchestrator.spec.kinds import FALLBACKS
 
 ACTIONS = {

@@ -270,7 +270,7 @@ def test_what_was_healed_or_let_go_is_told_from_what_was_well_wherever_it_is_tol
     assert junit.count("<system-out>") == 2
     said = engine.command("status").stdout
     assert "degraded: search for " in said
-    assert "tried again every 5 min (file:gone: " in said
+    assert "retried every 5 min (file:gone: " in said
     assert "reason" not in said, "the same words twice"
 
 

@@ -63,7 +63,7 @@ def test_a_start_that_was_interrupted_says_what_it_waited_for(engine):
     engine.spec("wait_for: [{name: db, tcp: '127.0.0.1:1', deadline: 60s}]").start().says("wait:db")
     assert engine.stop() == 143
     assert "stopped by SIGTERM before it was ready (exit 143)" in engine.stderr
-    assert "wait:db was not well yet: connection to 127.0.0.1:1 refused" in engine.stderr
+    assert "wait:db was not ready yet: connection to 127.0.0.1:1 refused" in engine.stderr
     db = engine.item("wait:db")
     assert (db["status"], db["attempts"] > 0) == ("waiting", True)
     assert db["summary"].startswith("connection to 127.0.0.1:1 refused")
@@ -94,7 +94,7 @@ def test_an_app_without_the_name_that_is_launched_says_what_to_correct(engine):
     done = engine.spec("").run()
     assert done.returncode == 5
     assert "cannot import the app: `main` has no `app`" in done.stderr
-    assert "do:     define it in main, or correct `app` of the launch" in done.stderr
+    assert "hint:   define it in main, or correct `app` of the launch" in done.stderr
 
 
 def test_a_syntax_error_is_mended_where_it_stands(engine):

@@ -44,22 +44,22 @@ AGAIN = "`launch.restart` starts it again, `on_failure` of `health` and `launch`
 
 @pytest.mark.parametrize(("text", "launch", "breaks", "code", "lines"), [
     ("", "", crash, 9, ["shop ended (exit 9)", "", "  launch (startup.yaml:4) [ORC704]", "    the server ended with 9",
-                        f"    do:     what it printed is above; {AGAIN}", "", "  more: orchestrator explain ORC704"]),
+                        f"    hint:   what it printed is above; {AGAIN}", "", "  more: orchestrator explain ORC704"]),
     ("", "", kill, 137, ["shop ended (exit 137)", "", "  launch (startup.yaml:4) [ORC704]", "    the server was ended by SIGKILL",
-                         f"    do:     what it printed is above; {AGAIN}", "", "  more: orchestrator explain ORC704",
+                         f"    hint:   what it printed is above; {AGAIN}", "", "  more: orchestrator explain ORC704",
                          "  exit 137: it was killed, for memory or by somebody: 128 and the number of the signal"]),
     ("", ", restart: {policy: on-failure, attempts: 1}", crash, 5,
      ["shop ended (exit 5)", "", "  launch (startup.yaml:4) [ORC704]", "    the server ended with 9 before it served", "    tried:  restart",
-      "    do:     what it printed is above", "", "  more: orchestrator explain ORC704",
+      "    hint:   what it printed is above", "", "  more: orchestrator explain ORC704",
       "  exit 5: the app itself did not boot, or was never ready"]),
     ("health: {live: /live, watch: {interval: 200ms, failures: 2}}", "", fail, 5,
      ["shop ended (exit 5)", "", "  health:live (startup.yaml:3) [ORC706]", "    live failed 2 times: status 500 Internal Server Error",
-      f"    do:     the app answers no more, or not as it should: what it printed is above; {AGAIN}", "",
+      f"    hint:   the app answers no more, or not as it should: what it printed is above; {AGAIN}", "",
       "  more: orchestrator explain ORC706", "  exit 5: the app was not well any more"]),
     ("files: [{path: late, why: search needs it, on_failure: [{degrade: search, recheck: 100ms, max_degraded: 2s}, {stop: {exit_code: 42}}]}]",
      "", lambda engine: None, 42,
      ["shop ended (exit 42)", "", "  file:late (startup.yaml:3) [ORC441]", "    ROOT/late does not exist", "    needed: search needs it",
-      "    tried:  degrade: going on without search", "    do:     HINT", "", "  degraded: search", "  more: orchestrator explain ORC441"]),
+      "    tried:  degrade: going on without search", "    hint:   HINT", "", "  degraded: search", "  more: orchestrator explain ORC441"]),
 ], ids=["crash", "killed", "restarts spent", "not well", "off for too long"])  # fmt: skip
 def test_it_says_what_failed_what_was_tried_and_what_to_do(engine, text, launch, breaks, code, lines):
     engine.write("main.py", BREAKABLE)
@@ -68,7 +68,7 @@ def test_it_says_what_failed_what_was_tried_and_what_to_do(engine, text, launch,
     assert engine.wait(40) == code
     shown = [line.replace(str(engine.root), "ROOT") for line in last_screen(engine)]
     assert [
-        "    do:     HINT" if "do:     HINT" in wanted and "do: " in line else line
+        "    hint:   HINT" if "hint:   HINT" in wanted and "hint: " in line else line
         for line, wanted in zip(shown, lines, strict=True)
     ] == lines
     assert f"exit code {code}: " in json.loads((engine.state / "state.json").read_text())["reason"]

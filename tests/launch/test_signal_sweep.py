@@ -3,12 +3,13 @@
 import contextlib
 import os
 import signal
+import time
 
 import pytest
 from launching import APP, cmdline, eventually, family
 from namespaces import TERMINAL, everywhere
 
-from orchestrator.core.exit_status import named
+from orchestrator.core.exit_status import ECHO, named
 from orchestrator.system.signals import PASSED_ON
 
 NOTING = (
@@ -47,6 +48,7 @@ def test_signals_are_forwarded_while_it_serves_and_while_it_stops(launch, prefix
     service.signal(signal.SIGINT)
     eventually(lambda: "stopping: asked by SIGINT" in service.errors())
     send_all_and_see(service, 2)
+    time.sleep(2 * ECHO)
     service.signal(signal.SIGINT)
     assert service.wait(10) == 137
 

@@ -18,7 +18,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from orchestrator.status import maintenance
+from orchestrator.status import http_server, maintenance
 from orchestrator.status.maintenance import Config, command
 
 CONFIG = Config(service="api", live="/live", ready="/ready", retry_after=17, message="Back <soon> & well.")
@@ -274,21 +274,21 @@ def test_many_at_once_are_answered_while_others_say_nothing(address):
 def test_the_oldest_makes_way_when_there_are_too_many(address):
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(socket.create_connection(address, 10))
-        for _ in range(maintenance.CONNECTIONS + 5):
+        for _ in range(http_server.CONNECTIONS + 5):
             stack.enter_context(socket.create_connection(address, 10))
         assert first.recv(1) == b""
         assert exchange(address, get("/live"))[0] == 200
 
 
 def test_a_client_that_says_nothing_is_parted_with(monkeypatch):
-    monkeypatch.setattr(maintenance, "PATIENCE", 0.05)
+    monkeypatch.setattr(http_server, "PATIENCE", 0.05)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = maintenance.Server(listener, -1, CONFIG)
+        server = maintenance.Maintenance(listener, -1, CONFIG)
         with socket.create_connection(listener.getsockname(), 5) as connection:
-            server.act(server.selector.select(5)[0][0])
+            server.handle(server.selector.select(5)[0][0])
             assert len(server.clients) == 1
-            server.take_leave()
+            server.stop()
             server.serve()
             assert connection.recv(1) == b""
         server.selector.close()
@@ -305,7 +305,7 @@ def test_sigterm_ends_it_after_the_answers_that_are_due():
             assert taken(connection)[0] == 200
         started = time.monotonic()
         assert process.wait(10) == 0
-        assert time.monotonic() - started < maintenance.FAREWELL + 1
+        assert time.monotonic() - started < http_server.FAREWELL + 1
 
 
 def test_an_idle_one_ends_at_once():
@@ -338,11 +338,11 @@ def test_what_it_leaves_in_the_queue_is_for_the_next_one():
 def test_the_last_one_answers_who_waits_in_the_queue_and_refuses_who_comes_after():
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener, contextlib.ExitStack() as stack:
         address = listener.getsockname()
-        server = maintenance.Server(listener.dup(), -1, Config(last=True))
+        server = maintenance.Maintenance(listener.dup(), -1, Config(last=True))
         waiting = [stack.enter_context(socket.create_connection(address, 5)) for _ in range(20)]
         for each in waiting:
             each.sendall(get("/x"))
-        server.take_leave()
+        server.stop()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(address, 5)
         thread = threading.Thread(target=server.serve)
@@ -421,7 +421,7 @@ def test_it_says_when_the_service_is_checked_again():
         assert 60 <= body["retry_after"] <= 100
         holder.write(maintenance.announced(time.monotonic() - 5))
         holder.flush()
-        until_it_says(address, [maintenance.SOON])
+        until_it_says(address, [maintenance.SOONEST])
         holder.write(maintenance.announced(time.monotonic() + 1, always=120.0))
         holder.flush()
         until_it_says(address, [120])

@@ -30,7 +30,7 @@ def test_a_server_that_died_is_told_of_the_launch_and_what_could_be_done_next_ti
         "",
         "  launch (startup.yaml:9) [ORC704]",
         "    the server ended with 9",
-        "    do:     what it printed is above; `launch.restart` starts it again, `on_failure` of `health` and `launch` say what else is done",
+        "    hint:   what it printed is above; `launch.restart` starts it again, `on_failure` of `health` and `launch` say what else is done",
         "",
         "  more: orchestrator explain ORC704",
     ]
@@ -47,7 +47,7 @@ def test_an_item_that_was_off_for_too_long_has_its_own_words():
     item = {"item": "file:late", "summary": "it is not there"}
     said = farewell(failed=item, about="", code=3, degraded=["search"])
     for line in ("  file:late (startup.yaml:3) [ORC441]", "    needed: the shop needs it", "    tried:  degrade: going on",
-                 "    do:     mount it", "  degraded: search", "  exit 3: starting again alone will not mend this"):  # fmt: skip
+                 "    hint:   mount it", "  degraded: search", "  exit 3: starting again alone will not mend this"):  # fmt: skip
         assert line in said.text().splitlines()
     assert said.words == "shop ended (exit 3): file:late (startup.yaml:3): it is not there; hint: mount it"
 

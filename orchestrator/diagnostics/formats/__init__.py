@@ -1,7 +1,7 @@
-"""One file for each output format of findings; the file's name is the word after `--format`.
+"""One file for each output format of findings, named like the word after `--format`.
 
-A format is a module with `render(diagnostics, sources, options) -> str`. `sources` maps files to their text,
-for excerpts; files may be missing from it. Nothing else lists the formats.
+A format is a module with `render(diagnostics, sources, options) -> str`. `sources` maps files to their text, for
+excerpts; files may be missing from it. Nothing else lists the formats.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a renderer may want to know of its surroundings, which it does not ask itself."""
+    """What a renderer may need to know about its surroundings."""
 
     color: bool = False
     width: int = 0
-    """The columns of the output; 0 where it has no width."""
+    """The columns of the output; 0 if unknown."""
     cwd: str = ""
     """The directory that relative paths are relative to."""
     root: str = ""
-    """The directory that paths in reports for code review become relative to; `cwd` when empty."""
+    """The directory that paths in reports for code review are relative to; `cwd` when empty."""
     fail_on: str = "error"
-    """The least severity that counts as a failure where a format tells failures from remarks; or `never`."""
+    """The least severity that counts as a failure; or `never`."""
     summary: bool = True
-    """Whether there is another place for what a format has no room for."""
+    """Whether GitHub's step summary has all findings already."""
 
     def fails(self, diagnostic: Diagnostic) -> bool:
         """Whether the finding is at or above `fail_on`."""
@@ -53,13 +53,13 @@ class Renderer(Protocol):
 
 
 def names() -> list[str]:
-    """The formats there are, in alphabetical order."""
+    """The formats, in alphabetical order."""
     files = os.listdir(os.path.dirname(__file__))
     return sorted(name[:-3] for name in files if name.endswith(".py") and not name.startswith("_"))
 
 
 def get(name: str) -> Renderer:
-    """The renderer of a format; `LookupError` for a name that is none of `names()`."""
+    """The renderer of a format; LookupError for an unknown name."""
     if name not in names():
         raise LookupError(f"unknown format `{name}`")
     render: Renderer = import_module(f"{__name__}.{name}").render

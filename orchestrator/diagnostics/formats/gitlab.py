@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics import in_order
 from orchestrator.diagnostics.excerpt import Sources
-from orchestrator.diagnostics.fingerprint import fingerprints
 from orchestrator.diagnostics.formats import PLAIN, Options
 from orchestrator.diagnostics.formats.json import dump
-from orchestrator.diagnostics.paths import relative
+from orchestrator.diagnostics.review import fingerprints, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +21,7 @@ _SEVERITIES = {"error": "major", "warning": "minor", "note": "info"}
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], options: Options = PLAIN) -> str:
     found = in_order(diagnostics)
     prints = fingerprints(found, Sources(sources, found), options)
-    return dump([_issue(each, print_, options) for each, print_ in zip(found, prints, strict=True)])
+    return dump([_issue(*pair, options) for pair in zip(found, prints, strict=True)])
 
 
 def _issue(diagnostic: Diagnostic, fingerprint: str, options: Options) -> dict[str, Any]:

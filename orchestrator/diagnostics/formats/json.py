@@ -1,4 +1,4 @@
-"""Findings for programs: the records and their counts. The format is versioned and only grows."""
+"""Findings as JSON: the records and their counts. The format is versioned and only grows."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def render(diagnostics: Iterable[Diagnostic], _sources: Mapping[str, str], _opti
 
 
 def document(diagnostics: Iterable[Diagnostic]) -> dict[str, Any]:
-    """What is written, as data; `config` adds its own keys to it."""
+    """The document as data; `config` adds keys of its own."""
     found = in_order(diagnostics)
     return {"schema": SCHEMA, "diagnostics": [each.record() for each in found], "summary": summary(found)}
 
 
 def dump(data: Any) -> str:
-    """JSON in ASCII: what is no letter of it is escaped, control characters and lone surrogates too."""
+    """JSON in ASCII, with control characters and lone surrogates escaped."""
     import json
 
-    # DEL is the one control character that JSON leaves as it is.
+    # DEL is the one control character that `json` leaves unescaped.
     return json.dumps(data, indent=2).replace("\x7f", "\\u007f") + "\n"

@@ -1,9 +1,9 @@
-"""Findings as JUnit XML: a suite for each file, a failing case for each finding that counts as a failure."""
+"""JUnit XML: findings as test cases, and `document`, the writer that every JUnit report uses."""
 
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
 from orchestrator.diagnostics import in_order
@@ -12,62 +12,85 @@ from orchestrator.diagnostics.formats import PLAIN, Options
 from orchestrator.diagnostics.printable import printable, printable_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orchestrator.diagnostics import Diagnostic
 
 
-def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], options: Options = PLAIN) -> str:
-    found = in_order(diagnostics)
-    known = Sources(sources, found)
-    files = {file: list(group) for file, group in groupby(found, key=lambda each: each.place.file)}
-    root = ET.Element("testsuites", _counts(found, files, sources, options), name="orchestrator")
-    for file in sorted({*files, *sources}):
-        _suite(root, file, files.get(file, []), known, options)
+class Case(NamedTuple):
+    """One test case. It failed where `failure` has a type, and was skipped where `skipped` says so."""
+
+    classname: str
+    name: str
+    message: str = ""
+    """Of a failed or skipped case."""
+    text: str = ""
+    """Of a failed case, or the output of one that passed; may have several lines."""
+    failure: str = ""
+    skipped: bool = False
+    seconds: float | None = None
+    line: int = 0
+    """Where it stands in the file that its class name is; 0 if it is no file."""
+
+
+def document(suites: Iterable[tuple[str, Sequence[Case]]], name: str = "orchestrator") -> str:
+    """The XML of named suites with their cases. Text of any origin is made safe."""
+    known = list(suites)
+    root = ET.Element("testsuites", _counts([case for _, cases in known for case in cases]), name=name)
+    for suite_name, cases in known:
+        suite = ET.SubElement(root, "testsuite", _counts(cases), name=printable(suite_name))
+        for case in cases:
+            _add(suite, case)
     ET.indent(root)
-    # ElementTree escapes what is no ASCII, so the bytes are the same in every encoding.
+    # ElementTree escapes what is not ASCII, so the bytes are the same in every encoding.
     text: bytes = ET.tostring(root, encoding="us-ascii", xml_declaration=True)
     return text.decode("ascii") + "\n"
 
 
-def _counts(
-    found: list[Diagnostic], files: Iterable[str], sources: Mapping[str, str], options: Options
-) -> dict[str, str]:
-    clean = len(set(sources) - set(files))
-    return {
-        "tests": str(len(found) + clean),
-        "failures": str(sum(map(options.fails, found))),
-        "errors": "0",
+def _counts(cases: Sequence[Case]) -> dict[str, str]:
+    failed, skipped = sum(bool(case.failure) for case in cases), sum(case.skipped for case in cases)
+    timed = [case.seconds for case in cases if case.seconds is not None]
+    counts = {"tests": str(len(cases)), "failures": str(failed), "errors": "0", "skipped": str(skipped)}
+    return counts | ({"time": f"{sum(timed):.3f}"} if timed else {})
+
+
+def _add(suite: ET.Element, case: Case) -> None:
+    element = ET.SubElement(suite, "testcase", name=printable(case.name), classname=printable(case.classname))
+    if case.line:
+        element.attrib |= {"file": printable(case.classname), "line": str(case.line)}
+    if case.seconds is not None:
+        element.set("time", f"{case.seconds:.3f}")
+    message, text = printable(case.message), "\n".join(printable_lines(case.text))
+    if case.failure:
+        ET.SubElement(element, "failure", type=case.failure, message=message).text = text
+    elif case.skipped:
+        ET.SubElement(element, "skipped", message=message)
+    elif text:
+        ET.SubElement(element, "system-out").text = text
+
+
+def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], options: Options = PLAIN) -> str:
+    """A suite for each file, a failed case for each finding at or above `fail_on`."""
+    found = in_order(diagnostics)
+    known = Sources(sources, found)
+    files = {
+        file: [_case(diagnostic, known, options) for diagnostic in group]
+        for file, group in groupby(found, key=lambda diagnostic: diagnostic.place.file)
     }
+    return document(
+        (file or "orchestrator", files.get(file) or [Case(file, "no findings")])
+        for file in sorted({*files, *sources})
+    )
 
 
-def _suite(root: ET.Element, file: str, found: list[Diagnostic], sources: Sources, options: Options) -> None:
-    name = printable(file) or "orchestrator"
-    suite = ET.SubElement(root, "testsuite", _counts(found, [file], {}, options), name=name)
-    for each in found:
-        _case(suite, each, sources, options)
-    if not found:
-        suite.set("tests", "1")
-        ET.SubElement(suite, "testcase", name="no findings", classname=name)
-
-
-def _case(suite: ET.Element, diagnostic: Diagnostic, sources: Sources, options: Options) -> None:
+def _case(diagnostic: Diagnostic, sources: Sources, options: Options) -> Case:
     place = diagnostic.place
     where = f":{place.line}:{place.column}" if place.line else ""
-    message = printable(diagnostic.message)
-    case = ET.SubElement(
-        suite,
-        "testcase",
-        name=f"{diagnostic.code}{where} {message}",
-        classname=suite.get("name", ""),
-        file=suite.get("name", ""),
-        line=str(max(place.line, 1)),
-    )
-    text = "\n".join(_body(diagnostic, sources))
-    if options.fails(diagnostic):
-        ET.SubElement(case, "failure", type=diagnostic.severity, message=message).text = text
-    else:
-        ET.SubElement(case, "system-out").text = text
+    return Case(
+        place.file or "orchestrator", f"{diagnostic.code}{where} {diagnostic.message}", diagnostic.message,
+        "\n".join(_body(diagnostic, sources)), diagnostic.severity if options.fails(diagnostic) else "",
+        line=max(place.line, 1),
+    )  # fmt: skip
 
 
 def _body(diagnostic: Diagnostic, sources: Sources) -> list[str]:
@@ -76,7 +99,7 @@ def _body(diagnostic: Diagnostic, sources: Sources) -> list[str]:
     return [
         printable(f"{diagnostic.place}: {label}: {diagnostic.message}"),
         *(excerpt.lines() if excerpt else ()),
-        *(f"   = {printable(f'{each.message} {each.place}')}" for each in diagnostic.related),
+        *(f"   = {printable(f'{related.message} {related.place}')}" for related in diagnostic.related),
         *(f"   hint: {line}" for line in printable_lines(diagnostic.hint) if line),
         f"   help: {diagnostic.documentation}",
     ]

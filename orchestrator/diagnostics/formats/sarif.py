@@ -9,10 +9,9 @@ from orchestrator import __version__
 from orchestrator.diagnostics import explain, in_order
 from orchestrator.diagnostics.catalogue import CODES, family_of
 from orchestrator.diagnostics.excerpt import Sources
-from orchestrator.diagnostics.fingerprint import fingerprints
 from orchestrator.diagnostics.formats import PLAIN, Options
 from orchestrator.diagnostics.formats.json import dump
-from orchestrator.diagnostics.paths import relative
+from orchestrator.diagnostics.review import fingerprints, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,20 +19,20 @@ if TYPE_CHECKING:
     from orchestrator.diagnostics import Diagnostic, Place
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-# Not `primaryLocationLineHash`: GitHub's uploader computes that one itself and warns about any other value.
+# Not `primaryLocationLineHash`: GitHub's uploader computes that one and warns about any other value.
 FINGERPRINT = "orchestrator/v1"
 
 
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], options: Options = PLAIN) -> str:
     found = in_order(diagnostics)
-    codes = sorted({each.code for each in found})
+    codes = sorted({diagnostic.code for diagnostic in found})
     prints = fingerprints(found, Sources(sources, found), options)
     run = {
         "tool": {"driver": _driver(codes)},
         "columnKind": "unicodeCodePoints",
         "results": [
-            _result(each, codes.index(each.code), fingerprint, options)
-            for each, fingerprint in zip(found, prints, strict=True)
+            _result(diagnostic, codes.index(diagnostic.code), fingerprint, options)
+            for diagnostic, fingerprint in zip(found, prints, strict=True)
         ],
     }
     return dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
@@ -69,11 +68,11 @@ def _result(diagnostic: Diagnostic, index: int, fingerprint: str, options: Optio
         "locations": [_location(diagnostic, options)],
         "partialFingerprints": {FINGERPRINT: fingerprint},
     }
-    related = [each for each in diagnostic.related if each.place.file]
+    related = [other for other in diagnostic.related if other.place.file]
     if related:
         result["relatedLocations"] = [
-            {"id": number, "message": {"text": each.message}, **_physical(each.place, options)}
-            for number, each in enumerate(related)
+            {"id": number, "message": {"text": other.message}, **_physical(other.place, options)}
+            for number, other in enumerate(related)
         ]
     return result
 
@@ -100,7 +99,7 @@ def _uri(path: str) -> str:
 
 
 def _region(place: Place) -> dict[str, int]:
-    """The place, without what is not known of it; a whole file is shown at its first line."""
+    """The known part of the place; a whole file is shown at its first line."""
     region = {"startLine": max(place.line, 1)}
     if place.line and place.column:
         region["startColumn"] = place.column

@@ -21,18 +21,18 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], option
     if not found:
         return ""
     known = Sources(sources, found)
-    blocks = ["\n".join(_block(each, known, options)) for each in found]
+    blocks = ["\n".join(_block(diagnostic, known, options)) for diagnostic in found]
     return "\n\n".join([*blocks, _total(found, options)]) + "\n"
 
 
 def counted(diagnostics: Iterable[Diagnostic]) -> str:
-    """How many there are, in words: `2 errors, 1 warning`."""
+    """The counts, as in `2 errors, 1 warning`."""
     counts = summary(diagnostics).items()
     return ", ".join(f"{n} {plural if n != 1 else plural[:-1]}" for plural, n in counts if n)
 
 
 def _total(found: list[Diagnostic], options: Options) -> str:
-    worst = min((each.severity for each in found), key=SEVERITIES.index)
+    worst = min((diagnostic.severity for diagnostic in found), key=SEVERITIES.index)
     return paint(options.color, worst, counted(found))
 
 
@@ -40,10 +40,10 @@ def _block(diagnostic: Diagnostic, sources: Sources, options: Options) -> list[s
     return [
         _headline(diagnostic, options),
         *_excerpt(diagnostic, sources, options),
-        *(_related(each, options) for each in diagnostic.related),
+        *(_related(related, options) for related in diagnostic.related),
         *(
             f"   {paint(options.color, 'hint', 'hint:')} {line}"
-            # Every line has a label of its own: text of the user never starts a line.
+            # Every line is labelled: foreign text never starts a line.
             for line in printable_lines(diagnostic.hint)
             if line
         ),
