@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from orchestrator.core.order import STEP, WAIT, Node, Order
+from orchestrator.core.order import Node, Order
 from orchestrator.core.phases import STEP, WAIT
 from orchestrator.diagnostics import Diagnostic, Place, Related
 from orchestrator.diagnostics.formats import json as json_format
