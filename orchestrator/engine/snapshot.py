@@ -50,7 +50,8 @@ def _identity(start: Start) -> dict[str, Any]:
     """Who the service is, and whether it was started as root: neither can be found out later."""
     found = start.launched_as or start.identity
     environ = dict(found.environ) if found is not None else {}
-    return {"user": asdict(start.user), "environ": environ, "root": start.as_root}
+    escalation = found is not None and found.escalation
+    return {"user": asdict(start.user), "environ": environ, "root": start.as_root, "escalation": escalation}
 
 
 def _packed(work: Work) -> dict[str, Any]:
