@@ -51,7 +51,7 @@ def actions_after_ready(spec: Any) -> list[Action]:
 
 def _node(work: Work, loaded: Loaded) -> dict[str, Any]:
     item = work.item
-    imported = work.kind == "module" and item.depth == "importable" and not item.isolated
+    imported = work.kind == "module" and item.depth == "importable"
     return {
         "variables": _variables(work, loaded),
         "imported": imported,
