@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.context import Context
 from orchestrator.waits import _http
 from orchestrator.waits._failure import Deadline, Failure
-from orchestrator.waits._stream import Trust
+from orchestrator.waits._tls import Trust
 from orchestrator.waits.http import judge
 
 if TYPE_CHECKING:
