@@ -259,7 +259,11 @@ def test_pgbouncer_says_what_is_wrong(attempt, pooler):
     assert (wrong.reason, wrong.final) == ("auth", True), wrong
     assert (nowhere.reason, nowhere.final) == ("unexpected", False), nowhere
     assert "nowhere" in nowhere.summary
-    with socket.create_connection(("127.0.0.1", pooler.port)):
+    place = ("127.0.0.1", pooler.port)
+    with socket.create_connection(place) as one, socket.create_connection(place) as other:
+        one.send(b"\0")  # it accepts whoever has begun to speak
+        other.send(b"\0")
+        time.sleep(0.2)
         full = login("right")
     assert (full.reason, full.final) == ("refused", False), full
     assert "max_client_conn" in full.summary
