@@ -85,9 +85,7 @@ def _settle_launch(start: Start) -> None:
 
 def _exit_code(start: Start, fail_on: str) -> int:
     if start.failures and fail_on != "never":
-        return exit_code(
-            [(work.kind, work.outcome.reason if work.outcome else "") for work in start.failures]
-        )
+        return exit_code([work.blame for work in start.failures])
     tolerated = any(work.status in (Status.DEGRADED, Status.WARNED) for work in start.works)
     return _spec.FINDINGS if tolerated and fail_on in ("warning", "note") else 0
 

@@ -145,19 +145,35 @@ def _slow(received: bytes) -> str:
     return "did not finish its status line" if received else "did not answer"
 
 
+_LOOPBACKS = {
+    "*": ("127.0.0.1", "::1"),
+    "::": ("::1", "127.0.0.1"),
+    "0.0.0.0": ("127.0.0.1",),
+    "": ("127.0.0.1",),
+}
+
+
+def loopbacks(host: str) -> tuple[str, ...]:
+    """Where a server that listens on all addresses can be asked; any other host itself."""
+    return _LOOPBACKS.get(host, (host,))
+
+
 def loopback(host: str) -> str:
     """The address at which a server that listens on `host` is asked: a wildcard becomes loopback."""
-    return {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return loopbacks(host)[0]
 
 
 def locate(host: str, port: int, end: float, timeout: float) -> list[Address]:
     """The addresses of a host. A look-up that is late is abandoned."""
-    host = loopback(host)
-    if ":" in host:
-        return [(_socket.AF_INET6, (host, port))]
-    if host.replace(".", "").isdigit():
-        return [(_socket.AF_INET, (host, port))]
-    return _looked_up(host, port, end, timeout)
+    found: list[Address] = []
+    for each in loopbacks(host):
+        if ":" in each:
+            found.append((_socket.AF_INET6, (each, port)))
+        elif each.replace(".", "").isdigit():
+            found.append((_socket.AF_INET, (each, port)))
+        else:
+            found += _looked_up(each, port, end, timeout)
+    return found
 
 
 def _looked_up(host: str, port: int, end: float, timeout: float) -> list[Address]:

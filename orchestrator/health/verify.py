@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.context import Context
-from orchestrator.health.http_probe import loopback
+from orchestrator.health.http_probe import loopback, loopbacks
 from orchestrator.waits import _http
 from orchestrator.waits._failure import Deadline, Failure
-from orchestrator.waits._stream import Trust
+from orchestrator.waits._tls import Trust
 from orchestrator.waits.http import judge
 
 if TYPE_CHECKING:
@@ -52,16 +52,25 @@ def ask(endpoint: Endpoint, timeout: float, context: Context | None = None) -> O
     """One attempt, within `timeout` seconds in all. A failure has the health checks' code and a typed reason."""
     context = context or Context(environ={})
     deadline = Deadline(timeout)
+    *others, last = loopbacks(endpoint.host)
+    for host in others:
+        outcome = _asked(endpoint, host, deadline, context)
+        if outcome.reason not in ("refused", "unreachable"):
+            return outcome
+    return _asked(endpoint, last, deadline, context)
+
+
+def _asked(endpoint: Endpoint, host: str, deadline: Deadline, context: Context) -> Outcome:
     try:
-        answer = _http.fetch(_request(endpoint), deadline, context.environ)
+        answer = _http.fetch(_request(endpoint, host), deadline, context.environ)
         return judge(endpoint.where, endpoint.expect, answer)
     except Failure as failure:
         return replace(failure.outcome, code=CODE)
 
 
-def _request(endpoint: Endpoint) -> _http.Request:
+def _request(endpoint: Endpoint, host: str) -> _http.Request:
     return _http.Request(
-        loopback(endpoint.host),
+        host,
         endpoint.port,
         endpoint.scheme == "https",
         _http.encoded(endpoint.path),
