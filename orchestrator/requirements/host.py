@@ -6,75 +6,22 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.document.node import words_for
 from orchestrator.requirements import _host
 from orchestrator.requirements._base import Requirement
+from orchestrator.requirements._comparison import comparison, holds, least, number, size
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated, filled_in, pending
-from orchestrator.spec.types import parse_size
 from orchestrator.system import accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
 
-_BOUND = pattern(r"\s*(>=|<=|==|>|<)\s*(\S+)\s*\Z")
 _RANGE = pattern(r"(\d+)-(\d+)\Z")
-_NUMBER = pattern(r"\d+(\.\d+)?\Z")
 _SHOWN = 5
-_TESTS: "dict[str, Callable[[float, float], bool]]" = {
-    ">=": lambda found, wanted: found >= wanted,
-    "<=": lambda found, wanted: found <= wanted,
-    "==": lambda found, wanted: found == wanted,
-    ">": lambda found, wanted: found > wanted,
-    "<": lambda found, wanted: found < wanted,
-}
-
-
-def _size(text: str) -> float:
-    return float(parse_size(text))
-
-
-def _number(text: str) -> float:
-    if not _NUMBER.match(text):
-        raise problem("ORC103", f"expected a number, got `{text}`", 'for example ">=2"')
-    return float(text)
-
-
-def _bounds(value: str, read: "Callable[[str], float]") -> list[tuple[str, float]]:
-    """`>=256MB,<2GB` as operators and values."""
-    bounds = []
-    for part in value.split(","):
-        found = _BOUND.match(part)
-        if found is None:
-            raise problem("ORC103", f"expected a comparison, got `{part}`", f'write ">={part.strip()}"')
-        bounds.append((found[1], read(found[2])))
-    low = max((each for sign, each in bounds if sign[0] in ">="), default=0.0)
-    high = min((each for sign, each in bounds if sign[0] in "<="), default=float("inf"))
-    if low > high:
-        raise problem("ORC124", f"nothing satisfies `{value}`", "swap the comparisons")
-    return bounds
-
-
-def _compared(value: Any, read: "Callable[[str], float]", example: str) -> str:
-    if not isinstance(value, str):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        hint = f'write ">={value}"' if number and read is _number else f'for example "{example}"'
-        raise problem("ORC102", f"expected a comparison, got {words_for(value)}", hint)
-    _bounds(value, read)
-    return value
-
-
-def _comparison(read: "Callable[[str], float]", example: str) -> Any:
-    schema = WithJsonSchema({"type": "string", "pattern": "^\\s*(>=|<=|==|>|<)", "examples": [example]})
-    return Annotated[str, PlainValidator(lambda value: _compared(value, read, example)), schema]
-
-
-def _holds(found: float, value: str, read: "Callable[[str], float]") -> bool:
-    return all(_TESTS[sign](found, wanted) for sign, wanted in _bounds(value, read))
 
 
 class HostItem(Requirement):
@@ -95,16 +42,16 @@ class Memory(HostItem):
 
     key = "memory"
 
-    is_: Templated[_comparison(_size, ">=256MB")] = Field(  # type: ignore[valid-type]
+    is_: Templated[comparison(size, ">=256MB")] = Field(  # type: ignore[valid-type]
         description="A comparison with a size.", alias="is", examples=[">=256MB"]
     )
 
     def attempt(self, context: "Context") -> "Outcome":
         del context
         found, what = _host.memory()
-        if _holds(found, self.is_, _size):
+        if holds(found, self.is_, size):
             return ok(f"{_mega(found)}: {what}", found=found)
-        wanted = next((each for sign, each in _bounds(self.is_, _size) if sign[0] == ">"), 0)
+        wanted = least(self.is_, size, 0)
         mega = max(1, -(-int(wanted) // 2**20))
         return failed(
             "ORC451",
@@ -121,16 +68,16 @@ class Cpus(HostItem):
 
     key = "cpus"
 
-    is_: Templated[_comparison(_number, ">=1")] = Field(  # type: ignore[valid-type]
+    is_: Templated[comparison(number, ">=1")] = Field(  # type: ignore[valid-type]
         description="A comparison with a number.", alias="is", examples=[">=0.5"]
     )
 
     def attempt(self, context: "Context") -> "Outcome":
         del context
         found, what = _host.cpus()
-        if _holds(found, self.is_, _number):
+        if holds(found, self.is_, number):
             return ok(f"{found:g} CPUs: {what}", found=found)
-        wanted = next((each for sign, each in _bounds(self.is_, _number) if sign[0] == ">"), 1)
+        wanted = least(self.is_, number, 1)
         return failed(
             "ORC451",
             "cpus",
@@ -146,16 +93,16 @@ class OpenFiles(HostItem):
 
     key = "open_files"
 
-    is_: Templated[_comparison(_number, ">=1024")] = Field(  # type: ignore[valid-type]
+    is_: Templated[comparison(number, ">=1024")] = Field(  # type: ignore[valid-type]
         description="A comparison with a number.", alias="is", examples=[">=1024"]
     )
 
     def attempt(self, context: "Context") -> "Outcome":
         del context
         soft, hard = _host.open_files()
-        if _holds(float("inf") if soft < 0 else soft, self.is_, _number):
+        if holds(float("inf") if soft < 0 else soft, self.is_, number):
             return ok(f"{'any number of' if soft < 0 else soft} open files", found=soft)
-        wanted = int(next((each for sign, each in _bounds(self.is_, _number) if sign[0] == ">"), soft))
+        wanted = int(least(self.is_, number, soft))
         return failed(
             "ORC452",
             "open-files",
