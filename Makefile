@@ -8,6 +8,9 @@ SAMPLE := $(VENV)/.sample
 PORT ?= 8000
 # The tests wait more than they compute.
 TEST_JOBS ?= 3
+PYTEST = $(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal --durations=20 --durations-min=1
+# Without it the long tests run to their end.
+LONG_SECONDS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-long lint format services generate bench clean
@@ -31,7 +34,10 @@ run: $(SAMPLE)  ## check and serve the sample service on port 8000 (PORT=9000 ma
 	@exec env PORT=$(PORT) $(BIN)/orchestrator run
 
 test: $(READY)  ## run the tests; those that need a Docker engine are skipped where there is none
-	@$(BIN)/python -m pytest -n $(TEST_JOBS) $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-long: $(READY)  ## run the long tests; LONG_SECONDS=180 runs as many as fit, with small numbers
+	@LONG_SECONDS=$(LONG_SECONDS) $(PYTEST) -m "long or hypothesis" --hypothesis-profile long $(ARGS)
 
 lint: $(READY)  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -1,8 +1,34 @@
 import os
+import random
 
+import bounded
 import pytest
+from hypothesis import settings
 
 from orchestrator.testing import FakeClock, Project
+
+settings.register_profile("quick", max_examples=20, deadline=None)
+settings.register_profile("long", max_examples=bounded.number(2000, 200), deadline=None)
+settings.load_profile("quick")
+
+
+def pytest_report_header():
+    return f"long tests until {bounded.UNTIL}, which is also their order" if bounded.UNTIL else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """With a bound, each run begins with other files."""
+    if bounded.UNTIL:
+        files = sorted({item.path for item in items})
+        random.Random(bounded.UNTIL).shuffle(files)
+        items.sort(key=lambda item: files.index(item.path))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if bounded.is_over():
+        pytest.skip(f"the {bounded.SECONDS:g} s for long tests are over")
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 ZOMBIES = """
 import os
-from fastapi import FastAPI
-app = FastAPI()
+from tiny_asgi import App
+app = App()
 
 @app.get("/zombies")
 def zombies():
@@ -39,11 +39,9 @@ def allowed():
 
 
 needed = pytest.mark.skipif(not allowed(), reason="PID namespaces need root and `unshare`")
-everywhere = pytest.mark.parametrize(
-    "prefix",
-    [
-        pytest.param((), id="not pid 1"),
-        pytest.param(UNSHARE, id="pid 1", marks=needed),
-        pytest.param(TERMINAL, id="terminal"),
-    ],
+PLACES = (
+    pytest.param((), id="not pid 1"),
+    pytest.param(UNSHARE, id="pid 1", marks=needed),
+    pytest.param(TERMINAL, id="terminal"),
 )
+everywhere = pytest.mark.parametrize("prefix", PLACES)

@@ -13,9 +13,9 @@ from orchestrator.cli import _spec, console, summary
 from orchestrator.cli._main_job import may_switch
 from orchestrator.cli._start import Invocation, leave
 from orchestrator.core.outcome import Status, ok
+from orchestrator.core.verdict import exit_code
 from orchestrator.engine import events
 from orchestrator.engine.exceptions import Interrupted, Invalid
-from orchestrator.engine.report import exit_code
 from orchestrator.engine.run import Start
 from orchestrator.system.signals import Notes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.core.state import Record
+from orchestrator.core.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,27 +7,11 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
+from orchestrator.core.phases import BEFORE, HEALTH, IMPORT, LAUNCH, QUICK, STEP
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-QUICK, IMPORT, WAIT, CHECK, STEP, LAUNCH, HEALTH = range(7)
-"""The phases, in the order in which a start goes through them."""
-
-PHASES = {"python": QUICK, "package": QUICK, "host": QUICK, "directory": QUICK, "file": QUICK, "port": QUICK,
-          "module": IMPORT, "wait": WAIT, "check": CHECK, "step": STEP, "launch": LAUNCH, "health": HEALTH}  # fmt: skip
-"""By the kind of item."""
-
-BEFORE = {
-    QUICK: (),
-    IMPORT: (QUICK,),
-    WAIT: (QUICK,),
-    CHECK: (QUICK, WAIT),
-    STEP: (QUICK, WAIT, CHECK),
-    LAUNCH: (QUICK, IMPORT, WAIT, CHECK, STEP),
-    HEALTH: (LAUNCH,),
-}
-"""For each phase, those that come before it. Imports run beside waits, checks and steps."""
 
 
 class Node:
@@ -99,9 +83,9 @@ class Order:
             found |= self._steps_up_to(previous) if previous else 0
         return found | (self._barriers[STEP, None] if name in self._late else 0)
 
-    def all_before(self, name: str) -> list[str]:
+    def all_mask(self, name: str) -> int:
         """Everything that must have come to its end before an item begins, directly or not."""
-        return self.names(self._all[name])
+        return self._all[name]
 
     def names(self, mask: int) -> list[str]:
         """The items of a set, in their order."""
@@ -112,10 +96,6 @@ class Order:
         first = {each: at for at, each in enumerate(self._direct(self.nodes[name]))}
         found = self._last_of(self.before_mask(name))
         return sorted(found, key=lambda each: (first.get(each, len(first)), self._place[each]))
-
-    def comes_after(self, name: str, others: int) -> bool:
-        """Whether an item comes after one of others, directly or not."""
-        return bool(self._all[name] & others)
 
     # Building
 

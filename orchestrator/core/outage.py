@@ -23,7 +23,6 @@ def never_ended(turn: Turn) -> None:
     """A killed process may hang in the kernel."""
     turn.say("error", "a killed process does not end; leaving it behind")
     turn.server.alive, turn.state.stop.ended = False, turn.now
-    _go_on(turn)
 
 
 def on_scouted(turn: Turn, ok: bool, why: str) -> None:
@@ -59,7 +58,7 @@ def leave_maintenance(turn: Turn) -> None:
 def _go_on(turn: Turn) -> None:
     what, *more = turn.server.purpose or ("exit", turn.state.code)
     turn.server.purpose, turn.server.due = None, None
-    _PURPOSES[what](turn, *more)
+    PURPOSES[what](turn, *more)
 
 
 def _back_off(turn: Turn, delay: float) -> None:
@@ -86,7 +85,7 @@ def _call_the_engine(turn: Turn, tried: int, serve: bool, limit: float | None) -
     turn.do("scout")
 
 
-def _leave(turn: Turn, code: int) -> None:
+def leave(turn: Turn, code: int) -> None:
     state, requested = turn.state, turn.state.stop.number
     if requested:
         code = FORCED if state.stop.forced else code
@@ -99,6 +98,7 @@ def _leave(turn: Turn, code: int) -> None:
     turn.do("exit", code)
 
 
-_PURPOSES: dict[str, Callable[..., None]] = {
-    "spawn": _back_off, "maintain": _maintain, "engine": _call_the_engine, "exit": _leave,
+PURPOSES: dict[str, Callable[..., None]] = {
+    "spawn": _back_off, "maintain": _maintain, "engine": _call_the_engine, "exit": leave,
 }  # fmt: skip
+"""What can follow, by the first word of a purpose."""

@@ -66,7 +66,3 @@ def failed(
         final=final,
         data=data,
     )
-
-
-LATE = frozenset({"refused", "timeout", "dns", "unreachable"})
-"""Reasons that waiting can mend: a start that failed for these alone ends with 75."""

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from orchestrator.core.state import Plan, Purpose, Restarts
     from orchestrator.core.words import Lowered
 
+AFTER_READY = "after ready"
+"""The name of the list of actions for a server that fails once the service was ready."""
 STABLE = 60.0
 """Seconds of service after which a failure counts as a new one."""
 

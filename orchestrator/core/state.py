@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from orchestrator.core.item import Item
+from orchestrator.core.record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Any
 
     Plan = dict[str, Any]
     Purpose = tuple[Any, ...]
@@ -14,23 +17,12 @@ SERVING, BOOTING, BACKOFF, MAINTENANCE = "serving", "booting", "backoff", "maint
 DRAINING, STOPPING, DUMPING = "draining", "stopping", "dumping"
 RETURNING = "returning"
 SWEEPING, KILLING, ENDED = "sweeping", "killing", "ended"
-HAS_SERVER = (SERVING, BOOTING, DRAINING, STOPPING, DUMPING)
+ABSENT, PROVING = "absent", "proving"
+HAS_SERVER = (SERVING, BOOTING, PROVING, DRAINING, STOPPING, DUMPING)
 
 
-class Record:
-    """Named values, each of them a builtin."""
-
-    __slots__: tuple[str, ...] = ()
-
-    def dump(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def load(cls, data: dict[str, Any]) -> Self:
-        made = cls.__new__(cls)
-        for name in cls.__slots__:
-            setattr(made, name, data[name])
-        return made
+ENGINE, SUPERVISOR = "engine", "supervisor"
+"""Who drives: until ready, and while something is served instead, the engine; afterwards the supervisor."""
 
 
 class Server(Record):
@@ -38,9 +30,9 @@ class Server(Record):
 
     __slots__ = ("alive", "due", "outdated", "phase", "purpose", "served_since")
 
-    def __init__(self, now: float) -> None:
-        self.phase = SERVING
-        self.alive = True
+    def __init__(self, now: float | None) -> None:
+        self.phase = ABSENT if now is None else SERVING
+        self.alive = now is not None
         self.due: float | None = None
         """When its phase is over at the latest."""
         self.served_since: float | None = now
@@ -120,49 +112,110 @@ class Stop(Record):
         self.forced = False
 
 
+class Imports(Record):
+    """The rounds of the importing process."""
+
+    __slots__ = ("ended", "features", "held", "last", "outdated", "ready", "round", "running")
+
+    def __init__(self) -> None:
+        self.round = 0
+        self.running = self.ready = False
+        self.ended = False
+        """Whether the last round came to nothing."""
+        self.last = False
+        """Whether nothing was left, when the round began, that might fix an import."""
+        self.held: dict[str, Any] = {}
+        """Failures that something may still fix, by item: the outcome, and what of it was tolerated."""
+        self.outdated = False
+        """Whether what was imported is not what is to be served."""
+        self.features: list[str] = []
+        """What was off when the round began: the app reads it while it is imported."""
+
+
+class Hold(Record):
+    """What is served instead of the service."""
+
+    __slots__ = ("action", "due", "over", "served", "since")
+
+    def __init__(self) -> None:
+        self.action: dict[str, Any] | None = None
+        self.served = False
+        self.since: float | None = None
+        self.due: float | None = None
+        """When everything is checked again."""
+        self.over: float | None = None
+        """When its time is over."""
+
+
 class State:
-    """One supervised service. `transition` alone changes it."""
+    """One service. `transition` alone changes it."""
 
     __slots__ = (
         "about",
         "code",
+        "driver",
+        "facts",
         "failed",
         "features",
+        "hold",
+        "imports",
+        "items",
+        "over",
         "plan",
         "restarts",
+        "seed",
         "server",
+        "settled",
         "status",
         "stop",
+        "was_ready",
         "watch",
     )
 
-    def __init__(self, plan: Plan, now: float, status: str = "ready") -> None:
+    def __init__(self, plan: Plan, now: float, status: str, driver: str) -> None:
         self.plan = plan
-        """What does not change: `restart`, `on_failure` (lowered actions), `health`, `drain`, `grace`, `stop_signal`,
-        `server`, `command`, `workers`, `blamed` (the item that has failed when the server ends) and `engine` (whether
-        the engine can be started again)."""
+        """What does not change: see `core.plan`. The supervisor of an engine that keeps the items has none of those."""
+        self.driver = driver
         self.status = status
         self.code = 0
         self.failed: dict[str, Any] = {}
         """What the engine has to know of the item that it comes back for."""
         self.about = ""
         """The code of the page that explains the end, where that is the server's."""
-        self.server = Server(now)
+        self.was_ready = driver == SUPERVISOR
+        self.facts: dict[str, Any] = {}
+        """What conditions may ask: `environ`, `role`, `environment`, `root`, `late` and `complete`, as of `Facts`."""
+        self.items: dict[str, Item] = {name: Item() for name in plan.get("nodes", ())}
+        self.settled = 0
+        """The items that have come to a status, as the bits of their nodes."""
+        self.over: float | None = None
+        """When waits that can no longer change the verdict are given up."""
+        self.seed = 1
+        self.imports = Imports()
+        self.hold = Hold()
+        self.server = Server(now if driver == SUPERVISOR else None)
         self.restarts = Restarts(plan.get("restarts") or {})
         self.watch = Watch()
         self.features = Features(plan.get("features") or [])
         self.stop = Stop(now)
 
+    def draw(self) -> float:
+        """A random number from 0 to 1, the same in every replay."""
+        self.seed = (self.seed * 1103515245 + 12345) % (1 << 31)
+        return self.seed / (1 << 31)
+
 
 _RECORDS: dict[str, type[Record]] = {
-    "server": Server, "restarts": Restarts, "watch": Watch, "features": Features, "stop": Stop,
+    "server": Server, "restarts": Restarts, "watch": Watch, "features": Features, "stop": Stop, "imports": Imports,
+    "hold": Hold,
 }  # fmt: skip
 
 
 def dump(state: State) -> dict[str, Any]:
     """The state as builtins, which `marshal` takes."""
     values = {name: getattr(state, name) for name in State.__slots__}
-    return values | {name: getattr(state, name).dump() for name in _RECORDS}
+    values |= {name: getattr(state, name).dump() for name in _RECORDS}
+    return values | {"items": {name: item.dump() for name, item in state.items.items()}}
 
 
 def load(data: dict[str, Any]) -> State:
@@ -170,4 +223,5 @@ def load(data: dict[str, Any]) -> State:
     made = State.__new__(State)
     for name in State.__slots__:
         setattr(made, name, _RECORDS[name].load(data[name]) if name in _RECORDS else data[name])
+    made.items = {name: Item.load(item) for name, item in data["items"].items()}
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.core.exit_status import INT, forces, named
 from orchestrator.core.state import (
+    ABSENT,
     BACKOFF,
     BOOTING,
     DRAINING,
@@ -11,6 +12,7 @@ from orchestrator.core.state import (
     HAS_SERVER,
     KILLING,
     MAINTENANCE,
+    PROVING,
     RETURNING,
     SERVING,
     STOPPING,
@@ -124,10 +126,10 @@ def _request(turn: Turn, number: int) -> None:
     turn.say("info", f"stopping: asked by {named(number)}")
     turn.show("stopping", named(number))
     turn.do("close")
-    server.purpose = ("exit", 0)
-    if server.phase in (SERVING, BOOTING):
+    server.purpose = ("exit", 0 if turn.state.was_ready else 128 + number)
+    if server.phase in (SERVING, BOOTING, PROVING):
         begin(turn, turn.state.plan["drain"] if server.phase == SERVING else 0.0)
-    elif server.phase in (BACKOFF, MAINTENANCE, RETURNING):
+    elif server.phase in (ABSENT, BACKOFF, MAINTENANCE, RETURNING):
         sweep(turn)
 
 

@@ -110,4 +110,4 @@ def words_for(value: object) -> str:
         case list() | tuple():
             return "a list"
         case _:
-            return type(value).__name__
+            return f"`{value}`" if hasattr(value, "written") else type(value).__name__

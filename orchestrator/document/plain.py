@@ -21,7 +21,8 @@ def as_text(value: Any, separator: str | None = None) -> str:
     if isinstance(value, tuple):
         import shlex
 
-        return separator.join(value) if separator else shlex.join(value)
+        texts = [str(each) for each in value]
+        return separator.join(texts) if separator else shlex.join(texts)
     return str(value)
 
 

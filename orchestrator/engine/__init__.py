@@ -1,16 +1,16 @@
 """Running a start. What it knows is data; what happened goes out as events.
 
-Pure: `plan` (what orders what, worst-case times), `backoff`, `matching`, `report` (events to verdict and exit code),
-`work` (an item and its state), `events`, `outcome`, `context`.
+Pure: `plan` (worst-case times), `lowering` (the spec to the plan that the core decides on), `report` (events to a
+report), `item` (an item and its state), `events`.
 
 Effects: `service` is the main job from end to end; `run` settles every item in one loop; it has its items from
-`listing`, their values from `variables` (the contracts from `environment`), the user from `users`, whether an item
-applies from `asking`, attempts that wait from `lanes`, steps from `stepping` (their locks from `locks` and `turns`),
-imports from `importing`; outcomes become states or fallback actions in `concluding`, and the actions are in `remedies`,
-the longest of them in `installing`. `launching` makes the plan of the launch, `measuring` asks for its health, and
-`maintaining` serves something else meanwhile; `operating` begins the operations listener beside it all. What ends a
-start from within is in `exceptions`.
+`build_items`, their values from `values` (the contracts from `contracts`), the user from `identity`, whether an item
+applies from `gate`, attempts that wait from `attempts`, steps from `steps` (their locks from `locks` and `step_lock`),
+imports from `imports`; outcomes become states or fallback actions in `verdict`, and the actions are applied in
+`remedies`. `launch_plan` makes the plan of the launch, `health_checks` asks for its health, and `maintenance` serves
+something else meanwhile; `operations` begins the operations listener beside it all. What ends a start from within is in
+`exceptions`.
 
-After the launch: `memory` is what an engine leaves to the next one, `comeback` goes on with it in the supervisor's place,
-`rechecking` tries degraded items again, before the launch and beside the server.
+After the launch: `snapshot` is what an engine leaves to the next one, `resume` goes on with it in the supervisor's
+place, `recovery` tries degraded items again, before the launch and beside the server.
 """

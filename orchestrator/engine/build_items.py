@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import CHECK, PHASES, STEP, WAIT, Node, Order
+from orchestrator.core.order import Node, Order
+from orchestrator.core.phases import CHECK, PHASES, STEP, WAIT
 from orchestrator.document.interpolate import BadInterpolation, parse, references
 from orchestrator.engine import launch_plan
 from orchestrator.engine.item import Work

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.backoff import Policy, delay
 from orchestrator.core.conditions import Facts, evaluate
-from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT
+from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT
 from orchestrator.document import interpolate
 from orchestrator.document.plain import Template, Unknown
 from orchestrator.engine.build_items import flat, ordered

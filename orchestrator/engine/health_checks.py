@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import HEALTH
 from orchestrator.core.outcome import Outcome, failed, ok
+from orchestrator.core.phases import HEALTH
 from orchestrator.engine.item import Synthetic, Work
 
 if TYPE_CHECKING:

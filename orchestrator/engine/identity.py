@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from orchestrator.core.context import User
-from orchestrator.core.order import QUICK
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import QUICK
 from orchestrator.engine import events
 from orchestrator.engine.item import Work
 from orchestrator.spec.templated import any_pending
@@ -74,7 +74,7 @@ def _remembered(start: Start) -> Identity | None:
         return None
     start.as_root = known["root"]
     user = User(**{**known["user"], "groups": tuple(known["user"]["groups"])})
-    return users.Identity(user, environ=known["environ"])
+    return users.Identity(user, environ=known["environ"], escalation=known["escalation"])
 
 
 def identify_launch(start: Start) -> bool:
@@ -84,7 +84,7 @@ def identify_launch(start: Start) -> bool:
     found: Identity | Outcome | None = start.identity
     if launch is not None and launch.user is not None:
         found = _remembered(start) or users.resolve(launch.user, start.variables.given)
-    outcome = found if isinstance(found, Outcome) else _cannot_go_on(found)
+    outcome = found if isinstance(found, Outcome) else _cannot_go_on(start, found)
     if outcome is not None:
         _refuse(start, outcome, *(("launch", "user") if own else ("user",)))
         return False
@@ -95,10 +95,14 @@ def identify_launch(start: Start) -> bool:
     return True
 
 
-def _cannot_go_on(found: Identity | None) -> Outcome | None:
+def _cannot_go_on(start: Start, found: Identity | None) -> Outcome | None:
     """Why the engine cannot be this user; where it stays who it is, no program gives it more rights."""
     if os.geteuid() != 0 and not (found is not None and found.escalation):
-        rights.no_new_privs()
+        try:
+            rights.no_new_privs()
+        except OSError as error:
+            said = f"set-uid programs may give the service more rights: {error.strerror}"
+            start.stream.emit(events.NOTE, said, level="warning")
     return _trial(found) if found is not None and found.switch else None
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import CHECK, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.core.outcome import Outcome, Status, failed, ok
+from orchestrator.core.phases import CHECK, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.engine import events, launch_plan
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Importing:
         assert order is not None
         open_ones = order.mask(work.id for work in self._modules() if not work.settled)
         return all(
-            work.settled or order.comes_after(work.id, open_ones)
+            work.settled or bool(order.all_mask(work.id) & open_ones)
             for work in self.start.works
             if work.phase in (QUICK, WAIT, CHECK, STEP) and work.id in order.nodes
         )

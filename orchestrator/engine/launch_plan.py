@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import HEALTH, LAUNCH, QUICK
 from orchestrator.core.outcome import Outcome, failed, ok
+from orchestrator.core.phases import HEALTH, LAUNCH, QUICK
 from orchestrator.engine import health_checks, identity, workers
 from orchestrator.engine.item import Synthetic, Work
 from orchestrator.spec.templated import pending

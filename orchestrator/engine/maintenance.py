@@ -11,8 +11,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.backoff import ROUNDS, delay
-from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, WAIT
 from orchestrator.core.outcome import Status
+from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, WAIT
 from orchestrator.engine import events, health_checks, identity, launch_plan
 from orchestrator.engine.build_items import flat
 from orchestrator.engine.snapshot import can_be_repeated

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
+from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

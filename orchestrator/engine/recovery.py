@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.backoff import Policy
-from orchestrator.core.order import CHECK, HEALTH, QUICK, WAIT
 from orchestrator.core.outcome import Status
+from orchestrator.core.phases import CHECK, HEALTH, QUICK, WAIT
+from orchestrator.core.verdict import exit_code
 from orchestrator.core.words import STOP
 from orchestrator.engine import launch_plan, resume, snapshot
-from orchestrator.engine.report import exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.outcome import LATE, Status
+from orchestrator.core.outcome import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.engine import events
 
-INTERNAL, USAGE, FAILED, FINDINGS, NOT_BOOTED, LATE_EXIT, INVALID, FORCED = 1, 2, 3, 4, 5, 75, 78, 137
+FORCED = 137
 
 IMPORTING = "importing"
 """The word for what the importing process is at."""
@@ -191,23 +191,3 @@ class Report:
             "phases": self.phases,
             "notes": self.notes,
         }
-
-
-def exit_code(failures: list[tuple[str, str]]) -> int:
-    """The exit code of a start that failed: `(kind, reason)` of every item that failed for good.
-
-    75 when nothing but lateness is to blame: trying again may help. 5 when only the app itself did not boot.
-    """
-    if not failures:
-        return 0
-    late = [
-        reason in LATE and (kind in ("wait", "check") or (kind == "step" and reason != "timeout"))
-        for kind, reason in failures
-    ]
-    if all(late):
-        return LATE_EXIT
-    if all(kind in ("launch", "health") for kind, _ in failures):
-        return NOT_BOOTED
-    if all(kind in ("launch", "health") or (reason in LATE and kind == "wait") for kind, reason in failures):
-        return LATE_EXIT
-    return FAILED

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import HEALTH, LAUNCH
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import HEALTH, LAUNCH
 from orchestrator.core.words import SERVE
 from orchestrator.engine import events, health_checks, launch_plan, snapshot
 

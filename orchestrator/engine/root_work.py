@@ -13,8 +13,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import STEP
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import STEP
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.exceptions import InternalError
 from orchestrator.engine.item import Work
@@ -74,8 +74,9 @@ class RootWork:
             self._go_on()
         elif self.start.identity is identity:
             own = [work.id for work in self.start.works if self._is_roots(work)]
-            assert self.start.order is not None
-            before = [self.start.order.all_before(name) for name in own]
+            order = self.start.order
+            assert order is not None
+            before = [order.names(order.all_mask(name)) for name in own]
             self._held = frozenset(own).union(*before)
             self._distrust(identity.user, own)
         else:
@@ -130,7 +131,8 @@ class RootWork:
         if outcome.reason != REFUSED or self.holds_back(work) or self.done or self._late or order is None:
             return False
         others = self._held - {work.id}
-        if any(work.id in order.all_before(name) for name in others):
+        bit = order.mask([work.id])
+        if any(order.all_mask(name) & bit for name in others):
             return False  # root's own work builds on it
         self._held = others
         work.status, work.attempts = Status.UNKNOWN, 0

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.core import backoff
 from orchestrator.core.context import Context, SystemClock, User, current_user
 from orchestrator.core.exit_status import Asked
-from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.engine import events, identity, launch_plan, snapshot, verdict, workers
 from orchestrator.engine.attempts import Lanes
 from orchestrator.engine.build_items import list_works
@@ -235,7 +235,7 @@ class Start:
     def _start_what_can(self) -> bool:
         progressed = self.root_work.finish_if_due()
         order = self.order
-        settled = order.mask(work.id for work in self.works if work.settled) if order is not None else 0
+        settled = order.mask(name for name, work in self.by_id.items() if work.settled) if order else 0
         for work in self.works:
             if work.status is Status.UNKNOWN and work.phase < LAUNCH and self._may_start(work, settled):
                 progressed = True

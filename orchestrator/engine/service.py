@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.backoff import Policy
 from orchestrator.core.exit_status import ending, named
 from orchestrator.core.outcome import Outcome, Status, failed, ok
+from orchestrator.core.verdict import exit_code
 from orchestrator.engine import events, health_checks, launch_plan, resume
 from orchestrator.engine.exceptions import InternalError, Interrupted
 from orchestrator.engine.maintenance import Maintaining
-from orchestrator.engine.report import FORCED, Report, exit_code
+from orchestrator.engine.report import FORCED, Report
 from orchestrator.engine.run import Start, no_value
 from orchestrator.status.state import Probe, StateDirectory
 from orchestrator.system import container

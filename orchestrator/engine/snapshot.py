@@ -12,8 +12,8 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import HEALTH, IMPORT, LAUNCH, STEP
 from orchestrator.core.outcome import Outcome, Status
+from orchestrator.core.phases import HEALTH, IMPORT, LAUNCH, STEP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,8 @@ def _identity(start: Start) -> dict[str, Any]:
     """Who the service is, and whether it was started as root: neither can be found out later."""
     found = start.launched_as or start.identity
     environ = dict(found.environ) if found is not None else {}
-    return {"user": asdict(start.user), "environ": environ, "root": start.as_root}
+    escalation = found is not None and found.escalation
+    return {"user": asdict(start.user), "environ": environ, "root": start.as_root, "escalation": escalation}
 
 
 def _packed(work: Work) -> dict[str, Any]:

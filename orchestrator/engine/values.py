@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.core.order import QUICK
 from orchestrator.core.outcome import Outcome, ok
+from orchestrator.core.phases import QUICK
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.build_items import beside, expanded, names_in, with_schemas_of_health
 from orchestrator.engine.contracts import apply as apply_contracts

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.core.order import IMPORT, STEP
 from orchestrator.core.outcome import Outcome, Status
+from orchestrator.core.phases import IMPORT, STEP
 from orchestrator.core.words import needs_the_server
 from orchestrator.engine import events, remedies
 from orchestrator.engine.build_items import flat

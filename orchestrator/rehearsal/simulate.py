@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core import words
 from orchestrator.core.conditions import Facts, evaluate
-from orchestrator.core.order import HEALTH, QUICK
+from orchestrator.core.phases import HEALTH, QUICK
+from orchestrator.core.restarts import AFTER_READY
+from orchestrator.core.settle import failure
 from orchestrator.document.plain import Unknown
-from orchestrator.engine.build_items import flat, names_in
 from orchestrator.engine.estimate import works_of
 from orchestrator.engine.item import Work
-from orchestrator.engine.launch_plan import given_for_port
-from orchestrator.engine.report import exit_code
+from orchestrator.engine.lowering import actions_after_ready, actions_of, plan_of
 from orchestrator.rehearsal import asked
-from orchestrator.rehearsal.failures import failures
+from orchestrator.rehearsal.driver import Rehearsed
+from orchestrator.rehearsal.failures import EXPLAINED, failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row
 from orchestrator.spec.loading import items_with_values
 from orchestrator.spec.values import StaticValues
@@ -23,20 +23,15 @@ from orchestrator.spec.values import StaticValues
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.core.conditions import Condition
     from orchestrator.core.words import Lowered
-    from orchestrator.spec.item import Action
     from orchestrator.spec.loading import Loaded
-
-    Verdict = tuple[Ending, list[tuple[str, str]]]
-
-KILLED = 137
-"""What a server that was killed ends with: 128 and the number of the signal."""
 
 
 def simulated(loaded: Loaded, environ: Mapping[str, str], only: Sequence[str] = ()) -> list[Row]:
     """A row for each failure of each item, or of the items with these ids, in the order of the phases."""
     known = items_with_values(loaded, environ)
-    simulation = _Simulation(loaded, _facts(loaded, environ), known)
+    simulation = _Simulation(loaded, environ, known)
     return [
         row
         for work in items(loaded)
@@ -70,25 +65,33 @@ def _asked(work: Work, loaded: Loaded) -> Work:
     return work
 
 
-@dataclass(frozen=True, slots=True)
 class _Simulation:
-    loaded: Loaded
-    facts: Facts
-    known: Mapping[tuple[str | int, ...], Any]
+    """The rows of a spec: two runs for each failure, one in which remedies help and one in which none does."""
 
-    @property
-    def spec(self) -> Any:
-        return self.loaded.spec
+    def __init__(
+        self, loaded: Loaded, environ: Mapping[str, str], known: Mapping[tuple[str | int, ...], Any]
+    ) -> None:
+        self.spec: Any = loaded.spec
+        self.known = known
+        self.facts = _facts(loaded, environ)
+        works = items(loaded)
+        self.plan = plan_of(works, loaded)
+        self.actions = {work.id: actions_of(work, self.spec) for work in works}
+        self.actions[AFTER_READY] = actions_after_ready(self.spec)
+        for work in works:
+            self.plan["nodes"][work.id]["when"] = self._unless_it_may_hold(work)
+
+    def _unless_it_may_hold(self, work: Work) -> Condition | None:
+        """The condition of an item that is certainly skipped: what only a start can tell is supposed to hold."""
+        return ("any", ()) if self._not_tried(work) else None
 
     def rows(self, work: Work) -> list[Row]:
         why = self._not_tried(work)
         if why:
             ending = Ending(READY, self._goes_on)
             return [Row(work.id, "skipped", ending, note=f"not tried: {why}", skipped=True)]
-        told = [
-            each for each in failures(work) if not self._is_optional(work, each) and not self._is_unseen(each)
-        ]
-        return [self._row(work, reason) for reason in told]
+        reasons = (reason for reason in failures(work) if not self._is_optional(work, reason))
+        return [self._row(work, reason) for reason in reasons if not self._is_unseen(reason)]
 
     def _is_unseen(self, reason: str) -> bool:
         """A command whose health nobody asks has served as soon as it runs: there is no time before."""
@@ -101,100 +104,6 @@ class _Simulation:
             return False
         return evaluate(condition.lowered(), self.facts)[0] is False
 
-    def _row(self, work: Work, reason: str) -> Row:
-        if (work.id, reason) == ("launch", "ended"):
-            return self._ended(work)
-        return self._followed(work, reason, self._actions(work, work.kind))
-
-    def _followed(self, work: Work, reason: str, actions: list[Action]) -> Row:
-        helped, told = self._helped(work, reason, actions)
-        if helped is None:
-            ending, told = self._verdict(work, reason, actions)
-            return Row(work.id, reason, ending, tuple(told))
-        return Row(work.id, reason, Ending(HEALED, self._goes_on), tuple(told), (helped,))
-
-    def _helped(
-        self, work: Work, reason: str, actions: list[Action]
-    ) -> tuple[Ending | None, list[tuple[str, str]]]:
-        """What follows if the first remedy does not help; None where no remedy comes before a verdict."""
-        told: list[tuple[str, str]] = []
-        for at, action in enumerate(actions):
-            if not action.remedy:
-                if self._settled(work, reason, action) is not None:
-                    return None, []
-                continue
-            if not action.fits(work.item):
-                told.append((action.word, "cannot stand in for anything here"))
-                continue
-            ending, rest = self._verdict(work, reason, actions[at + 1 :])
-            others = [word for word, _ in rest]
-            then = f" after {', '.join(others)}" if others else ""
-            told.append((action.word, f"supposed to help; if it does not: {ending}{then}"))
-            return ending, told
-        return None, []
-
-    def _verdict(self, work: Work, reason: str, actions: Sequence[Action]) -> Verdict:
-        """What a list comes to when no remedy in it helps."""
-        told: list[tuple[str, str]] = []
-        for action in actions:
-            settled = self._settled(work, reason, action)
-            if settled is None:
-                told.append((action.word, "tried"))
-                continue
-            ending, said = settled
-            if said:
-                told.append((action.word, said))
-            return self._with_what_needs_it(work, ending, told)
-        return Ending(STOPPED, _code(work, reason)), told
-
-    def _with_what_needs_it(self, work: Work, ending: Ending, told: list[tuple[str, str]]) -> Verdict:
-        """A variable that was let go takes the port or the launch with it where that is written with it."""
-        if work.kind != "variable" or ending.outcome not in (READY, DEGRADED):
-            return ending, told
-        name = work.id.partition(":")[2]
-        launch = self.spec.launch
-        if name in names_in(self.loaded, ("launch",)) and (launch.listening_port is not None or launch.unix):
-            needs = Work("port", None, ("launch", "port"), None, QUICK)
-        elif any(name in names_in(self.loaded, (part,)) for part in ("launch", "health")):
-            needs = Work("launch", launch, ("launch",), None, QUICK)
-        else:
-            return ending, told
-        ending, more = self._verdict(needs, "missing", self._actions(needs, needs.id))
-        return ending, [*told, *((word, f"for the {needs.id}: {said}") for word, said in more)]
-
-    def _ended(self, work: Work) -> Row:
-        """A server that ends by itself: `launch.restart` first, then what is said for its health, else for the launch."""
-        policy = self.spec.launch.restart
-        if policy is not None and policy.policy != "never":
-            ending, _ = self._verdict(work, "ended", self._after_launch(work))
-            told = ("restart", f"at most {policy.attempts} times within {policy.within:g} s; then: {ending}")
-            return Row(work.id, "ended", Ending(HEALED), (told,), (ending,))
-        return self._followed(work, "ended", self._after_launch(work))
-
-    def _after_launch(self, work: Work) -> list[Action]:
-        """Without a server there is nothing that could go on."""
-        health = self.spec.health
-        measured = health is not None and any(health.named())
-        given = [
-            each.on_failure
-            for each in (health, work.item)
-            if each is not None and each.on_failure is not None
-        ]
-        actions = flat(given[0] if given else self.spec.on_failure or (), self.spec.fallbacks or {})
-        kind = "health" if measured else "launch"
-        return [each for each in actions if each.stands_on(kind) and not each.tolerates]
-
-    def _actions(self, work: Work, kind: str) -> list[Action]:
-        item = self.spec.health if work.phase == HEALTH else work.item
-        given = given_for_port(self.spec) if kind == "port" else getattr(item, "on_failure", None)
-        given = given if given is not None else self.spec.on_failure or ()
-        return [each for each in flat(given, self.spec.fallbacks or {}) if each.stands_on(kind)]
-
-    @property
-    def _goes_on(self) -> int | None:
-        """A role without a launch is over after its steps."""
-        return None if self.spec.launch is not None else 0
-
     def _not_tried(self, work: Work) -> str:
         """Why it is never tried here, where that is written or stands in the environment."""
         when = getattr(self.known.get(work.path, work.item), "when", None)
@@ -203,31 +112,84 @@ class _Simulation:
         holds, why, _ = evaluate(when.lowered(), self.facts)
         return why if holds is False else ""
 
-    def _settled(self, work: Work, reason: str, action: Action) -> tuple[Ending, str] | None:
-        """What a verdict comes to, and in words; None for all else: after a plug-in's action the next one follows."""
-        lowered = action.lowered()
-        match lowered["do"]:
-            case words.WARN:
-                return Ending(READY, self._goes_on), "going on"
-            case words.DEGRADE:
-                return Ending(DEGRADED, self._goes_on, (lowered["feature"],)), _degraded(lowered)
-            case words.SERVE:
-                return Ending(MAINTENANCE), _served(lowered)
-            case words.STOP:
-                code = lowered["code"]
-                return Ending(STOPPED, _code(work, reason) if code is None else code), ""
-        return None
+    @property
+    def _goes_on(self) -> int | None:
+        """A role without a launch is over after its steps."""
+        return None if self.spec.launch is not None else 0
+
+    def _row(self, work: Work, reason: str) -> Row:
+        good, bad = (self._run(work, reason, helps=helps) for helps in (True, False))
+        ending = self._ending(bad)
+        if not good.helped:
+            return Row(work.id, reason, ending, tuple(self._told(bad.applied, work)))
+        if reason == "ended" and self.plan["restart"]["policy"] != "never":
+            return Row(work.id, reason, Ending(HEALED), (self._by_policy(ending),), (ending,))
+        told = self._told_of_remedy(work, good, bad, ending)
+        return Row(work.id, reason, Ending(HEALED, self._goes_on), tuple(told), (ending,))
+
+    def _run(self, work: Work, reason: str, *, helps: bool) -> Rehearsed:
+        outcome = failure(_reason(work, reason), EXPLAINED.get(reason, reason))
+        return Rehearsed(
+            self.plan, self.actions, work.id, reason, outcome=outcome, item=work.item, helps=helps
+        ).run()
+
+    def _ending(self, run: Rehearsed) -> Ending:
+        if run.served_instead:
+            return Ending(MAINTENANCE)
+        if run.code:
+            return Ending(STOPPED, run.code)
+        return Ending(DEGRADED if run.features else READY, run.code, tuple(run.features))
+
+    def _by_policy(self, ending: Ending) -> tuple[str, str]:
+        policy = self.spec.launch.restart
+        times = "without limit" if policy.attempts is None else f"at most {policy.attempts} times"
+        return "restart", f"{times} within {policy.within:g} s; then: {ending}"
+
+    def _told_of_remedy(
+        self, work: Work, good: Rehearsed, bad: Rehearsed, ending: Ending
+    ) -> list[tuple[str, str]]:
+        """What did not fit, the remedy that helps, and what follows if it does not."""
+        first = self._told(good.applied, work)
+        rest = self._told(bad.applied, work)[len(first) :]
+        then = f" after {', '.join(word for word, _ in rest)}" if rest else ""
+        word, _ = first[-1]
+        return [*first[:-1], (word, f"supposed to help; if it does not: {ending}{then}")]
+
+    def _told(self, applied: list[tuple[str, Lowered, str]], work: Work) -> list[tuple[str, str]]:
+        """What was done in words, each action once."""
+        found: list[tuple[str, str]] = []
+        last: Lowered | None = None
+        for name, action, said in applied:
+            if action is last:
+                continue
+            word, last = action["name"], action
+            text = _described(action, said)
+            own = name == work.id or work.kind != "variable"
+            found.append((word, text if own else f"for the {name}: {text}"))
+        return found
 
 
-def _code(work: Work, reason: str) -> int:
-    if reason == "ended":
-        return KILLED
+def _reason(work: Work, reason: str) -> str:
+    """How the item itself calls the failure."""
     if reason == "missing" and work.kind == "wait":
-        reason = "refused"  # as a socket is that is not there yet
+        return "refused"  # as a socket is that is not there yet
     if reason == "dropped":
         secured = asked.secured(work.item) or asked.word(work.item) == "mysql"
-        reason = "tls" if secured else "refused"
-    return exit_code([(work.kind, reason)])
+        return "tls" if secured else "refused"
+    return reason
+
+
+def _described(lowered: Lowered, said: str) -> str:
+    match lowered["do"]:
+        case words.WARN:
+            return "going on"
+        case words.DEGRADE:
+            return _degraded(lowered)
+        case words.SERVE:
+            return _served(lowered)
+        case words.RESTART:
+            return "tried"
+    return said
 
 
 def _degraded(lowered: Lowered) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.document.node import words_for
 from orchestrator.spec.choice import validate_chosen
-from orchestrator.spec.errors import problem, validate_each
+from orchestrator.spec.errors import problem, refuse_template, validate_each
 from orchestrator.spec.item import Item
 from orchestrator.spec.kinds import REQUIREMENTS, WAITS
 from orchestrator.spec.wording import NOTHING
@@ -65,6 +65,7 @@ def validator(section: str) -> Callable[[Any], Any]:
 
 def validate_items(section: str, value: Any) -> tuple[Any, ...]:
     """The items of a section, with the errors of all of them."""
+    refuse_template(value)
     if not isinstance(value, tuple):
         hint = NOTHING if value is None else "put `- ` before each item"
         raise problem("ORC102", f"`{section}` is a list, got {words_for(value)}", hint)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.node import words_for
-from orchestrator.spec.errors import problem, validate_each
+from orchestrator.spec.errors import problem, refuse_template, validate_each
 from orchestrator.spec.item import AnyCondition, Item
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
@@ -49,6 +49,7 @@ def _not_reserved(name: str) -> str:
 
 
 def _output_name(value: Any) -> str:
+    refuse_template(value)
     if not isinstance(value, str):
         raise problem("ORC102", f"a variable's name is a text, got {words_for(value)}", "write it in quotes")
     return _not_reserved(variable_name(value))

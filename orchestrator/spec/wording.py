@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from orchestrator.document.node import words_for
 from orchestrator.document.plain import Template
 from orchestrator.spec.building import adapter
-from orchestrator.spec.errors import ENOUGH, combined, detail, details, problem
+from orchestrator.spec.errors import ENOUGH, combined, detail, details, problem, refuse_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ def worded(model: ModelType, data: Any, error: ValidationError) -> ValidationErr
     """The same error; what it says of the model's own keys is put into our words."""
     lines = error.errors(include_url=False)[: ENOUGH + 1]
     if lines[0]["type"] == "model_type" and not lines[0]["loc"]:
+        refuse_template(data)
         return _no_mapping(model, data)
     found: list[InitErrorDetails] = []
     meant: set[str] = set()

@@ -436,7 +436,7 @@ class Supervisor:
         if "state" in answer:
             self.settled[beside.item] = answer["state"]
             self.changes = answer["changes"]
-        self._on("answered", beside.item, answer)
+        self._on("rechecked", beside.item, answer)
         self._keep_features(answer)
 
     def _keep_features(self, answer: dict[str, Any]) -> None:

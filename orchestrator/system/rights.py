@@ -57,8 +57,11 @@ def mask(names: Iterable[str]) -> int:
 
 
 def load() -> None:
-    """Imports what a drop needs: afterwards Python's own files may be out of reach."""
-    import ctypes  # noqa: F401 -- a megabyte, which only a process that drops has a use for
+    """Imports what a drop needs: afterwards Python's own files may be out of reach. Raises OSError where there is none."""
+    try:
+        import ctypes  # noqa: F401 -- a megabyte, which only a process that drops has a use for
+    except ImportError:
+        raise OSError(errno.ENOSYS, "this Python has no ctypes, which rights are given up by") from None
 
 
 def drop(rights: Rights, *, before_exec: bool = False) -> None:
@@ -97,6 +100,7 @@ def restrict(rights: Rights) -> None:
 
 def no_new_privs() -> None:
     """No program that is run from now on, set-uid or with file capabilities, has more rights than this process."""
+    load()
     _prctl(SET_NO_NEW_PRIVS, 1)
 
 

@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+from matrices import crossed
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(9)
@@ -36,8 +37,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("command", ["run", "validate", "check"])
-@pytest.mark.parametrize("case", CASES)
+@crossed(case=CASES, command=["run", "validate", "check"])
 def test_what_is_no_spec_gives_one_clear_error_and_78(orchestrator, case, command):
     CASES[case](orchestrator)
     done = orchestrator(command, timeout=20)

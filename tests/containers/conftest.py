@@ -1,13 +1,10 @@
 import fcntl
-import os
 import shutil
 import subprocess
 import uuid
 
 import pytest
-from container_tools import RUN, Container, docker
-
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+from container_tools import RUN, WORKER, Container, docker
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 _direct = build_opener(ProxyHandler({}))
 
 

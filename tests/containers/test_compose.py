@@ -6,7 +6,6 @@ from container_tools import running_stack
 pytestmark = [
     pytest.mark.containers,
     pytest.mark.usefixtures("compose"),
-    pytest.mark.xdist_group("compose"),
     pytest.mark.timeout(900),
 ]
 SERVICES = ("api", "digest")

@@ -5,12 +5,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from container_tools import RUN, Container, Project, ask, docker, running
+from container_tools import RUN, WORKER, Container, Project, ask, docker, running
 
 pytestmark = [
     pytest.mark.containers,
+    pytest.mark.long,
     pytest.mark.usefixtures("compose"),
-    pytest.mark.xdist_group("container-examples"),
     pytest.mark.timeout(900),
 ]
 PASSWORD = "s3cret-of-the-tests"
@@ -29,10 +29,10 @@ def built(engine):
     tags = []
 
     def build(name, words):
-        docker("build", "--quiet", "--tag", f"orchestrator-test-{RUN}:{name}", *words, timeout=900)
+        docker("build", "--quiet", "--tag", f"orchestrator-test-{RUN}:{WORKER}-{name}", *words, timeout=900)
 
     def built(**images):
-        made = [f"orchestrator-test-{RUN}:{name}" for name in images]
+        made = [f"orchestrator-test-{RUN}:{WORKER}-{name}" for name in images]
         tags.extend(made)
         with ThreadPoolExecutor(len(made)) as pool:
             list(pool.map(build, images, images.values()))

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.containers, pytest.mark.xdist_group("image"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 READ_ONLY = ("--read-only", "--tmpfs", "/tmp", "--tmpfs", "/srv/data:uid=10001,gid=0", "--cap-drop", "ALL")
 

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-pytestmark = [pytest.mark.containers, pytest.mark.xdist_group("image"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 SPEC = """
 version: 1

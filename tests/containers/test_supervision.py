@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 from container_tools import docker
+from matrices import mostly_long
 
-pytestmark = [pytest.mark.containers, pytest.mark.xdist_group("image"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 APP = """
 import os
@@ -122,7 +123,7 @@ def test_as_process_1_or_not_a_stop_ends_with_0_and_takes_all_with_it(serve, ini
     assert (state["ExitCode"], state["OOMKilled"]) == (0, False), container.logs()
 
 
-@pytest.mark.parametrize("number", ["TERM", "INT"])
+@pytest.mark.parametrize("number", mostly_long(["TERM", "INT"], "INT"))
 def test_a_signal_from_the_container_engine_is_a_requested_stop(serve, number):
     container = serve(LAUNCH)
     container.until_health_is("healthy")
@@ -148,7 +149,7 @@ FAILING = {
 }
 
 
-@pytest.mark.parametrize("code", FAILING)
+@pytest.mark.parametrize("code", mostly_long(FAILING, 75))
 def test_a_restart_policy_tries_again_whatever_the_code_and_keeps_the_last(serve, code):
     container = serve(FAILING[code], "--restart", "on-failure:2")
     until(lambda: (state := container.inspect())["RestartCount"] == 2 and not state["State"]["Running"], 60)
@@ -156,7 +157,7 @@ def test_a_restart_policy_tries_again_whatever_the_code_and_keeps_the_last(serve
     assert container.logs().count("nowhere.toml" if code == 3 else f"(exit {code})" if code == 75 else "nonsense") >= 3  # fmt: skip
 
 
-@pytest.mark.parametrize("policy", ["on-failure:3", "unless-stopped"])
+@pytest.mark.parametrize("policy", mostly_long(["on-failure:3", "unless-stopped"], "unless-stopped"))
 def test_a_requested_stop_is_no_reason_to_restart(serve, policy):
     container = serve(LAUNCH, "--restart", policy)
     container.until_health_is("healthy")

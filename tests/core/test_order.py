@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.order import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT, Node, Order
+from orchestrator.core.order import Node, Order
+from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
 from orchestrator.engine.plan import timed
 
 

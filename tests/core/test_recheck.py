@@ -60,7 +60,7 @@ def on(name, item, seconds):
 
 
 def answer(item, said):
-    return ("answered", item, said)
+    return ("rechecked", item, said)
 
 
 def back(tried, *, serve, since, over=None, **failed):

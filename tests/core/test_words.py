@@ -5,7 +5,7 @@ import marshal
 import pytest
 
 from orchestrator.core import words
-from orchestrator.spec.item import decode_action
+from orchestrator.spec.item import validate_action
 from orchestrator.spec.kinds import FALLBACKS
 
 SIX = {words.WARN, words.DEGRADE, words.SERVE, words.STOP, words.RESTART, words.REMEDY}
@@ -23,7 +23,7 @@ ACTIONS = {
 
 
 def lowered(action):
-    return decode_action(action).lowered()
+    return validate_action(action).lowered()
 
 
 def test_every_action_is_here():
@@ -48,7 +48,7 @@ def test_what_changes_or_ends_the_server_is_not_done_beside_it(name):
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_without_a_socket_or_a_server_nothing_goes_on(name):
-    action = decode_action(ACTIONS[name])
+    action = validate_action(ACTIONS[name])
 
     assert action.tolerates is (lowered(ACTIONS[name])["do"] in (words.WARN, words.DEGRADE))
     assert action.stands_on("launch") is (name not in {"warn", "degrade", "install"})

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from matrices import mostly_long
 from starting import APP, cmdline
 
 BREAKABLE = (
@@ -86,13 +87,14 @@ def test_what_is_said_of_coming_again_is_said_after_a_crash_too(service):
 
 
 def test_a_service_that_does_not_come_back_is_not_said_not_to_have_started(service):
-    engine = service("[{serve: maintenance, for: 1s}, {stop: {exit_code: 9}}]")
+    engine = service("[{serve: maintenance, for: 1s}, {stop: {exit_code: 17}}]")
     engine.write("crash")
-    assert engine.wait() == 9
-    assert "shop did not come back (exit 9): " in engine.stderr
+    assert engine.wait() == 17
+    assert "shop did not come back (exit 17): " in engine.stderr
     assert "did not start" not in engine.stderr
 
 
+@pytest.mark.long
 def test_no_connection_is_lost_from_maintenance_to_the_service(service):
     engine = service("{serve: maintenance}")
     engine.write("crash")
@@ -103,6 +105,7 @@ def test_no_connection_is_lost_from_maintenance_to_the_service(service):
     assert set(found) == {200, 503}
 
 
+@pytest.mark.long
 def test_it_comes_back_again_and_again_with_pauses_that_grow(service):
     engine = service("{serve: maintenance}")
     for number in (1, 2):
@@ -124,12 +127,6 @@ def test_an_app_that_cannot_even_be_imported_any_more_is_maintained(service):
     (engine.root / "crash").unlink()
     answers(engine, 200)
     assert engine.serving().stop() == 0
-
-
-def test_when_the_time_for_maintenance_is_over_the_next_action_follows(service):
-    engine = service("[{serve: maintenance, for: 1500ms}, {stop: {exit_code: 17}}]")
-    engine.write("crash")
-    assert engine.wait() == 17
 
 
 def test_what_the_server_said_is_the_exit_code_at_the_end_of_the_list(service):
@@ -192,7 +189,7 @@ def test_without_health_the_launch_says_what_follows(engine):
     assert engine.item("launch")["status"] == "healed"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+@pytest.mark.parametrize("number", mostly_long([signal.SIGTERM, signal.SIGINT], signal.SIGTERM))
 def test_a_stop_while_it_is_back_is_a_proper_end(service, number):
     engine = service("{serve: maintenance}")
     engine.write("crash")
@@ -335,7 +332,7 @@ def test_restarts_that_were_spent_stay_spent(engine):
     assert time.monotonic() - began < 15
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4])
+@pytest.mark.parametrize("delay", mostly_long([0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], 0.1, 0.3))
 def test_a_stop_at_any_moment_of_the_change_is_heard(service, delay):
     engine = service("{serve: maintenance}")
     engine.write("crash")

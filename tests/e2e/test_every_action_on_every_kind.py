@@ -6,8 +6,9 @@ An item fails and goes on failing. Whatever the action, the start comes to an en
 import json
 
 import pytest
+from matrices import sparse
 
-from orchestrator.core.order import PHASES
+from orchestrator.core.phases import PHASES
 from orchestrator.spec.kinds import FALLBACKS
 
 ACTIONS = {
@@ -75,7 +76,7 @@ def spec_of(engine, word, kind):
     return json.dumps(spec)
 
 
-@pytest.mark.parametrize(("word", "kind"), PAIRS, ids=[f"{word}-{kind}" for word, kind in PAIRS])
+@pytest.mark.parametrize(("word", "kind"), sparse(PAIRS))
 def test_an_action_comes_to_its_end_on_a_kind(engine, word, kind):
     engine.write("broken-broken")
     (engine.root / "wheels").mkdir(mode=0o755)

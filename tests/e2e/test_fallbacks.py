@@ -6,8 +6,17 @@ import sys
 import zipfile
 
 import pytest
+from matrices import mostly_long
 from packaging.tags import sys_tags
 from ports import free_port
+
+CHAT = {
+    "module": "modules: [{module: assistant, on_failure: {degrade: chat}}]",
+    "file": "files: [{path: nothing, on_failure: {degrade: chat}}]",
+    "wait": "wait_for: [{name: llm, tcp: '127.0.0.1:1', deadline: 300ms, on_failure: {degrade: chat}}]",
+    "step": "steps: [{name: warm, run: ['false'], on_failure: {degrade: chat}}]",
+    "variable": "variables: {LLM_KEY: {required: true, on_failure: {degrade: chat}}}",
+}
 
 
 def seen(engine):
@@ -21,15 +30,9 @@ def test_warn_goes_on_and_is_in_the_report(engine):
     assert engine.report()["status"] == "ready"
 
 
-@pytest.mark.parametrize("text", [
-    "modules: [{module: assistant, on_failure: {degrade: chat}}]",
-    "files: [{path: nothing, on_failure: {degrade: chat}}]",
-    "wait_for: [{name: llm, tcp: '127.0.0.1:1', deadline: 300ms, on_failure: {degrade: chat}}]",
-    "steps: [{name: warm, run: ['false'], on_failure: {degrade: chat}}]",
-    "variables: {LLM_KEY: {required: true, on_failure: {degrade: chat}}}",
-], ids=["module", "file", "wait", "step", "variable"])  # fmt: skip
-def test_a_degraded_feature_is_known_to_the_app_as_it_is_imported_and_to_everybody_else(engine, text):
-    engine.spec(text + "\nhealth: {ready: /ready}").start().serving()
+@pytest.mark.parametrize("kind", mostly_long(CHAT, "module", "wait"))
+def test_a_degraded_feature_is_known_to_the_app_as_it_is_imported_and_to_everybody_else(engine, kind):
+    engine.spec(CHAT[kind] + "\nhealth: {ready: /ready}").start().serving()
     assert seen(engine)["at_import"] == "chat"
     assert seen(engine)["degraded"] == ["chat"]
     assert seen(engine)["environ"]["ORCHESTRATOR_DEGRADED"] == "chat"
@@ -314,6 +317,7 @@ def test_install_brings_a_package_from_a_folder_of_wheels(engine, own_python):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.long
 def test_install_into_an_environment_that_cannot_be_written_takes_a_directory_of_its_own(engine, own_python):
     pytest.importorskip("pip")
     requires = "Requires-Dist: another\nRequires-Dist: pydantic\n"
@@ -334,6 +338,7 @@ def test_install_into_an_environment_that_cannot_be_written_takes_a_directory_of
     assert engine.stop() == 0
 
 
+@pytest.mark.long
 def test_install_takes_the_pip_that_python_brings_where_none_is_installed(engine, own_python, tmp_path):
     wheel(engine.root / "wheels").parent.chmod(0o755)
     without = tmp_path / "without"
@@ -350,6 +355,7 @@ def test_install_takes_the_pip_that_python_brings_where_none_is_installed(engine
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.long
 def test_compiled_code_is_not_installed_where_it_cannot_be_loaded(engine, own_python):
     """A directory of its own on a mount that forbids it: said at once, not by an import that fails later."""
     path = wheel(engine.root / "wheels")

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from matrices import mostly_long
 from starting import APP, alive, cmdline, family
 
 RECHECKED = "{degrade: search, recheck: 200ms}"
@@ -69,15 +70,22 @@ def test_a_feature_of_several_items_comes_back_with_the_last(engine):
     assert off(engine) == []
 
 
-@pytest.mark.parametrize(("text", "mend"), [
-    ("modules: [{module: extra, on_failure: %s}]", "extra.py"),
-    ("wait_for: [{name: it, file: late, deadline: 200ms, on_failure: %s}]", "late"),
-    ("checks: [{name: it, run: [test, -e, late], on_failure: %s}]", "late"),
-    ("steps: [{name: it, run: [sh, -c, 'test -e late && touch done'], creates: done, on_failure: %s}]", "late"),
-    ("variables: {KEY: {required: true, from_file: true, on_failure: %s}}", "key"),
-    ("directories: [{path: late, create: false, on_failure: %s}]", "late/"),
-], ids=["module", "wait", "check", "step", "variable", "directory"])  # fmt: skip
-def test_items_of_every_phase_are_tried_again(engine, text, mend):
+PHASES = {
+    "module": ("modules: [{module: extra, on_failure: %s}]", "extra.py"),
+    "wait": ("wait_for: [{name: it, file: late, deadline: 200ms, on_failure: %s}]", "late"),
+    "check": ("checks: [{name: it, run: [test, -e, late], on_failure: %s}]", "late"),
+    "step": (
+        "steps: [{name: it, run: [sh, -c, 'test -e late && touch done'], creates: done, on_failure: %s}]",
+        "late",
+    ),
+    "variable": ("variables: {KEY: {required: true, from_file: true, on_failure: %s}}", "key"),
+    "directory": ("directories: [{path: late, create: false, on_failure: %s}]", "late/"),
+}
+
+
+@pytest.mark.parametrize("kind", mostly_long(PHASES, "module", "variable"))
+def test_items_of_every_phase_are_tried_again(engine, kind):
+    text, mend = PHASES[kind]
     environ = {"KEY_FILE": str(engine.root / "key")} if mend == "key" else {}
     engine.spec(text % RECHECKED).start(env=environ).serving()
     assert engine.status() == "degraded"

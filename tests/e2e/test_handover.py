@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from matrices import mostly_long
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("server", "workers"), [("uvicorn", 1), ("uvicorn", 2), ("gunicorn", 2)])
+@pytest.mark.parametrize(
+    ("server", "workers"), mostly_long([("uvicorn", 1), ("uvicorn", 2), ("gunicorn", 2)], ("uvicorn", 2))
+)
 def test_a_hand_over_under_load_loses_nothing(server, workers):
     pytest.importorskip(server)
     words = ["-m", "benchmarks.handover", "seconds=3", f"server={server}", f"workers={workers}", "write=no"]

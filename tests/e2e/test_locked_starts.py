@@ -195,6 +195,7 @@ def test_a_server_that_went_away_after_it_was_waited_for_is_a_late_one(engine, s
     assert engine.item("step:migrate")["reason"] == "refused"
 
 
+@pytest.mark.long
 def test_fifty_starts_at_once_run_it_once(engine, replicas):
     engine.spec(SPEC.format(more="lock: locks/migrate"), launch="")
     replicas.start(50)

@@ -5,7 +5,8 @@ import signal
 import time
 
 import pytest
-from namespaces import TERMINAL, everywhere
+from matrices import crossed, mostly_long
+from namespaces import PLACES, TERMINAL, everywhere
 from starting import alive, cmdline, eventually, family
 
 from orchestrator.system.signals import PASSED_ON
@@ -22,7 +23,6 @@ PHASES = {
     "an import": "modules: [imported]",
     "a remedy": "files: [{path: nothing, on_failure: {run: [python, hang.py, reached]}}]",
 }
-phases = pytest.mark.parametrize("phase", PHASES)
 
 
 def begun(engine, phase, prefix):
@@ -53,8 +53,7 @@ def nothing_is_left(below):
     eventually(lambda: not any(alive(pid) for pid in below), 5, lambda: [cmdline(pid) for pid in below])
 
 
-@everywhere
-@phases
+@crossed(prefix=PLACES, phase=PHASES)
 def test_what_is_the_servers_business_ends_no_start(engine, prefix, phase):
     pid = begun(engine, phase, prefix)
     for number in PASSED_ON:
@@ -67,7 +66,7 @@ def test_what_is_the_servers_business_ends_no_start(engine, prefix, phase):
     assert engine.report()["exit_code"] == 143
 
 
-@phases
+@pytest.mark.parametrize("phase", mostly_long(PHASES, "a wait", "an import"))
 def test_ctrl_c_ends_a_start_with_130_and_all_that_it_has_begun(engine, phase):
     """The keyboard tells the whole foreground group, in which the importing process may be too."""
     pid = begun(engine, phase, TERMINAL)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from matrices import mostly_long
 from starting import Engine, cmdline, eventually, family
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
@@ -215,14 +216,18 @@ def test_steps_checks_and_conditions_run_as_the_user(service):
 
 @pytest.mark.parametrize(
     ("user", "expected"),
-    [
-        ("app", ([900] * 3, [900] * 3, [800, 900])),
-        ("'900:900'", ([900] * 3, [900] * 3, [900])),
-        ("app:media", ([900] * 3, [800] * 3, [800])),
-        ("'900'", ([900] * 3, [900] * 3, [800, 900])),
-        ("{name: app}", ([900] * 3, [900] * 3, [800, 900])),
-        ("{name: app, gid: 950}", ([900] * 3, [950] * 3, [800, 950])),
-    ],
+    mostly_long(
+        [
+            ("app", ([900] * 3, [900] * 3, [800, 900])),
+            ("'900:900'", ([900] * 3, [900] * 3, [900])),
+            ("app:media", ([900] * 3, [800] * 3, [800])),
+            ("'900'", ([900] * 3, [900] * 3, [800, 900])),
+            ("{name: app}", ([900] * 3, [900] * 3, [800, 900])),
+            ("{name: app, gid: 950}", ([900] * 3, [950] * 3, [800, 950])),
+        ],
+        "app:media",
+        "'900:900'",
+    ),
 )
 def test_each_way_to_write_a_user_gives_its_numbers(service, user, expected):
     done = to_its_end(asks(service, user))
@@ -321,14 +326,18 @@ def test_a_puid_whose_contract_fails_is_never_taken_for_root(service):
 
 @pytest.mark.parametrize(
     ("user", "expected"),
-    [
-        ("apq", "did you mean `app`?"),
-        ("nobody-at-all", "RUN useradd --system nobody-at-all"),
-        ("app:medja", "did you mean `media`?"),
-        ("'4711'", 'user: "4711:4711"'),
-        ("'4294967295:0'", "highest uid"),
-        ("{name: apq, uid: 5}", "did you mean `app`?"),
-    ],
+    mostly_long(
+        [
+            ("apq", "did you mean `app`?"),
+            ("nobody-at-all", "RUN useradd --system nobody-at-all"),
+            ("app:medja", "did you mean `media`?"),
+            ("'4711'", 'user: "4711:4711"'),
+            ("'4294967295:0'", "highest uid"),
+            ("{name: apq, uid: 5}", "did you mean `app`?"),
+        ],
+        "apq",
+        "'4711'",
+    ),
 )
 def test_a_user_that_nobody_is_fails_at_once_with_a_remedy_and_no_fallback_goes_on_as_root(
     service, user, expected
@@ -378,16 +387,20 @@ def test_a_launch_of_another_user_than_the_services_is_an_error(service):
 
 @pytest.mark.parametrize(
     ("user", "expected"),
-    [
-        ("{name: app, groups: [shared, 77]}", [[900] * 3, [900] * 3, [77, 800, 801, 900], "app"]),
-        ("{uid: 4711, gid: 4712, home: /tmp}", [[4711] * 3, [4712] * 3, [4712], "uid-4711"]),
-        (
-            "{name: nobody-here, uid: 4711, gid: 4712, home: /tmp}",
-            [[4711] * 3, [4712] * 3, [4712], "nobody-here"],
-        ),
-        ("{name: app, uid: {owner_of: data}}", [[1234] * 3, [900] * 3, [800, 900], "app"]),
-        ("{name: app, uid: {owner_of: none, else: 911}}", [[911] * 3, [900] * 3, [800, 900], "app"]),
-    ],
+    mostly_long(
+        [
+            ("{name: app, groups: [shared, 77]}", [[900] * 3, [900] * 3, [77, 800, 801, 900], "app"]),
+            ("{uid: 4711, gid: 4712, home: /tmp}", [[4711] * 3, [4712] * 3, [4712], "uid-4711"]),
+            (
+                "{name: nobody-here, uid: 4711, gid: 4712, home: /tmp}",
+                [[4711] * 3, [4712] * 3, [4712], "nobody-here"],
+            ),
+            ("{name: app, uid: {owner_of: data}}", [[1234] * 3, [900] * 3, [800, 900], "app"]),
+            ("{name: app, uid: {owner_of: none, else: 911}}", [[911] * 3, [900] * 3, [800, 900], "app"]),
+        ],
+        "{name: app, groups: [shared, 77]}",
+        "{name: app, uid: {owner_of: data}}",
+    ),
 )
 def test_a_user_by_numbers_groups_and_owners(service, user, expected):
     (service.root / "data").mkdir()

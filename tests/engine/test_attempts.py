@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from orchestrator.core.backoff import Policy
 from orchestrator.core.context import Context
-from orchestrator.core.order import WAIT
 from orchestrator.core.outcome import failed, ok
+from orchestrator.core.phases import WAIT
 from orchestrator.engine import attempts
 from orchestrator.engine.item import Work
 

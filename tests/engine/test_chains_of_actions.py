@@ -67,7 +67,7 @@ def started(folder, tree):
     return start.by_id["file:nowhere"], [event for event in told if event.name == events.FALLBACK], start
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=TREES)
 def test_actions_are_applied_in_order_until_one_decides(tmp_path, monkeypatch, tree):
     monkeypatch.chdir(tmp_path)
@@ -89,7 +89,7 @@ def test_actions_are_applied_in_order_until_one_decides(tmp_path, monkeypatch, t
         start.notes.restore()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(remedies=st.lists(st.sampled_from(REMEDIES), max_size=6), last=st.sampled_from(VERDICTS))
 def test_no_action_is_applied_twice(tmp_path, monkeypatch, remedies, last):
     monkeypatch.chdir(tmp_path)

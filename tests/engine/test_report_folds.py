@@ -2,8 +2,9 @@
 
 import pytest
 
+from orchestrator.core.verdict import exit_code
 from orchestrator.engine import events
-from orchestrator.engine.report import Report, exit_code
+from orchestrator.engine.report import Report
 
 
 class Clock:

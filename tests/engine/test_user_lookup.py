@@ -1,11 +1,13 @@
 """Users looked up; whole starts as other users are in tests/e2e."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from orchestrator.core.context import User
 from orchestrator.core.outcome import Outcome
+from orchestrator.engine import identity, snapshot
 from orchestrator.spec.settings import NamedUser
 from orchestrator.system.homes import private_home
 from orchestrator.system.users import Identity, resolve
@@ -79,3 +81,14 @@ def test_a_symlink_is_no_home(tmp_path):
     assert not found.startswith(str(tmp_path))
     if found:
         os.rmdir(found)
+
+
+def test_an_engine_that_comes_back_is_who_it_was(monkeypatch):
+    user = User(900, 901, (901, 800), "app", "/home/app")
+    settled = Identity(user, environ={"HOME": "/home/app"}, escalation=True)
+    before = SimpleNamespace(launched_as=settled, identity=None, user=user, as_root=True)
+    after = SimpleNamespace(memory={"identity": snapshot._identity(before)}, as_root=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 900)
+    found = identity._remembered(after)
+    assert (found.user, found.environ, found.escalation, found.switch) == (user, settled.environ, True, False)
+    assert after.as_root

@@ -86,7 +86,11 @@ class Service:
 
     def until_healthy(self):
         """The engine's own word that the service is ready, which it gives after the endpoint's."""
-        self.until(lambda: self.command("health").returncode == 0)
+        self.until(lambda: self.status() in ("ready", "degraded") and self.command("health").returncode == 0)
+
+    def status(self):
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads((self.state / "state.json").read_text())["status"]
 
     def ends(self, seconds=40):
         try:

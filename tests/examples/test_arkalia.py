@@ -5,13 +5,18 @@ import re
 from urllib.error import HTTPError
 
 import pytest
+from matrices import mostly_long
 
 DIRECTORIES = ["logs", "state", "cache", "modules/zeroia/state", "modules/assistantia/logs"]
 
 
 def test_all_well_serves_and_a_stop_ends_with_0(arkalia):
+    assert arkalia.command("health").returncode == 1
     arkalia.start()
     arkalia.until_healthy()
+    with open(f"/proc/{arkalia.process.pid}/net/tcp") as sockets:
+        listening = [line.split()[1] for line in sockets if line.split()[3] == "0A"]
+    assert f"00000000:{arkalia.port:04X}" in listening, "it answers from outside the container"
     assert arkalia.get("/health") == {"status": "ok"}
     assert arkalia.get("/") == {"service": "arkalia-api", "degraded": []}
     assert arkalia.get("/zeroia")["decision"] in {"normal", "reduce"}
@@ -22,25 +27,10 @@ def test_all_well_serves_and_a_stop_ends_with_0(arkalia):
 
     assert arkalia.stop() == 0, arkalia.stderr
     assert "Traceback" not in arkalia.stderr
-
-
-def test_health_is_1_before_the_start_and_after_the_end(arkalia):
-    assert arkalia.command("health").returncode == 1
-    arkalia.start()
-    arkalia.until_healthy()
-    arkalia.stop()
     assert arkalia.command("health").returncode == 1
 
 
-def test_the_port_answers_from_outside_the_container(arkalia):
-    arkalia.start()
-    arkalia.until_healthy()
-    with open(f"/proc/{arkalia.process.pid}/net/tcp") as sockets:
-        listening = [line.split()[1] for line in sockets if line.split()[3] == "0A"]
-    assert f"00000000:{arkalia.port:04X}" in listening
-
-
-@pytest.mark.parametrize("feature", ["zeroia", "assistantia"])
+@pytest.mark.parametrize("feature", mostly_long(["zeroia", "assistantia"], "zeroia"))
 def test_a_missing_optional_module_is_said_everywhere(arkalia, feature):
     (arkalia.root / f"modules/{feature}/core.py").unlink()
     arkalia.start()
@@ -65,6 +55,7 @@ def test_a_missing_optional_module_is_said_everywhere(arkalia, feature):
     assert arkalia.stop() == 0, arkalia.stderr
 
 
+@pytest.mark.long
 def test_both_optional_modules_may_be_missing(arkalia):
     for feature in ("zeroia", "assistantia"):
         (arkalia.root / f"modules/{feature}/core.py").unlink()
@@ -94,6 +85,7 @@ def test_a_module_that_is_there_but_cannot_be_imported_is_found(arkalia):
     assert arkalia.status_of("module:modules.reflexia.core") == "failed"
 
 
+@pytest.mark.long
 def test_an_optional_module_with_a_missing_import_of_its_own_degrades_too(arkalia):
     source = arkalia.root / "modules/zeroia/core.py"
     source.write_text("import notthere_abc\n" + source.read_text())
@@ -123,7 +115,7 @@ def test_loopback_in_a_container_is_warned_about(arkalia):
     assert arkalia.stop() == 0
 
 
-@pytest.mark.parametrize("value", ["99999", "http"])
+@pytest.mark.parametrize("value", mostly_long(["99999", "http"], "http"))
 def test_a_port_that_is_none_is_refused_with_its_name_and_value(arkalia, value):
     arkalia.environment["PORT"] = value
     arkalia.start()

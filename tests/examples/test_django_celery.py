@@ -26,7 +26,6 @@ LACKING = [
 pytestmark = [
     pytest.mark.skipif(not servers.REDIS, reason="redis-server is not installed"),
     pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}"),
-    pytest.mark.xdist_group("django-celery"),
     pytest.mark.timeout(300),
 ]
 PARTS = ("shop", "counting", "manage.py", "requirements.txt", "startup.yaml")
@@ -164,6 +163,7 @@ def test_the_worker_waited_for_the_migration_of_the_web_and_does_its_jobs(web, w
     worker.until(lambda: words_of(web, text) == 3)
 
 
+@pytest.mark.long
 def test_a_worker_that_hangs_is_not_well_and_well_again_once_it_goes_on(worker):
     hanging = below(worker)
     for pid in hanging:
@@ -176,6 +176,7 @@ def test_a_worker_that_hangs_is_not_well_and_well_again_once_it_goes_on(worker):
     worker.until_healthy()
 
 
+@pytest.mark.long
 def test_words_behind_the_role_are_arguments_of_the_worker(copied, redis, web):
     high = role(copied, redis, "high", beside=web)
     high.start(words=["worker", "--", "-Q", "high", "--hostname", "high@here"])
@@ -201,6 +202,7 @@ def test_the_next_start_finds_everything_done_and_no_second_superuser(copied, re
     assert again.stop() == 0, again.stderr
 
 
+@pytest.mark.long
 def test_a_web_without_redis_serves_without_jobs_and_beat_finds_what_was_left(copied, tmp_path):
     redis = servers.PrivateRedis(tmp_path)
     web = role(copied, redis, "web")

@@ -15,7 +15,6 @@ LACKING = [name for name in ("alembic", "psycopg", "sqlalchemy") if importlib.ut
 pytestmark = [
     pytest.mark.skipif(not servers.BIN, reason="PostgreSQL is not installed"),
     pytest.mark.skipif(bool(LACKING), reason=f"not installed: {', '.join(LACKING)}"),
-    pytest.mark.xdist_group("fastapi-postgres"),
     pytest.mark.timeout(300),
 ]
 PASSWORD = "s3cret-pa%/ss"
@@ -98,6 +97,7 @@ def test_orders_are_placed_and_found_again(orders):
     assert orders.stop() == 0, orders.stderr
 
 
+@pytest.mark.long
 def test_three_replicas_that_start_at_once_migrate_an_empty_database_once(replica, server, database):
     replicas = [replica() for _ in range(3)]
     for each in replicas:
@@ -112,23 +112,21 @@ def test_three_replicas_that_start_at_once_migrate_an_empty_database_once(replic
     assert [each.stop() for each in replicas] == [0, 0, 0]
 
 
-def test_the_next_start_finds_nothing_to_migrate(orders, server, database):
+def test_the_role_migrate_serves_nothing_and_the_next_start_finds_nothing_to_migrate(
+    orders, server, database
+):
     orders.start(words=["migrate"])
     assert orders.ends() == 0, orders.stderr
+    assert applied(server, database) == ["0001", "0002"]
+    assert "uvicorn serves" not in orders.stderr
+    assert {each["kind"] for each in orders.report()["items"]}.isdisjoint({"launch", "health", "port"})
     orders.start()
     orders.until_healthy()
     assert orders.status_of("step:migrate") == "skipped"
     assert applied(server, database) == ["0001", "0002"]
 
 
-def test_the_role_migrate_serves_nothing_and_ends_with_0(orders, server, database):
-    orders.start(words=["migrate"])
-    assert orders.ends() == 0, orders.stderr
-    assert applied(server, database) == ["0001", "0002"]
-    assert "uvicorn serves" not in orders.stderr
-    assert {each["kind"] for each in orders.report()["items"]}.isdisjoint({"launch", "health", "port"})
-
-
+@pytest.mark.long
 def test_a_replica_that_may_not_migrate_waits_until_another_start_has(replica, server, database):
     web, job = replica(), replica()
     web.environment["MIGRATE_ON_START"] = "no"
@@ -156,6 +154,7 @@ def test_a_migration_that_fails_ends_with_3_and_nothing_is_served(orders, server
     assert applied(server, database) == ["0001", "0002"]
 
 
+@pytest.mark.long
 def test_a_database_that_comes_late_is_waited_for(orders, server):
     server.halt()
     try:
@@ -190,6 +189,7 @@ def test_a_wrong_password_ends_with_3_at_once_and_says_what_to_mend(orders, url)
     assert "wr0ng" not in orders.stderr + json.dumps(orders.report())
 
 
+@pytest.mark.long
 def test_the_address_may_come_from_a_file_and_is_shown_nowhere(orders, tmp_path):
     secret = tmp_path / "database_url"
     secret.write_text(orders.environment.pop("DATABASE_URL") + "\n")

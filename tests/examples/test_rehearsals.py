@@ -55,6 +55,7 @@ def test_every_example_can_be_rehearsed_in_all_its_roles(path):
 
 @pytest.mark.timeout(420)
 @pytest.mark.usefixtures("private_places")
+@pytest.mark.long
 def test_the_fallbacks_of_the_sample_do_what_they_say():
     rows, seconds = proved(ROOT)
     assert [row for row in rows if row["proved"] is not True] == []
@@ -64,6 +65,7 @@ def test_the_fallbacks_of_the_sample_do_what_they_say():
 
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("private_places")
+@pytest.mark.long
 def test_the_volume_of_the_sample_is_mended_behind_a_page_that_says_so():
     environ = os.environ | {"ORCHESTRATOR_ENV": "production"}
     done = subprocess.run(
@@ -79,6 +81,7 @@ def test_the_volume_of_the_sample_is_mended_behind_a_page_that_says_so():
 
 @pytest.mark.timeout(420)
 @pytest.mark.usefixtures("private_places")
+@pytest.mark.long
 def test_the_fallbacks_of_arkalia_do_what_they_say():
     rows, _ = proved(ROOT / "examples" / "arkalia")
     assert [row for row in rows if row["proved"] is not True] == []
@@ -103,6 +106,7 @@ while True:
 @pytest.mark.parametrize(
     ("name", "server", "port"), [("flagsmith", "gunicorn", "8000"), ("litellm", "litellm", "4000")]
 )
+@pytest.mark.long
 def test_the_fallbacks_of_the_cookbook_do_what_they_say(tmp_path, monkeypatch, name, server, port):
     path = tmp_path / server
     path.write_text(SERVER.format(python=sys.executable))

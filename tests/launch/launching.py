@@ -4,18 +4,20 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 
-DRIVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "driver.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+DRIVER = os.path.join(HERE, "driver.py")
 
 APP = """
 import os
-from fastapi import FastAPI
-app = FastAPI()
+from tiny_asgi import App
+app = App()
 
 @app.get("/")
 def root():
@@ -59,6 +61,7 @@ class Launched:
     def __init__(self, directory, plan, prefix=()):
         self.directory = directory
         self.prefix = prefix
+        shutil.copy(os.path.join(HERE, "..", "tiny_asgi.py"), directory)
         path = directory / "plan.json"
         path.write_text(
             json.dumps({"service": "test", "host": "127.0.0.1", "port": 0, "cwd": str(directory), **plan})

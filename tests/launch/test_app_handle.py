@@ -1,10 +1,12 @@
 import os
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 from launching import alive, eventually
 
-SERVICE = "from fastapi import FastAPI\napp = FastAPI()\n"
+SERVICE = "from tiny_asgi import App\napp = App()\n"
 GOOD = {"id": "module:good", "module": "good", "attribute": "", "deadline": 0}
 
 
@@ -121,7 +123,7 @@ def test_an_unknown_server_option_is_no_traceback_of_ours(launch):
 
 def test_a_factory_is_called(launch):
     service = launch(
-        "from fastapi import FastAPI\ndef make():\n    app = FastAPI()\n    app.get('/')(lambda: {'made': True})\n    return app\n",
+        "from tiny_asgi import App\ndef make():\n    app = App()\n    app.get('/')(lambda: {'made': True})\n    return app\n",
         app="service_app:make",
         factory=True,
     )
@@ -148,6 +150,7 @@ def test_a_stop_during_an_import_ends_at_once(launch):
 
 def test_umask_directory_and_environment_are_the_plans(launch, tmp_path):
     (tmp_path / "below").mkdir()
+    shutil.copy(Path(__file__).parents[1] / "tiny_asgi.py", tmp_path / "below")
     (tmp_path / "below" / "placed.py").write_text(
         "import os, sys\nopen('made', 'w').close()\nassert sys.path[0] == os.getcwd()\nassert os.environ['WORD'] == 'hello'\n"
         + SERVICE

@@ -14,8 +14,8 @@ from ports import free_port
 
 HANGING = """
 import os, time
-from fastapi import FastAPI
-app = FastAPI()
+from tiny_asgi import App
+app = App()
 
 @app.get("/")
 def root():
@@ -210,7 +210,7 @@ def test_an_expectation_beyond_the_status_is_judged_by_the_watch(launch, tmp_pat
     from orchestrator.spec.expect import Expect
 
     state = probe_file(tmp_path)
-    source = "import os\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/ready')\ndef ready():\n    return {'ok': not os.path.exists('ill')}\n"
+    source = "import os\nfrom tiny_asgi import App\napp = App()\n@app.get('/ready')\ndef ready():\n    return {'ok': not os.path.exists('ill')}\n"
     expect = Expect.model_validate({"json": {"ok": True}})
     port = free_port()
     asked = pickle.dumps(verify.Endpoint(path="/ready", port=port, expect=expect))

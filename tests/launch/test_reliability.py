@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+from bounded import number
 from launching import answering, eventually, family
 from namespaces import UNSHARE, ZOMBIES, needed
 
@@ -12,7 +14,7 @@ ORPHANS = (
 @app.get("/")
 def root():
     script = "i=0; while [ $i -lt 50 ]; do (exec true) & i=$((i+1)); done"
-    for _ in range(20):
+    for _ in range(ROUNDS):
         os.waitpid(os.posix_spawn("/bin/sh", ["sh", "-c", script], os.environ), 0)
     return {"pid": os.getpid()}
 """
@@ -20,9 +22,12 @@ def root():
 
 
 @needed
-def test_a_thousand_orphans_are_reaped(launch):
-    service = launch(ORPHANS, prefix=UNSHARE).supervised()
-    service.get("/", timeout=60)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("rounds", [4, pytest.param(number(200, 20), marks=pytest.mark.long)])
+def test_orphans_are_reaped(launch, rounds):
+    """Fifty in each round."""
+    service = launch(f"ROUNDS = {rounds}\n" + ORPHANS, prefix=UNSHARE).supervised()
+    service.get("/", timeout=500)
     eventually(lambda: service.json("/zombies")["zombies"] == 0, 10)
     service.signal(signal.SIGTERM)
     assert service.wait(10) == 0
@@ -34,13 +39,15 @@ def descriptors(pid):
     )
 
 
-def test_restarts_leave_neither_descriptors_nor_processes(launch):
+@pytest.mark.timeout(2000)
+@pytest.mark.parametrize("times", [3, pytest.param(number(1000, 20), marks=pytest.mark.long)])
+def test_restarts_leave_neither_descriptors_nor_processes(launch, times):
     # `within` is short: whoever served for that long begins with the shortest back-off again.
     service = launch(
         command=["sleep", "600"], restart={"policy": "always", "attempts": None, "within": 0.01}
     ).supervised()
     before = descriptors(service.main)
-    for count in range(1, 13):
+    for count in range(1, times + 1):
         (victim,) = eventually(lambda: family(service.main))
         os.kill(victim, signal.SIGKILL)
         eventually(lambda count=count: service.errors().count("ready again") == count, 15)
@@ -50,11 +57,13 @@ def test_restarts_leave_neither_descriptors_nor_processes(launch):
     assert service.wait(10) == 0
 
 
-def test_replaced_workers_leave_neither_descriptors_nor_processes(launch):
+@pytest.mark.timeout(2000)
+@pytest.mark.parametrize("times", [2, pytest.param(number(50, 4), marks=pytest.mark.long)])
+def test_replaced_workers_leave_neither_descriptors_nor_processes(launch, times):
     service = launch(workers=2).supervised()
     parent = service.event("started")["pid"]
     before = descriptors(parent)
-    for _ in range(5):
+    for _ in range(times):
         # Only who serves: three in a row that are killed before they do end the service, as they could not boot.
         victim = max(answering(service, 2))
         os.kill(victim, signal.SIGKILL)

@@ -3,12 +3,13 @@
 import contextlib
 import os
 import signal
+import time
 
-import pytest
 from launching import APP, cmdline, eventually, family
-from namespaces import TERMINAL, everywhere
+from matrices import crossed
+from namespaces import PLACES, TERMINAL, everywhere
 
-from orchestrator.core.exit_status import named
+from orchestrator.core.exit_status import ECHO, named
 from orchestrator.system.signals import PASSED_ON
 
 NOTING = (
@@ -47,13 +48,14 @@ def test_signals_are_forwarded_while_it_serves_and_while_it_stops(launch, prefix
     service.signal(signal.SIGINT)
     eventually(lambda: "stopping: asked by SIGINT" in service.errors())
     send_all_and_see(service, 2)
+    time.sleep(2 * ECHO)
     service.signal(signal.SIGINT)
     assert service.wait(10) == 137
 
 
-@everywhere
-@pytest.mark.parametrize(
-    "number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT, signal.SIGALRM, signal.SIGXCPU, 40]
+@crossed(
+    prefix=PLACES,
+    number=[signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT, signal.SIGALRM, signal.SIGXCPU, 40],
 )
 def test_what_ends_the_server_is_passed_on_in_the_exit_status(launch, prefix, number):
     service = launch(prefix=prefix).supervised()
@@ -79,8 +81,7 @@ def test_what_nobody_cares_for_ends_nothing(launch, prefix):
     assert service.wait(10) == 0
 
 
-@everywhere
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@crossed(prefix=PLACES, stop=[signal.SIGTERM, signal.SIGINT])
 def test_between_two_servers_signals_end_nothing_but_what_asks_for_the_end(launch, prefix, stop):
     service = launch(prefix=prefix, restart={"policy": "always", "attempts": None, "within": 60}).supervised()
     delay = 0.0
@@ -98,8 +99,7 @@ def test_between_two_servers_signals_end_nothing_but_what_asks_for_the_end(launc
     assert service.errors().count("ready again") == 1
 
 
-@everywhere
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@crossed(prefix=PLACES, stop=[signal.SIGTERM, signal.SIGINT])
 def test_in_maintenance_signals_end_nothing_but_what_asks_for_the_end(launch, prefix, stop):
     service = launch(
         prefix=prefix,
@@ -126,7 +126,7 @@ def down(service):
 def test_the_keyboard_asks_once(launch):
     """Ctrl-C reaches the whole foreground group, in which the server is not: it is asked by the supervisor alone."""
     service = launch(
-        "import asyncio\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\nasync def root():\n"
+        "import asyncio\nfrom tiny_asgi import App\napp = App()\n@app.get('/')\nasync def root():\n"
         "    print('in', flush=True)\n    await asyncio.sleep(1)\n    return 'done'\n",
         prefix=TERMINAL,
     ).supervised()

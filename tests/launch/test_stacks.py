@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from launching import APP, answering, eventually
+from matrices import mostly_long
 from test_hanging import HANGING, hang, shows_where
 
 from orchestrator.core import stopping
@@ -44,7 +45,6 @@ SERVERS = {
     "hypercorn": ("hypercorn", HANGING, {}),
     "hypercorn workers": ("hypercorn", HANGING, {"workers": 2}),
 }
-each = pytest.mark.parametrize("name", SERVERS)
 WORDS = [sys.executable, "-m", "http.server"]
 
 
@@ -61,7 +61,7 @@ def test_the_signal_is_one_and_the_same():
     assert stopping.DUMP == signals.DUMP == stack_dump.DUMP
 
 
-@each
+@pytest.mark.parametrize("name", mostly_long(SERVERS, "gunicorn sync", "granian", "hypercorn workers"))
 def test_a_server_that_hangs_shows_where_before_it_is_killed(launch, name):
     # By default these two kill a worker before the grace is over, and nobody is asked.
     patient = {"gunicorn": {"graceful_timeout": 30}, "granian": {"workers_kill_timeout": 30}}
@@ -74,7 +74,7 @@ def test_a_server_that_hangs_shows_where_before_it_is_killed(launch, name):
     assert shows_where(service)
 
 
-@each
+@pytest.mark.parametrize("name", mostly_long(SERVERS, "gunicorn uvicorn", "granian wsgi", "hypercorn"))
 def test_a_quit_shows_the_stacks(launch, name):
     service = started(launch, name, grace=3.0)
     with hang(service):

@@ -6,26 +6,31 @@ import sys
 import time
 
 import pytest
-from launching import alive, cmdline, eventually, family, refused
+from launching import APP, alive, cmdline, eventually, family, refused
 
 from orchestrator.core.exit_status import ECHO
 
 RAISING = """
 from contextlib import asynccontextmanager
-from fastapi import FastAPI
+from tiny_asgi import App
 
 @asynccontextmanager
 async def lifespan(app):
     raise RuntimeError("no database")
     yield
 
-app = FastAPI(lifespan=lifespan)
+app = App(lifespan=lifespan)
 """
 SLEEPER = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import os, time; os.setsid(); time.sleep(600)'])\n"
 
 
-def test_a_service_is_imported_served_and_stopped_with_0(launch):
-    service = launch(options={"log_level": "warning"}, environ={"WORD": "hello"}, update={"LAST": "late"})
+@pytest.mark.parametrize(
+    "source", [APP, APP.replace("tiny_asgi import App", "fastapi import FastAPI as App")]
+)
+def test_a_service_is_imported_served_and_stopped_with_0(launch, source):
+    service = launch(
+        source, options={"log_level": "warning"}, environ={"WORD": "hello"}, update={"LAST": "late"}
+    )
     assert service.event("ready")["ms"] > 0
     service.supervised()
     answer = service.json()
@@ -53,9 +58,7 @@ def test_threads_keep_the_engine_from_forking(launch):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_who_connects_before_the_service_serves_is_refused(launch, host):
-    service = launch(
-        "import time\ntime.sleep(1.5)\nfrom fastapi import FastAPI\napp = FastAPI()\n", host=host
-    )
+    service = launch("import time\ntime.sleep(1.5)\nfrom tiny_asgi import App\napp = App()\n", host=host)
     service.event("importing")
     assert refused(service.port, host)
     service.event("serving")
@@ -77,7 +80,7 @@ def test_a_unix_socket_is_served_and_removed_at_the_end(launch, tmp_path, loop):
 
 
 def test_a_second_interrupt_forces_the_end(launch):
-    slow = "import asyncio\nfrom contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n@asynccontextmanager\nasync def lifespan(app):\n    yield\n    await asyncio.sleep(60)\napp = FastAPI(lifespan=lifespan)\n"
+    slow = "import asyncio\nfrom contextlib import asynccontextmanager\nfrom tiny_asgi import App\n@asynccontextmanager\nasync def lifespan(app):\n    yield\n    await asyncio.sleep(60)\napp = App(lifespan=lifespan)\n"
     service = launch(slow, grace=60.0).supervised()
     service.signal(signal.SIGINT)
     eventually(lambda: "stopping" in service.errors())
@@ -104,7 +107,7 @@ def test_another_stop_signal_asks_as_well(launch):
 
 
 def test_grace_is_enforced_on_a_server_that_ignores_the_stop_signal(launch):
-    ignoring = "import signal\nfrom fastapi import FastAPI\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)\napp = FastAPI()\n"
+    ignoring = "import signal\nfrom tiny_asgi import App\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)\napp = App()\n"
     service = launch(ignoring, stop_signal=int(signal.SIGUSR1), grace=0.5).supervised()
     service.signal(signal.SIGTERM)
     assert service.wait(5) == 137
@@ -119,7 +122,7 @@ def test_draining_goes_on_serving(launch):
 
 
 def test_a_request_in_flight_is_answered(launch):
-    slow = "import asyncio\nfrom fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\nasync def root():\n    print('in', flush=True)\n    await asyncio.sleep(1)\n    return 'done'\n"
+    slow = "import asyncio\nfrom tiny_asgi import App\napp = App()\n@app.get('/')\nasync def root():\n    print('in', flush=True)\n    await asyncio.sleep(1)\n    return 'done'\n"
     service = launch(slow).supervised()
     with socket.create_connection(("127.0.0.1", service.port), timeout=5) as caller:
         caller.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -138,7 +141,7 @@ def test_a_killed_server_passes_its_signal_on(launch):
 
 
 def test_a_server_that_exits_by_itself_passes_its_code_on(launch):
-    leaving = "import os, signal\nfrom fastapi import FastAPI\napp = FastAPI()\nsignal.signal(signal.SIGUSR1, lambda *_: os._exit(42))\n"
+    leaving = "import os, signal\nfrom tiny_asgi import App\napp = App()\nsignal.signal(signal.SIGUSR1, lambda *_: os._exit(42))\n"
     service = launch(leaving).supervised()
     service.signal(signal.SIGUSR1)
     assert service.wait(5) == 42
@@ -175,7 +178,7 @@ def test_between_two_servers_connections_are_refused(launch):
 
 
 def test_a_server_that_dies_before_it_listens_does_not_spoil_the_socket(launch, tmp_path):
-    dying = "import os\nfrom fastapi import FastAPI\nif os.path.exists('ill'):\n    os.kill(os.getpid(), 9)\napp = FastAPI()\n@app.get('/')\ndef root():\n    return {'pid': os.getpid()}\n"
+    dying = "import os\nfrom tiny_asgi import App\nif os.path.exists('ill'):\n    os.kill(os.getpid(), 9)\napp = App()\n@app.get('/')\ndef root():\n    return {'pid': os.getpid()}\n"
     service = launch(dying, restart={"policy": "always", "attempts": None, "within": 60}).supervised()
     (tmp_path / "ill").touch()
     os.kill(service.event("started")["pid"], signal.SIGKILL)
@@ -214,7 +217,7 @@ def test_a_service_that_does_not_boot_again_ends_with_5(launch, tmp_path):
 
 
 def test_nothing_survives_the_end(launch):
-    service = launch(SLEEPER + "from fastapi import FastAPI\napp = FastAPI()\n").supervised()
+    service = launch(SLEEPER + "from tiny_asgi import App\napp = App()\n").supervised()
     below = eventually(lambda: len(found := family(service.process.pid)) == 2 and found)
     service.signal(signal.SIGTERM)
     assert service.wait(10) == 0
@@ -222,7 +225,7 @@ def test_nothing_survives_the_end(launch):
 
 
 def test_nothing_survives_a_crash(launch):
-    service = launch(SLEEPER + "from fastapi import FastAPI\napp = FastAPI()\n").supervised()
+    service = launch(SLEEPER + "from tiny_asgi import App\napp = App()\n").supervised()
     below = eventually(lambda: len(found := family(service.process.pid)) == 2 and found)
     os.kill(service.event("started")["pid"], signal.SIGSEGV)
     assert service.wait(10) == 139
@@ -294,8 +297,8 @@ def test_an_idle_supervisor_does_not_wake_up(launch):
 
 WATCHED = """
 import os
-from fastapi import FastAPI, Response
-app = FastAPI()
+from tiny_asgi import Answer, App
+app = App()
 
 @app.get("/")
 def root():
@@ -303,7 +306,7 @@ def root():
 
 @app.get("/health")
 def health():
-    return Response(status_code=500 if os.path.exists("ill") else 200)
+    return Answer(status_code=500 if os.path.exists("ill") else 200)
 """
 
 

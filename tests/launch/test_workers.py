@@ -6,6 +6,7 @@ import time
 
 import pytest
 from launching import APP, alive, answering, eventually, family, refused
+from matrices import crossed
 
 THREAD = (
     "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n" + APP
@@ -17,7 +18,7 @@ COUNTED = "open('imports', 'a').write('x')\n" + APP
 LIFESPAN = """
 import os
 from contextlib import asynccontextmanager
-from fastapi import FastAPI
+from tiny_asgi import App
 
 @asynccontextmanager
 async def lifespan(app):
@@ -25,7 +26,7 @@ async def lifespan(app):
         {}
     yield
 
-app = FastAPI(lifespan=lifespan)
+app = App(lifespan=lifespan)
 
 @app.get("/")
 def root():
@@ -35,6 +36,7 @@ RAISES, DIES = (
     LIFESPAN.format("raise RuntimeError('no database')"),
     LIFESPAN.format("os.kill(os.getpid(), 9)"),
 )
+ILL = {"raises": RAISES, "dies": DIES}
 
 
 def crew(service, count):
@@ -86,13 +88,13 @@ def test_preload_insists(launch):
     assert launch(THREAD, workers=2, preload=True).event("workers")["form"] == "fork"
 
 
-@pytest.mark.parametrize("source", [RAISES, DIES], ids=["raises", "dies"])
-def test_workers_that_cannot_boot_end_the_start_with_their_code(launch, source, preload, tmp_path):
+@crossed(ill=ILL, preload=[None, False])
+def test_workers_that_cannot_boot_end_the_start_with_their_code(launch, ill, preload, tmp_path):
     (tmp_path / "ill").touch()
-    service = launch(source, workers=2, preload=preload)
-    assert service.event("ended")["code"] == (3 if source == RAISES else 137)
+    service = launch(ILL[ill], workers=2, preload=preload)
+    assert service.event("ended")["code"] == {"raises": 3, "dies": 137}[ill]
     assert "serving" not in [each["event"] for each in service.events()]
-    if source == RAISES:
+    if ill == "raises":
         assert service.event("failed")["reason"] == "startup"
 
 
@@ -109,12 +111,12 @@ def test_a_dead_worker_is_replaced(launch, preload):
     assert service.wait(10) == 0
 
 
-@pytest.mark.parametrize(("source", "code"), [(RAISES, 5), (DIES, 137)], ids=["raises", "dies"])
-def test_a_replacement_that_cannot_boot_ends_the_service(launch, tmp_path, preload, source, code):
-    service = launch(source, workers=2, preload=preload).supervised()
+@crossed(ill=ILL, preload=[None, False])
+def test_a_replacement_that_cannot_boot_ends_the_service(launch, tmp_path, preload, ill):
+    service = launch(ILL[ill], workers=2, preload=preload).supervised()
     (tmp_path / "ill").touch()
     os.kill(min(crew(service, 2)), signal.SIGKILL)
-    assert service.wait(20) == code
+    assert service.wait(20) == {"raises": 5, "dies": 137}[ill]
     assert service.errors().count("before it served: another one") == 2
     assert "before it served: the service ends" in service.errors()
 
@@ -238,7 +240,7 @@ def test_nobody_accepts_before_the_first_worker_serves(launch):
 
 
 LEAVING = APP.replace(
-    "app = FastAPI()",
+    "app = App()",
     """
 import asyncio, time
 from contextlib import asynccontextmanager
@@ -251,7 +253,7 @@ async def life(app):
         asyncio.get_running_loop().call_later(0.02, os._exit, 0)
     yield
 
-app = FastAPI(lifespan=life)
+app = App(lifespan=life)
 """,
 )
 

@@ -1,6 +1,6 @@
 """Each mistake is told once, where it stands, whatever else is wrong: lists grow and shrink while a spec is read."""
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.spec.loading import load_text
@@ -80,7 +80,6 @@ def wrong(section, *codes):
     return [next(each for each in ITEMS[section] if each[1] == code) for code in codes]
 
 
-@settings(max_examples=150, deadline=None)
 @given(SPECS)
 @example({"directories": [ITEMS["directories"][1], *wrong("directories", "ORC125", "ORC108", "ORC205")]})
 @example({"wait_for": wrong("wait_for", "ORC112", "ORC123", "ORC131", "ORC125")})

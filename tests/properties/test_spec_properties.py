@@ -27,7 +27,7 @@ LINES = sorted(
     }
 )
 HEAD = "version: 1\nservice: shop\n"
-quickly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quickly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _answered(loaded):

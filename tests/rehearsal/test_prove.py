@@ -14,6 +14,7 @@ def endings(rows):
     return {name: (row["outcome"], row["exit_code"], row["proved"]) for name, row in rows.items()}
 
 
+@pytest.mark.long
 def test_what_is_asked_of_the_machine(service):
     service.write("optional.py", "")
     service.write("settings.json", "{}")
@@ -58,6 +59,7 @@ files:
     assert rows["directory:data", "full"]["fallbacks"][0]["action"] == "use"
 
 
+@pytest.mark.long
 def test_what_must_answer_fails_in_each_way_at_the_very_address(service):
     service.spec("""
 wait_for:
@@ -94,6 +96,7 @@ wait_for:
     assert "the port answers 503" in rows["wait:api", "refused"]["note"]
 
 
+@pytest.mark.long
 def test_a_password_is_refused_where_http_can_say_so(service):
     service.spec("""
 variables: {PW: {secret: true, required: true}, DB_URL: {type: url, secret: true, required: true}}
@@ -122,6 +125,7 @@ wait_for:
     assert "no server of ours can be well" in rows["wait:cache", "refused"]["note"]
 
 
+@pytest.mark.long
 def test_a_value_beyond_the_bounds_is_told_from_one_of_another_type(service):
     service.spec("""
 variables:
@@ -137,6 +141,7 @@ variables:
     }
 
 
+@pytest.mark.long
 def test_what_is_done_and_launched(service):
     service.spec(
         """
@@ -217,6 +222,7 @@ def test_no_secret_is_told(service):
     assert "swordfish" not in done.out + done.err
 
 
+@pytest.mark.long
 def test_a_step_that_cannot_work_here_is_supposed_done_and_said_so(service):
     service.spec(
         "directories: [{path: data, on_failure: warn}]\nsteps: [{name: fetch, run: [python, -c, 'import urllib.request as u; u.urlopen(\"http://203.0.113.1\", timeout=1)']}]\n"
@@ -226,6 +232,7 @@ def test_a_step_that_cannot_work_here_is_supposed_done_and_said_so(service):
     assert "3 proved" in done.out
 
 
+@pytest.mark.long
 def test_roles_and_environments_are_rehearsed_as_they_are_started(service):
     service.write("startup.production.yaml", "directories: [{path: data, on_failure: {degrade: disk}}]\n")
     service.spec(

@@ -1,9 +1,11 @@
 import os
 import time
+from typing import Annotated, Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import PlainValidator, ValidationError
 
+from orchestrator.spec.building import adapter
 from orchestrator.spec.sections import validate_check
 
 
@@ -27,8 +29,9 @@ def test_the_name_is_needed_and_makes_the_id():
     ],
 )
 def test_a_check_has_exactly_one_kind(spec, code):
+    check = adapter(Annotated[Any, PlainValidator(validate_check)])
     with pytest.raises(ValidationError) as caught:
-        validate_check(spec)
+        check.validate_python(spec)
     assert [each["type"] for each in caught.value.errors()] == [code]
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.cli import plan as command
@@ -67,7 +67,6 @@ def named(spec):
     return spec
 
 
-@settings(max_examples=150, deadline=None)
 @given(SPECS, st.sampled_from(["", "web", "worker"]))
 def test_there_is_a_plan(spec, role):
     loaded = load_text(json.dumps(named(spec))).for_role(role)

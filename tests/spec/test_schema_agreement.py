@@ -36,7 +36,6 @@ WITHOUT_ROLES = {
 }
 SPECS = Values(SCHEMA).of(WITHOUT_ROLES, 5)
 SLOW = settings(
-    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )

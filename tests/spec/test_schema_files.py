@@ -10,11 +10,12 @@ import jsonschema
 import pytest
 import yaml
 
-from orchestrator.core.order import STEP, WAIT
+from orchestrator.core.order import Node, Order
+from orchestrator.core.phases import STEP, WAIT
 from orchestrator.diagnostics import Diagnostic, Place, Related
 from orchestrator.diagnostics.formats import json as json_format
 from orchestrator.engine.events import Event
-from orchestrator.engine.plan import Node, Order, timed
+from orchestrator.engine.plan import timed
 from orchestrator.engine.report import Report
 from orchestrator.spec import load_text
 from orchestrator.spec.formats import FORMATS, format_schema

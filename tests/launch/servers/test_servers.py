@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from launching import APP, alive, answering, eventually, family
+from matrices import crossed
 
 from orchestrator.launch.plan import LaunchPlan
 from orchestrator.launch.servers import ExecServer, load
@@ -26,23 +27,30 @@ def app(environ, start_response):
 """
 RAISING = """
 from contextlib import asynccontextmanager
-from fastapi import FastAPI
+from tiny_asgi import App
 
 @asynccontextmanager
 async def lifespan(app):
     raise RuntimeError("no database")
     yield
 
-app = FastAPI(lifespan=lifespan)
+app = App(lifespan=lifespan)
 """
-FACTORY = APP.replace("app = FastAPI()", "app = made = FastAPI()") + "\ndef create():\n    return made\n"
+FACTORY = (
+    # A factory is not called to see what it makes: a framework that was imported says it.
+    APP.replace("tiny_asgi import App", "fastapi import FastAPI as App").replace(
+        "app = App()", "app = made = App()"
+    )
+    + "\ndef create():\n    return made\n"
+)
 
 
 def needs(name):
     return pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"needs {name}"))
 
 
-in_this_process = pytest.mark.parametrize("server", [needs(name) for name in ("uvicorn", "hypercorn")])
+IN_THIS_PROCESS = [needs(name) for name in ("uvicorn", "hypercorn")]
+in_this_process = pytest.mark.parametrize("server", IN_THIS_PROCESS)
 each_server = pytest.mark.parametrize("server", [needs(name) for name in SERVERS])
 
 
@@ -135,8 +143,7 @@ def test_granian_binds_by_itself(start, server, where, tmp_path):
     assert service.wait(15) == 0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@in_this_process
+@crossed(server=IN_THIS_PROCESS, workers=[1, 2])
 def test_a_lifespan_that_fails_is_told(start, server, workers):
     service = start(server, RAISING, workers=workers)
     said = service.event("failed")
@@ -179,7 +186,7 @@ def test_a_worker_that_dies_is_replaced(start, server):
     assert service.wait(15) == 0
 
 
-SLOW = APP.replace("app = FastAPI()", """
+SLOW = APP.replace("app = App()", """
 from contextlib import asynccontextmanager
 import asyncio, os
 
@@ -190,7 +197,7 @@ async def life(app):
         await asyncio.sleep(0.02)
     yield
 
-app = FastAPI(lifespan=life)
+app = App(lifespan=life)
 """)  # fmt: skip
 BARE = "async def app(scope, receive, send):\n    assert scope['type'] == 'http'\n    await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n    await send({'type': 'http.response.body', 'body': b'{\"pid\": 1}'})\n"
 
@@ -277,8 +284,7 @@ def test_who_takes_the_process_is_known(name, executed):
     assert isinstance(load(name), ExecServer) is executed
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("server", [needs(name) for name in ("uvicorn", "hypercorn", "gunicorn")])
+@crossed(server=[needs(name) for name in ("uvicorn", "hypercorn", "gunicorn")], workers=[1, 2])
 def test_who_was_accepted_a_moment_before_the_end_is_still_answered(start, server, workers):
     service = start(server, workers=workers)
     answers(service)
