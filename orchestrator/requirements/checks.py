@@ -19,6 +19,7 @@ from orchestrator.spec.types import FunctionReference
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.system.processes import Result
     from orchestrator.waits._child import Done
     from orchestrator.waits._failure import Failure
@@ -41,6 +42,9 @@ class Check(Requirement):
         description="The check's name: `ledger` makes the id `check:ledger`.", examples=["ledger"]
     )
 
+    def failures(self) -> tuple[str, ...]:
+        return ("unexpected", "timeout")
+
 
 def _some_command(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value[0]:
@@ -57,6 +61,9 @@ class Run(Check, Commanding):
     run: Annotated[CommandLine, AfterValidator(_some_command)] = Field(
         description="The command and its arguments.", examples=[["python", "-m", "app.selfcheck"]]
     )
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        sandbox.item["run"] = sandbox.command(failure, self.run)
 
     def attempt(self, context: "Context") -> "Outcome":
         from orchestrator.waits._child import asked as run
@@ -85,6 +92,9 @@ class PythonCheck(Check):
         description="The function, as `package.module:function`.", examples=["app.checks:ledger_is_balanced"]
     )
 
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        sandbox.item["python"] = sandbox.function(failure)
+
     def attempt(self, context: "Context") -> "Outcome":
         from orchestrator.system.processes import capture
 
@@ -106,6 +116,13 @@ class Holds(Check):
     holds: AnyCondition = Field(
         description="The condition.", examples=[{"variable": "REGION", "in": ["eu", "us"]}]
     )
+
+    def failures(self) -> tuple[str, ...]:
+        return ("unexpected",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        del failure
+        sandbox.item["holds"] = {"exists": "/there/is/no/such/path"}
 
     def attempt(self, context: "Context") -> "Outcome":
         from orchestrator.requirements._conditions import answer

@@ -1,5 +1,6 @@
 """`host`: properties of the machine or container. Each key of the map is an item: `host:memory`."""
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
@@ -9,6 +10,7 @@ from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _host
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._comparison import comparison, holds, least, number, size
+from orchestrator.spec.breaking import CannotBreak
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated, filled_in, pending
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
 
 _RANGE = pattern(r"(\d+)-(\d+)\Z")
 _SHOWN = 5
@@ -31,16 +34,28 @@ class HostItem(Requirement):
     noun = "host property"
     shorthand = "is"
     key: ClassVar[str] = ""
+    impossible: ClassVar[Any] = None
+    """A value of `is` that no host has; None where every value may be the host's."""
 
     @property
     def title(self) -> str:
         return self.key
+
+    def failures(self) -> tuple[str, ...]:
+        return ("limit",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        del failure
+        if self.impossible is None:
+            raise CannotBreak(f"the host's {self.key} cannot be changed for one start")
+        sandbox.item["is"] = self.impossible
 
 
 class Memory(HostItem):
     """Memory that can be used: the container's limit (cgroup v1 or v2), else the machine's."""
 
     key = "memory"
+    impossible = ">=1000000GB"
 
     is_: Templated[comparison(size, ">=256MB")] = Field(  # type: ignore[valid-type]
         description="A comparison with a size.", alias="is", examples=[">=256MB"]
@@ -67,6 +82,7 @@ class Cpus(HostItem):
     """Processors that can be used: the container's quota, else those the process may run on."""
 
     key = "cpus"
+    impossible = ">=1000000"
 
     is_: Templated[comparison(number, ">=1")] = Field(  # type: ignore[valid-type]
         description="A comparison with a number.", alias="is", examples=[">=0.5"]
@@ -92,6 +108,7 @@ class OpenFiles(HostItem):
     """How many files the service may have open at once (the soft limit)."""
 
     key = "open_files"
+    impossible = ">=2000000000"
 
     is_: Templated[comparison(number, ">=1024")] = Field(  # type: ignore[valid-type]
         description="A comparison with a number.", alias="is", examples=[">=1024"]
@@ -133,6 +150,7 @@ class User(HostItem):
     """The user the service runs as."""
 
     key = "user"
+    impossible = "4000000000-4000000001"
 
     is_: Templated[Annotated[Any, PlainValidator(_user), _ANY_USER]] = Field(
         description="`not-root`, a name, a number, or a range of numbers.", alias="is", examples=["not-root"]
@@ -177,6 +195,7 @@ class Timezone(HostItem):
     """The time zone of the service, which the system must have the rules of."""
 
     key = "timezone"
+    impossible = "Antarctica/Troll"
 
     is_: Templated[str] = Field(description="The zone's name.", alias="is", examples=["UTC", "Europe/Oslo"])
 
@@ -226,6 +245,7 @@ class Capabilities(HostItem):
     """The Linux capabilities that the service will have."""
 
     key = "capabilities"
+    impossible = "none" if os.geteuid() == 0 else None
 
     is_: Templated[Annotated[Any, PlainValidator(_capabilities), _ANY_CAPABILITIES]] = Field(
         description="`none`: all are dropped; or those it must have.",
@@ -255,6 +275,11 @@ class ReadOnlyRoot(HostItem):
     key = "read_only_root"
 
     is_: Templated[bool] = Field(description="True: it must be; false: it must not.", alias="is")
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        if self.is_:
+            super().make_fail(failure, sandbox)
+        sandbox.item["is"] = True
 
     def attempt(self, context: "Context") -> "Outcome":
         del context

@@ -10,6 +10,7 @@ from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
 from orchestrator.requirements._agreement import applies, bare, consistent, fits, hidden, lacking, same_place
 from orchestrator.requirements._base import Requirement, judged
+from orchestrator.spec.breaking import CannotBreak
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty, PathText
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
 
 _NAME = pattern(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _PLAIN = pattern(
@@ -143,6 +145,26 @@ class Package(Requirement):
             for each in _merged(listed.requirements)
         ]
         return [self, *made] if listed.problems or not made else made
+
+    def failures(self) -> tuple[str, ...]:
+        if self.consistent:
+            return ("version",)
+        has_version = self.requirement is not None and any(sign in self.requirement for sign in "<>=~!")
+        return ("missing", "version") if has_version else ("missing",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        from orchestrator.requirements import _uninstall
+
+        if self.requirement is None:
+            raise CannotBreak("it is no single distribution")
+        name = _named(self.requirement)
+        found = _installed.find(name, sandbox.search_path())
+        if not found or not found[0].path.endswith(".dist-info"):
+            raise CannotBreak(f"{name} is not installed as a folder of metadata")
+        if failure == "version":
+            _uninstall.change_version(found[0], self.requirement)
+        else:
+            _uninstall.uninstall(found[0])
 
     def attempt(self, context: "Context") -> "Outcome":
         path = _installed.search_path(context)

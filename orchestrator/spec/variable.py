@@ -8,6 +8,8 @@ from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.node import words_for
 from orchestrator.document.plain import Template, as_text
+from orchestrator.spec import refused_texts
+from orchestrator.spec.breaking import CannotBreak
 from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.item import AnyCondition, Item
 from orchestrator.spec.model import Lazy, Model
@@ -22,6 +24,7 @@ from orchestrator.spec.types import (
 )
 
 if TYPE_CHECKING:
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.spec.variable_parts import Generate
 else:
     Generate = Annotated[Any, Lazy("orchestrator.spec.variable_parts:Generate")]
@@ -286,6 +289,32 @@ class Variable(Item):
                 "",
             )
         return None
+
+    def failures(self) -> tuple[str, ...]:
+        if self.removed or self.renamed_to:
+            return ()
+        needed = self.required or self.required_when is not None
+        given = self.default is not None or self.generate is not None
+        has_rules = self.type not in ("string", "path", "list") or any(
+            (self.allowed, self.pattern, self.forbidden, self.min_length)
+        )
+        possible = {
+            "missing": needed and not given,
+            "invalid": has_rules,
+            "outside": bool(refused_texts.outside(self)),
+        }
+        return tuple(name for name, is_possible in possible.items() if is_possible)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        sandbox.environ.pop(sandbox.name, None)
+        sandbox.environ.pop(f"{sandbox.name}_FILE", None)
+        sandbox.remove(f"/run/secrets/{sandbox.name.lower()}")
+        if failure == "missing":
+            return
+        text = (refused_texts.outside if failure == "outside" else refused_texts.wrong)(self)
+        if not text:
+            raise CannotBreak("no wrong value is known for its contract")
+        sandbox.environ[sandbox.name] = text
 
     def elements(self, text: str) -> list[str]:
         """The elements of a variable of type list."""

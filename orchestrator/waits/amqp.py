@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.breaking import TALKING
 from orchestrator.spec.templated import Templated
 from orchestrator.waits._address import Server, Tls, Url, parse_url
 from orchestrator.waits._base import Asking
@@ -60,11 +61,17 @@ class Address(Url, Tls):
 class Amqp(Asking):
     """Waits until a RabbitMQ lets the user into the virtual host. Without a user it must greet in AMQP 0-9-1."""
 
+    ways = TALKING
     example: ClassVar = {"name": "broker", "amqp": "amqp://broker:5672"}
 
     amqp: Address = Field(
         description="The URL, or its parts.", examples=["amqp://app:password@broker:5672/app"]
     )
+
+    def logs_in(self) -> bool:
+        from orchestrator.waits._breaking import has_user
+
+        return has_user(self)
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         server = self.amqp.server()
