@@ -268,19 +268,29 @@ def _missing(module: str, missing: Missing, path: list[str], context: "Context")
         where = f"`{top}` is a module and no package ({parent.origin})"
     else:
         where = f"no `{last}` in {', '.join(parent.locations)}"
-    hint = _meant(module, missing, candidates) or _locked(last, parent.locations if parent else path)
-    summary = f"{module} is not there: {where}"
-    return failed("ORC421", "missing", summary, hint or _how_to_bring(module, missing, context), final=True)
+    hint = _locked(last, parent.locations if parent else path) or _how_to_bring(module, missing, context)
+    meant = _meant(module, missing, candidates)
+    if meant:
+        hint = _both(meant, hint, last) if hint.startswith("COPY") else f"did you mean `{meant}`?"
+    return failed("ORC421", "missing", f"{module} is not there: {where}", hint, final=True)
+
+
+def _both(meant: str, copy: str, last: str) -> str:
+    """The likelier remedy first: a name that only goes on is rather another module than a slip."""
+    if meant.rpartition(".")[2].startswith(f"{last}_"):
+        return f"{copy}; or did you mean `{meant}`?"
+    return f"did you mean `{meant}`? otherwise {copy}"
 
 
 def _meant(module: str, missing: Missing, candidates: list[str]) -> str:
+    """A module of nearly that name; empty where there is none."""
     from orchestrator.core.suggest import closest
 
     parent, _, last = missing.name.rpartition(".")
     near = closest(last, candidates)
     if near is None:
         return ""
-    return f"did you mean `{parent + '.' if parent else ''}{near}{module[len(missing.name) :]}`?"
+    return f"{parent + '.' if parent else ''}{near}{module[len(missing.name) :]}"
 
 
 def _locked(name: str, places: "Sequence[str]") -> str:

@@ -180,7 +180,7 @@ class Package(Requirement):
         found = _installed.find(wanted.name, path)
         if not found:
             return self._missing(wanted, path)
-        wrong = [*self._version(wanted, found), *_url(wanted, found[0])] or [
+        wrong = [*self._version(wanted, found), *_url(wanted, found[0]), *_lost(wanted, found[0])] or [
             *self._extras(wanted, found[0], path)
         ]
         return judged(wrong, _summary(found[0]), found=found[0].version, path=found[0].path)
@@ -272,6 +272,18 @@ def _url(wanted: "Parsed", found: _installed.Distribution) -> "Iterator[Outcome]
             "version",
             f"needs {wanted.name} from {hidden(wanted.url)}, it comes from {hidden(recorded)}",
             f"pip install --force-reinstall {shlex.quote(wanted.name + ' @ ' + hidden(wanted.url))}",
+            package=wanted.name,
+        )
+
+
+def _lost(wanted: "Parsed", found: _installed.Distribution) -> "Iterator[Outcome]":
+    """Metadata without the files, as an image that copies too little leaves them."""
+    if module := found.lost_module():
+        yield failed(
+            "ORC412",
+            "missing",
+            f"{found.name} {found.version} is broken: its module `{module}` is not in {found.place}",
+            f"pip install --force-reinstall {shlex.quote(bare(wanted))}",
             package=wanted.name,
         )
 
