@@ -1,4 +1,4 @@
-"""What all waits share. One attempt is the kind's business; trying again is the engine's."""
+"""What all waits share. A kind makes one attempt; the engine repeats it."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,14 +33,14 @@ class Wait(Item):
         return self.name
 
     def target(self) -> str:
-        """What is asked, in words and without secrets: `db:5432`."""
+        """What is asked, without secrets: `db:5432`."""
         raise NotImplementedError
 
     def attempt(self, context: "Context") -> "Outcome":
         """Asks once, within `context.timeout` seconds in all. Returns an outcome; raises only for a bug.
 
-        The reason of a failure is one of refused, timeout, dns, unreachable, tls, auth, protocol, unexpected;
-        what trying again cannot mend is `final`.
+        The reason of a failure is one of refused, timeout, dns, unreachable, tls, auth, protocol, unexpected. It is
+        `final` where trying again cannot help.
         """
         raise NotImplementedError
 
@@ -56,11 +56,11 @@ class Wait(Item):
 
 
 class Asking(Wait):
-    """A wait that is asked under one deadline, and in which a `Failure` may be raised at any depth."""
+    """A wait whose attempt has one deadline, and may raise a `Failure` at any depth."""
 
     @property
     def word(self) -> str:
-        """The kind as users write it, which is also the field that holds what is asked."""
+        """The kind as users write it, which is also the name of the field with the address."""
         return type(self).__module__.rpartition(".")[2]
 
     def target(self) -> str:
@@ -68,7 +68,7 @@ class Asking(Wait):
         if isinstance(value, str | Template):
             from orchestrator.waits._address import references
 
-            return references(value)  # still `${…}`: what stands around it may be a password
+            return references(value)  # still `${…}`: the text around it may be a password
         return str(value.shown())
 
     def attempt(self, context: "Context") -> "Outcome":
@@ -78,6 +78,8 @@ class Asking(Wait):
             return self.ask(context, Deadline(context.timeout))
         except Failure as failure:
             return failure.outcome
+        except RecursionError:  # JSON of a thousand levels, from wherever it came
+            return Failure("unexpected", f"the answer of {self.target()} is nested too deeply").outcome
 
     ways: ClassVar[tuple[str, ...]] = ("refused", "timeout")
     """The ways in which a server of this kind can fail."""

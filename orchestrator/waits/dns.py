@@ -58,25 +58,16 @@ class Dns(Asking):
         sandbox.resolve(self.dns.host)
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
-        from orchestrator.waits._failure import Failure
-
-        addresses = self._addresses(context, deadline)
-        if not addresses:
-            raise Failure("dns", f"{self.dns.host} has no {self.dns.family} address")
+        found = resolve(self.dns.host, deadline, context.environ, family=self.dns.family or "")
+        addresses = [str(address[0]) for _, address in found]
         if "expect" in self.model_fields_set:
             from orchestrator.spec.matching import mismatch
+            from orchestrator.waits._failure import Failure
 
             wrong = mismatch(self.expect, addresses)
             if wrong:
                 raise Failure("unexpected", f"the addresses of {self.dns.host}: {wrong}")
         return ok(f"{self.dns.host} is {', '.join(addresses)}", addresses=addresses)
-
-    def _addresses(self, context: "Context", deadline: "Deadline") -> list[str]:
-        import socket
-
-        wanted = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}.get(self.dns.family or "")
-        found = resolve(self.dns.host, deadline, context.environ)
-        return [str(address[0]) for family, address in found if wanted in (None, family)]
 
 
 def _is_address(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""`tls`: a certificate that is right, and stays so for a while."""
+"""`tls`: a certificate that is valid, and stays valid for a while."""
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -12,7 +12,8 @@ from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._stream import Trust, connect, secure
+from orchestrator.waits._stream import connect
+from orchestrator.waits._tls import Trust, secure
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Certificate(HostPort):
-    """Where TLS is spoken, and what its certificate must be like."""
+    """A server with TLS, and what its certificate must be like."""
 
     noun = "address"
     removed_keys: ClassVar = {
@@ -30,7 +31,7 @@ class Certificate(HostPort):
     }
 
     days_left: Templated[Annotated[int, Field(ge=0, le=3650)]] | None = Field(
-        None, description="For how many days more it must be valid.", examples=[14]
+        None, description="How many more days it must be valid.", examples=[14]
     )
     server_name: Templated[str] | None = Field(
         None, description="Whom it must be for, if not the host that is asked."
