@@ -49,7 +49,7 @@ def make(place: Place, work: Work, failure: str) -> None:
     try:
         stage = breaking_stages.STAGES.get(work.kind)
         if stage is not None:
-            stage(broken, place, failure)
+            stage(broken, work, place, failure)
             return
         broken.shorten()
         work.item.make_fail(failure, broken)

@@ -1,4 +1,4 @@
-"""Puts a file where it should be: copied from a pristine source, or rendered from a template. Judges nothing."""
+"""Puts a file where it should be: copied from a pristine source, or rendered from a template."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def _rendered(asked: Source, path: str, source: str, owner: Owner, context: Cont
     except OSError as error:
         return no_source(source, error, context)
     except UnicodeDecodeError as error:
-        said = f"{source} is not UTF-8 text: byte {error.start}"
-        return failed("ORC443", "format", said, "save it as UTF-8", final=True)
+        summary = f"{source} is not UTF-8 text: byte {error.start}"
+        return failed("ORC443", "format", summary, "save it as UTF-8", final=True)
     except TemplateError as error:
-        said = f"{source}:{error.line}: {error.message}"
-        return failed("ORC443", "template", said, error.hint, final=True)
+        summary = f"{source}:{error.line}: {error.message}"
+        return failed("ORC443", "template", summary, error.hint, final=True)
     if _is_current(path, content):
         return " (rendered, unchanged)"
     wanted = 0o600 if asked.mode is None else asked.mode
@@ -91,8 +91,8 @@ def _put(
             os.close(directory)
     except FileNotFoundError as error:
         hint = f"list {folder} under `directories`: it is made before files are"
-        said = f"{path} cannot be {word}: there is no {error.filename or folder}"
-        return failed("ORC441", "missing", said, hint)
+        summary = f"{path} cannot be {word}: there is no {error.filename or folder}"
+        return failed("ORC441", "missing", summary, hint)
     except OSError as error:
         error.filename = error.filename if isinstance(error, SymlinkError) else folder
         return _not_written(refusal(error, path, context.user, "cannot write", "ORC441"), path)

@@ -41,15 +41,15 @@ def wrong(asked: Content, path: str, status: os.stat_result, context: Context) -
     """What is wrong with the content of a file that is there."""
     reads_text = any(getattr(asked, each) is not None for each in _TEXT)
     if status.st_size > _LARGEST and reads_text:
-        said = f"{path} has {status.st_size // 10**6} MB: too large to be read for its content"
-        yield failed("ORC444", "size", said, f"only files up to {_LARGEST // 10**6} MB are", final=True)
+        summary = f"{path} has {status.st_size // 10**6} MB: too large to be read for its content"
+        yield failed("ORC444", "size", summary, f"only files up to {_LARGEST // 10**6} MB are", final=True)
         return
     try:
         yield from _digest(asked, path)
         if reads_text:
             yield from _text(asked, path, context)
     except PermissionError:
-        return  # said already
+        return  # reported already
 
 
 def _digest(asked: Content, path: str) -> Iterator[Outcome]:
@@ -90,9 +90,9 @@ def _data(asked: Content, path: str, text: str, context: Context) -> Iterator[Ou
         data = parse(text, form)
     except FormatError as error:
         place = f":{error.line}:{error.column}" if error.column else f":{error.line}" if error.line else ""
-        said = f"{path}{place}: cannot read it as {form}: {error.message}"
-        hint = f"mend it{f' in line {error.line}' if error.line else ''}"
-        yield failed("ORC443", "format", said, hint, final=True)
+        summary = f"{path}{place}: cannot read it as {form}: {error.message}"
+        hint = f"fix it{f' in line {error.line}' if error.line else ''}"
+        yield failed("ORC443", "format", summary, hint, final=True)
         return
     if asked.schema_ is not None:
         yield from _by_schema(path, data, asked.schema_, context)
@@ -109,14 +109,14 @@ def _by_schema(path: str, data: Any, schema: str, context: Context) -> Iterator[
         yield no_source(schema, error, context)
         return
     except (FormatError, UnicodeDecodeError) as error:
-        yield failed("ORC443", "schema", f"{schema}: {error}", "mend the schema", final=True)
+        yield failed("ORC443", "schema", f"{schema}: {error}", "fix the schema", final=True)
         return
     if problems:
         yield failed(
             "ORC444",
             "schema",
             f"{path} does not satisfy {schema}: {problems[0]}",
-            f"mend {path}",
+            f"fix {path}",
             details="\n".join(problems),
             final=True,
         )

@@ -63,11 +63,11 @@ def _toml(text: str) -> Any:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        said = str(error)
-        found = _TOML_PLACE.search(said)
+        summary = str(error)
+        found = _TOML_PLACE.search(summary)
         line, column = (int(found[1] or 0), int(found[2] or 0)) if found else (0, 0)
         at_end = found is not None and not found[1]
-        message = _TOML_PLACE.sub("", said).strip() + (" at the end" if at_end else "")
+        message = _TOML_PLACE.sub("", summary).strip() + (" at the end" if at_end else "")
         raise FormatError(message, line or (text.count("\n") + 1 if at_end else 0), column) from None
 
 
@@ -178,8 +178,8 @@ def schema_problems(data: Any, schema: Any, *, most: int = 5) -> list[str]:
         )
     except Unresolvable as error:
         raise FormatError(f"refers to {error.ref}, and nothing is fetched") from None
-    said = [f"{_dotted(each.absolute_path)}: {_broken(each)}" for each in errors[:most]]
-    return [*said, f"and {len(errors) - most} more"] if len(errors) > most else said
+    summary = [f"{_dotted(each.absolute_path)}: {_broken(each)}" for each in errors[:most]]
+    return [*summary, f"and {len(errors) - most} more"] if len(errors) > most else summary
 
 
 def _dotted(path: Any) -> str:

@@ -85,9 +85,9 @@ def _requirement(text: str, place: str, listed: Listed) -> None:
     try:
         Requirement(text)
     except InvalidRequirement as error:
-        said = str(error).splitlines()[0]
+        summary = str(error).splitlines()[0]
         listed.problems.append(
-            ("ORC110", f"{place}: cannot read the requirement: {said}", "write it as in `name>=1.2`")
+            ("ORC110", f"{place}: cannot read the requirement: {summary}", "write it as in `name>=1.2`")
         )
     else:
         listed.requirements.append((text, place))
@@ -102,7 +102,7 @@ def _project(path: str, shown: str, listed: Listed, extras: Sequence[str], group
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        listed.problems.append(("ORC443", f"{shown} is not TOML: {error}", "mend the file"))
+        listed.problems.append(("ORC443", f"{shown} is not TOML: {error}", "fix the file"))
         return
     if "lock-version" in data and isinstance(data.get("packages"), list):
         for each in data["packages"]:
@@ -131,8 +131,8 @@ def _tables(
 def _group(tables: Any, name: str, shown: str, listed: Listed, above: tuple[str, ...]) -> None:
     """A group (PEP 735) with those that it includes."""
     if normalise(name) in above:
-        said = f"{shown}: the group {name} includes itself"
-        listed.problems.append(("ORC443", said, "take one `include-group` out"))
+        summary = f"{shown}: the group {name} includes itself"
+        listed.problems.append(("ORC443", summary, "take one `include-group` out"))
         return
     for each in _table(tables, name, "dependency-groups", shown, listed):
         if isinstance(each, dict):

@@ -1,4 +1,4 @@
-"""Walks to a directory component by component, and makes and mends what is there, through descriptors.
+"""Walks to a directory component by component, and makes it or changes its owner and mode, through descriptors.
 
 As root no symlink is followed: whoever can write above a path could otherwise hand files of root's to himself.
 """
@@ -9,6 +9,8 @@ import errno
 import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.system import accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,17 @@ class Owner(NamedTuple):
 
     def differs(self, status: os.stat_result) -> bool:
         return self.uid not in (None, status.st_uid) or self.gid not in (None, status.st_gid)
+
+    @classmethod
+    def named(cls, owner: str | int | None, group: str | int | None) -> Owner:
+        """By names or numbers, as a spec has them; raises NoSuchUser."""
+        uid = accounts.uid_of(owner) if owner is not None else None
+        return cls(uid, accounts.gid_of(group) if group is not None else None)
+
+    def __str__(self) -> str:
+        """`10001:10001`, as chown takes it; what is left alone is left out."""
+        uid = "" if self.uid is None else str(self.uid)
+        return uid if self.gid is None else f"{uid}:{self.gid}"
 
     @property
     def numbers(self) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Words for what the operating system refused, and the exact line that mends it. Checks nothing."""
+"""Messages for what the operating system refused, and the exact line that fixes it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from orchestrator.requirements._places import SymlinkError
 from orchestrator.system import accounts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.core.context import User
     from orchestrator.core.outcome import Outcome
+    from orchestrator.requirements._places import Owner
 
 
 def install_line(path: str, user: User, mode: int | None = None) -> str:
@@ -42,11 +45,25 @@ def for_user(path: str, user: User, mode: int | None = None) -> str:
 
 
 def run_line(command: str, path: str) -> str:
-    """Where a command is run that mends a path: at the source of its mount, else in the image."""
+    """Where a command is run that fixes a path: at the source of its mount, else in the image."""
     point = volume(path)
     if point:
         return f"{command} at the source of the mount {point}, on the host"
     return f"RUN {command}, before USER in the Dockerfile"
+
+
+def wrong_rights(
+    path: str, status: os.stat_result, owner: Owner, mode: int | None, code: str
+) -> Iterator[Outcome]:
+    """The outcomes of an owner and a mode that are not as they must be."""
+    if owner.differs(status):
+        found = f"{status.st_uid}:{status.st_gid}"
+        summary = f"{path} belongs to {found}, expected {owner}"
+        yield failed(code, "owner", summary, run_line(f"chown {owner} {path}", path), found=found)
+    if mode is not None and mode != status.st_mode & 0o7777:
+        found = accounts.octal(status.st_mode)
+        summary = f"{path} has mode {found}, expected {mode:04o}"
+        yield failed(code, "mode", summary, run_line(f"chmod {mode:04o} {path}", path), found=found)
 
 
 def readable_by(path: str, user: User) -> str:
@@ -86,12 +103,12 @@ def refusal(error: OSError, path: str, user: User, doing: str, code: str) -> Out
         return failed(
             code, "refused-by-system", f"{doing} {path}: {where}: {os.strerror(number)}", f"ls -ld {where}"
         )
-    reason, special, said = words
+    reason, special, summary = words
     hint = _hint(number, path, where, user)
     return failed(
         special or code,
         reason,
-        f"{doing} {path}: {said.format(where=where)}{_owner(number, where, user)}",
+        f"{doing} {path}: {summary.format(where=where)}{_owner(number, where, user)}",
         hint,
     )
 

@@ -30,15 +30,15 @@ def render(text: str, context: Context) -> str:
     try:
         return interpolate.expand(template, context.environ.get)
     except interpolate.Missing as missing:
-        said = f"`{missing.name}` is not set" + (f": {missing.text}" if missing.text else "")
+        summary = f"`{missing.name}` is not set" + (f": {missing.text}" if missing.text else "")
         line = _line(text, text.find("${" + missing.name))
         hint = f"set {missing.name}, or write ${{{missing.name}:-default}}"
         if context.states.get(f"variable:{missing.name}") == "failed":
-            said, hint = (
+            summary, hint = (
                 f"`{missing.name}` has no value: its contract is not kept",
-                f"mend variable:{missing.name}",
+                f"fix variable:{missing.name}",
             )
-        raise TemplateError(said, hint, line) from None
+        raise TemplateError(summary, hint, line) from None
 
 
 def _all_declared(text: str, template: interpolate.Template, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""`directories`: made, given to the user, and tried. What differs is mended; what cannot be is said."""
+"""`directories`: made, given to the user, and tried. What differs is fixed; what cannot be fixed is a failure."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from orchestrator.core.outcome import failed
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._mounts import mounts
 from orchestrator.requirements._places import Owner, give, give_all, guarded, reach
-from orchestrator.requirements._remedies import for_user, install_line, refusal, run_line, volume
+from orchestrator.requirements._remedies import for_user, install_line, refusal, volume, wrong_rights
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Mode, PathText, Size
@@ -62,7 +62,7 @@ class Directory(Requirement):
     )
     fix: Templated[Literal["none", "self", "tree"]] = Field(
         "self",
-        description="What is mended where owner, group or mode differ: nothing, the directory itself, or the owner of all below too.",
+        description="What is fixed where owner, group or mode differ: nothing, the directory itself, or the owner of all below too.",
     )
     writable: Templated[bool] = Field(
         True, description="The user that will run must be able to write to it; this is tried with a file."
@@ -134,20 +134,19 @@ class Directory(Requirement):
 
     def _owner(self, context: "Context") -> Owner:
         """Who it shall belong to: what is written, else, for what root makes, the service's user."""
-        uid, gid = (context.user.uid, context.user.gid) if guarded() else (None, None)
-        if self.owner is not None:
-            uid = accounts.uid_of(self.owner)
-        if self.group is not None:
-            gid = accounts.gid_of(self.group)
-        return Owner(uid, gid)
+        named = Owner.named(self.owner, self.group)
+        if not guarded():
+            return named
+        uid = context.user.uid if named.uid is None else named.uid
+        return Owner(uid, context.user.gid if named.gid is None else named.gid)
 
     def _absent(self, path: str, culprit: str, context: "Context") -> "Outcome":
         if self.mount:
             return _no_mount(path)
         if self.create:
             above = os.path.dirname(culprit)
-            said = f"cannot create {path}: nothing can be made in {above}, which is the kernel's own"
-            return failed("ORC431", "missing", said, "choose another path", final=True)
+            summary = f"cannot create {path}: nothing can be made in {above}, which is the kernel's own"
+            return failed("ORC431", "missing", summary, "choose another path", final=True)
         return failed(
             "ORC431",
             "missing",
@@ -160,28 +159,28 @@ class Directory(Requirement):
     ) -> "Iterator[Outcome]":
         if self.mount and path not in {each.point for each in mounts()}:
             yield _no_mount(path)
-        yield from self._mended(path, directory, owner, made, context)
+        yield from self._fixed(path, directory, owner, made, context)
         yield from self._contents(path)
         yield from self._space(path)
         yield from self._unwritable(path, directory, owner, context)
 
-    def _mended(
+    def _fixed(
         self, path: str, directory: int, owner: Owner, made: list[str], context: "Context"
     ) -> "Iterator[Outcome]":
         """Owner and mode where the spec names them; what is made here already belongs to whom it should."""
         wanted = owner if self.fix == "tree" else self._named(owner)
         if not context.mends and path not in made:
-            if not self._would_mend(context):
-                yield from self._differs(path, directory, wanted)
+            if not self._would_fix(context):
+                yield from wrong_rights(path, os.fstat(directory), wanted, self.mode, "ORC433")
             return
         if self.fix != "none" or path in made:
-            yield from self._mend(path, directory, wanted, context)
+            yield from self._fix(path, directory, wanted, context)
         if self.fix == "tree":
-            yield from self._mend_tree(path, directory, owner, context)
-        yield from self._differs(path, directory, wanted)
+            yield from self._fix_tree(path, directory, owner, context)
+        yield from wrong_rights(path, os.fstat(directory), wanted, self.mode, "ORC433")
 
-    def _would_mend(self, context: "Context") -> bool:
-        """Whether this only looks, and a start would mend what differs."""
+    def _would_fix(self, context: "Context") -> bool:
+        """Whether this only looks, and a start would fix what differs."""
         return not context.mends and guarded() and self.fix != "none"
 
     def _named(self, owner: Owner) -> Owner:
@@ -189,7 +188,7 @@ class Directory(Requirement):
         uid = owner.uid if self.owner is not None else None
         return Owner(uid, owner.gid if self.group is not None else None)
 
-    def _mend(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
+    def _fix(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
         status = os.fstat(directory)
         wrong_mode = self.mode is not None and self.mode != status.st_mode & 0o7777
         if not wrong_mode and not owner.differs(status):
@@ -197,40 +196,20 @@ class Directory(Requirement):
         try:
             give(directory, owner, self.mode if wrong_mode else None)
         except PermissionError:
-            return  # what differs is said next, in its own words
+            return  # what differs is reported next
         except OSError as error:
             yield refusal(error, path, context.user, "cannot change owner and mode of", "ORC433")
 
-    def _mend_tree(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
+    def _fix_tree(self, path: str, directory: int, owner: Owner, context: "Context") -> "Iterator[Outcome]":
         _, kept = give_all(directory, owner)
         if kept:
             more = f" and {len(kept) - 1} more" if len(kept) > 1 else ""
             yield failed(
                 "ORC433",
                 "owner",
-                f"cannot give all below {path} to {_written(owner)}: {kept[0]}{more}",
-                f"chown -R {_written(owner)} {path} as root, or {for_user(path, context.user)}",
+                f"cannot give all below {path} to {owner}: {kept[0]}{more}",
+                f"chown -R {owner} {path} as root, or {for_user(path, context.user)}",
                 details="\n".join(kept[:_MOST]),
-            )
-
-    def _differs(self, path: str, directory: int, owner: Owner) -> "Iterator[Outcome]":
-        status = os.fstat(directory)
-        if owner.differs(status):
-            wanted = _written(owner)
-            yield failed(
-                "ORC433",
-                "owner",
-                f"{path} belongs to {status.st_uid}:{status.st_gid}, expected {wanted}",
-                run_line(f"chown {wanted} {path}", path),
-                found=f"{status.st_uid}:{status.st_gid}",
-            )
-        if self.mode is not None and self.mode != status.st_mode & 0o7777:
-            yield failed(
-                "ORC433",
-                "mode",
-                f"{path} has mode {accounts.octal(status.st_mode)}, expected {self.mode:04o}",
-                run_line(f"chmod {self.mode:04o} {path}", path),
-                found=accounts.octal(status.st_mode),
             )
 
     def _contents(self, path: str) -> "Iterator[Outcome]":
@@ -240,8 +219,10 @@ class Directory(Requirement):
             names = sorted(entry.name for entry in entries if entry.name != "lost+found")
         if self.empty and names:
             shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-            said = f"{path} must be empty and has {len(names)} entries: {shown}"
-            yield failed("ORC435", "not-empty", said, f"ls -A {path}; move them away, or choose another path")
+            summary = f"{path} must be empty and has {len(names)} entries: {shown}"
+            yield failed(
+                "ORC435", "not-empty", summary, f"ls -A {path}; move them away, or choose another path"
+            )
         if not self.empty and not names:
             hint = f"fill it: COPY … {path}/, or mount the volume that has the files"
             yield failed("ORC435", "empty", f"{path} is empty", hint)
@@ -252,17 +233,17 @@ class Directory(Requirement):
         disk = os.statvfs(path)
         free = disk.f_bavail * disk.f_frsize
         if self.min_free is not None and free < self.min_free:
-            said = f"{path} has {in_words(free)} free, {in_words(self.min_free)} are needed"
+            summary = f"{path} has {in_words(free)} free, {in_words(self.min_free)} are needed"
             yield failed(
-                "ORC434", "space", said, f"df -h {path}; make room, or enlarge the volume", free=free
+                "ORC434", "space", summary, f"df -h {path}; make room, or enlarge the volume", free=free
             )
         # Some file systems (btrfs, some network ones) do not count files and say 0 of 0.
         if self.min_free_inodes is not None and disk.f_files and disk.f_favail < self.min_free_inodes:
-            said = f"{path} has room for {disk.f_favail} more files, {self.min_free_inodes} are needed"
+            summary = f"{path} has room for {disk.f_favail} more files, {self.min_free_inodes} are needed"
             yield failed(
                 "ORC434",
                 "inodes",
-                said,
+                summary,
                 f"df -i {path}; remove files, or enlarge the volume",
                 free=disk.f_favail,
             )
@@ -271,7 +252,7 @@ class Directory(Requirement):
         if not self.writable:
             return
         number = accounts.as_user(context.user, lambda: _write_and_remove(path))
-        if number in _DENIED and self._would_mend(context):
+        if number in _DENIED and self._would_fix(context):
             return
         if number in _DENIED and self._may_give(path, context):
             # Nothing says whose it is, and the user needs it: root hands it over, and tries again.
@@ -322,12 +303,6 @@ def _trial(directory: int, name: str) -> None:
     finally:
         os.close(file)
         os.unlink(name, dir_fd=directory)
-
-
-def _written(owner: Owner) -> str:
-    """`10001:10001`, as chown takes it; what is left alone is left out."""
-    uid = "" if owner.uid is None else str(owner.uid)
-    return uid if owner.gid is None else f"{uid}:{owner.gid}"
 
 
 def in_words(size: int) -> str:

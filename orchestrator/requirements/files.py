@@ -11,7 +11,7 @@ from orchestrator.core.outcome import failed
 from orchestrator.requirements import _contents
 from orchestrator.requirements._base import Requirement, judged
 from orchestrator.requirements._places import Owner, guarded, link_target, reach, refuse_link
-from orchestrator.requirements._remedies import readable_by, refusal, run_line
+from orchestrator.requirements._remedies import readable_by, refusal, run_line, wrong_rights
 from orchestrator.requirements.directories import in_words
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
@@ -83,7 +83,7 @@ class File(Requirement):
         None, description="The group it must belong to: a name or a number."
     )
     fix: Templated[Literal["none", "self"]] = Field(
-        "self", description="Whether owner, group and mode are mended where they differ."
+        "self", description="Whether owner, group and mode are fixed where they differ."
     )
     min_size: Templated[Size] | None = Field(
         None, description="The least size it must have.", examples=["1B"]
@@ -195,17 +195,13 @@ class File(Requirement):
             return None
         from orchestrator.requirements._bringing import bring
 
-        return bring(self, path, self._named_owner(), context)
-
-    def _named_owner(self) -> Owner:
-        uid = accounts.uid_of(self.owner) if self.owner is not None else None
-        return Owner(uid, accounts.gid_of(self.group) if self.group is not None else None)
+        return bring(self, path, Owner.named(self.owner, self.group), context)
 
     def _absent(self, path: str, context: "Context") -> "Outcome":
         target = link_target(path)
         if target is not None:
-            said = f"{path} is a symlink to {target}, which does not exist"
-            return failed("ORC441", "missing", said, f"make {target}, or mend the link", path=path)
+            summary = f"{path} is a symlink to {target}, which does not exist"
+            return failed("ORC441", "missing", summary, f"make {target}, or fix the link", path=path)
         return failed(
             "ORC441",
             "missing",
@@ -235,12 +231,12 @@ class File(Requirement):
             yield from _contents.wrong(self, path, status, context)
 
     def _rights(self, path: str, status: os.stat_result, context: "Context") -> "Iterator[Outcome]":
-        owner = self._named_owner()
+        owner = Owner.named(self.owner, self.group)
         if context.mends and self.fix == "self" and self.type != "symlink" and self._differs(status, owner):
             try:
-                status = _mend(path, owner, self.mode)
+                status = _fix(path, owner, self.mode)
             except PermissionError:
-                pass  # what differs is said next, in its own words
+                pass  # what differs is reported next
             except OSError as error:
                 yield refusal(error, path, context.user, "cannot change owner and mode of", "ORC442")
                 return
@@ -252,32 +248,29 @@ class File(Requirement):
 
     def _rights_wrong(self, path: str, status: os.stat_result, owner: Owner) -> "Iterator[Outcome]":
         mode = stat.S_IMODE(status.st_mode)
-        if owner.differs(status):
-            wanted = ":".join("" if each is None else str(each) for each in owner).rstrip(":")
-            said = f"{path} belongs to {status.st_uid}:{status.st_gid}, expected {wanted}"
-            yield failed("ORC442", "owner", said, run_line(f"chown {wanted} {path}", path))
-        if self.mode is not None and self.mode != mode and self.type != "symlink":
-            said = f"{path} has mode {mode:04o}, expected {self.mode:04o}"
-            yield failed("ORC442", "mode", said, run_line(f"chmod {self.mode:04o} {path}", path))
+        wanted = None if self.type == "symlink" else self.mode
+        yield from wrong_rights(path, status, owner, wanted, "ORC442")
         if self.private and mode & 0o077:
-            said = f"{path} has mode {mode:04o}: others than its owner may use it"
-            yield failed("ORC442", "private", said, run_line(f"chmod {mode & 0o700:04o} {path}", path))
+            summary = f"{path} has mode {mode:04o}: others than its owner may use it"
+            yield failed("ORC442", "private", summary, run_line(f"chmod {mode & 0o700:04o} {path}", path))
 
     def _age(self, path: str, status: os.stat_result) -> "Iterator[Outcome]":
         age = time.time() - status.st_mtime
         if self.max_age is not None and age > self.max_age:
-            said = f"{path} was changed {age:.0f} s ago, at most {self.max_age:g} s are allowed"
+            summary = f"{path} was changed {age:.0f} s ago, at most {self.max_age:g} s are allowed"
             yield failed(
-                "ORC444", "age", said, "what writes it has stopped, or runs too seldom", age=round(age)
+                "ORC444", "age", summary, "what writes it has stopped, or runs too seldom", age=round(age)
             )
 
     def _size(self, path: str, status: os.stat_result) -> "Iterator[Outcome]":
         if self.min_size is not None and status.st_size < self.min_size:
-            said = f"{path} has {in_words(status.st_size)}, at least {in_words(self.min_size)} are expected"
-            yield failed("ORC444", "size", said, f"ls -l {path}; was it cut off, or is it a placeholder?")
+            summary = (
+                f"{path} has {in_words(status.st_size)}, at least {in_words(self.min_size)} are expected"
+            )
+            yield failed("ORC444", "size", summary, f"ls -l {path}; was it cut off, or is it a placeholder?")
         if self.max_size is not None and status.st_size > self.max_size:
-            said = f"{path} has {in_words(status.st_size)}, at most {in_words(self.max_size)} are allowed"
-            yield failed("ORC444", "size", said, f"ls -l {path}; make it smaller, or allow more")
+            summary = f"{path} has {in_words(status.st_size)}, at most {in_words(self.max_size)} are allowed"
+            yield failed("ORC444", "size", summary, f"ls -l {path}; make it smaller, or allow more")
 
     def _unreadable(self, path: str, context: "Context") -> "Iterator[Outcome]":
         """Tried as the service's user."""
@@ -292,7 +285,7 @@ def _open_and_close(path: str) -> None:
     os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
 
 
-def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
+def _fix(path: str, owner: Owner, mode: int | None) -> os.stat_result:
     """Owner and mode of one file, through a descriptor; as root not through a symlink."""
     folder, name = os.path.split(path)
     directory, _ = reach(folder)
@@ -305,7 +298,7 @@ def _mend(path: str, owner: Owner, mode: int | None) -> os.stat_result:
     try:
         status = os.fstat(file)
         if guarded() and status.st_nlink > 1:
-            return status  # another name of it may be anybody's: left alone, and said
+            return status  # another name of it may be anybody's: left alone, and reported
         if owner.differs(status):
             os.fchown(file, *owner.numbers)
         if mode is not None:

@@ -202,14 +202,14 @@ class Timezone(HostItem):
     def attempt(self, context: "Context") -> "Outcome":
         found, source = _host.timezone(context.environ)
         if not _host.same_zone(found, self.is_):
-            said = f"the time zone must be {self.is_}, found {found} ({source})"
+            summary = f"the time zone must be {self.is_}, found {found} ({source})"
             return failed(
-                "ORC471", "timezone", said, f"ENV TZ={self.is_} in the Dockerfile", final=True, found=found
+                "ORC471", "timezone", summary, f"ENV TZ={self.is_} in the Dockerfile", final=True, found=found
             )
         if not _host.has_zone(found):
-            said = f"the time zone is {found}, but the system has no rules for it and takes it for UTC"
+            summary = f"the time zone is {found}, but the system has no rules for it and takes it for UTC"
             hint = "RUN apt-get install -y tzdata (Alpine: apk add tzdata)"
-            return failed("ORC471", "timezone", said, hint, final=True, found=found)
+            return failed("ORC471", "timezone", summary, hint, final=True, found=found)
         return ok(f"{found} ({source})", found=found)
 
 
@@ -258,9 +258,9 @@ class Capabilities(HostItem):
         if self.is_ == "none":
             if not found:
                 return ok("no capabilities")
-            said = f"it must have no capabilities, found {_listed(sorted(found))}"
+            summary = f"it must have no capabilities, found {_listed(sorted(found))}"
             hint = "docker run --cap-drop ALL (Compose: cap_drop: [ALL]), and a user that is not root"
-            return failed("ORC471", "capabilities", said, hint, final=True)
+            return failed("ORC471", "capabilities", summary, hint, final=True)
         lacking = [each for each in self.is_ if each not in found]
         if not lacking:
             return ok(", ".join(self.is_))
@@ -287,13 +287,13 @@ class ReadOnlyRoot(HostItem):
         words = "read-only" if found else "writable"
         if found == self.is_:
             return ok(f"the root file system is {words}")
-        said = f"the root file system is {words} and must {'' if self.is_ else 'not '}be read-only"
+        summary = f"the root file system is {words} and must {'' if self.is_ else 'not '}be read-only"
         hint = (
             "docker run --read-only (Compose: read_only: true; Kubernetes: readOnlyRootFilesystem: true)"
             if self.is_
             else "take out --read-only, read_only or readOnlyRootFilesystem"
         )
-        return failed("ORC471", "read-only-root", said, hint, final=True)
+        return failed("ORC471", "read-only-root", summary, hint, final=True)
 
 
 def _only_true(value: bool) -> bool:
@@ -316,9 +316,9 @@ class Bytecode(HostItem):
         missing, place = _host.not_compiled()
         if not missing:
             return ok("installed packages are compiled")
-        said = f"{len(missing)} packages in {place} are not compiled: {_listed(missing)}"
+        summary = f"{len(missing)} packages in {place} are not compiled: {_listed(missing)}"
         hint = f"RUN python -m compileall -q {place}, and no PYTHONDONTWRITEBYTECODE while pip installs"
-        return failed("ORC471", "bytecode", said, hint, final=True, missing=len(missing))
+        return failed("ORC471", "bytecode", summary, hint, final=True, missing=len(missing))
 
 
 class Host(Model):

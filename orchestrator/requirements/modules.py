@@ -195,12 +195,12 @@ def _judge_exception(module: Module, event: dict[str, Any], context: "Context | 
     kind, message = str(event.get("type", "")), str(event.get("message", ""))
     where = _shown(str(event.get("at", "")), context)
     first = message.splitlines()[0] if message else ""
-    said = f"{kind}: {first}" if first else kind
+    summary = f"{kind}: {first}" if first else kind
     own = kind == "ImportError"
     return failed(
         "ORC422" if own else "ORC423",
         "import" if own else "exception",
-        f"{where or module.module} raises {said}",
+        f"{where or module.module} raises {summary}",
         _remedy(kind, message, where),
         details=str(event.get("traceback", "")),
         final=True,
@@ -378,7 +378,7 @@ _NOT_IGNORED = ", and no line of .dockerignore against it"
 def _remedy(kind: str, message: str, where: str) -> str:
     found = _FROM.search(message) if kind == "ImportError" else None
     if found is None:
-        return f"mend {where}: the traceback says what led there" if where else "the traceback says where"
+        return f"fix {where}: the traceback says what led there" if where else "the traceback says where"
     if found["partial"]:
         return f"`{found['module']}` is imported in a circle: import it inside the function that needs it"
     return (

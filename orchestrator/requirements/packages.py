@@ -194,8 +194,8 @@ class Package(Requirement):
     def _file(self, context: "Context") -> "Outcome":
         listed = self._listed(context)
         wrong = [
-            failed(code, "missing" if code == "ORC441" else "invalid", said, hint, final=True)
-            for code, said, hint in listed.problems
+            failed(code, "missing" if code == "ORC441" else "invalid", summary, hint, final=True)
+            for code, summary, hint in listed.problems
         ]
         return judged(wrong, f"{self.from_} lists {len(listed.requirements)} packages")
 

@@ -113,9 +113,9 @@ class Python(Requirement):
     def _encoding(self) -> "Iterator[Wrong]":
         utf8 = sys.flags.utf8_mode == 1 or sys.getfilesystemencoding() == "utf-8"
         if self.utf8 is not None and utf8 != self.utf8:
-            said = f"the default encoding is {'UTF-8' if utf8 else 'not UTF-8'}"
+            summary = f"the default encoding is {'UTF-8' if utf8 else 'not UTF-8'}"
             hint = "set PYTHONUTF8=0 and another LANG" if utf8 else "set PYTHONUTF8=1, or LANG=C.UTF-8"
-            yield Wrong("encoding", said, hint)
+            yield Wrong("encoding", summary, hint)
 
 
 def _nearest(wanted: "SpecifierSet") -> str:

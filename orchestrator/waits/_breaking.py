@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.spec.breaking import CannotBreak
 from orchestrator.spec.templated import any_pending
 
 if TYPE_CHECKING:
     from orchestrator.spec.breaking import Sandbox
-    from orchestrator.waits._base import Asking
+
+
+class ServerWait(Protocol):
+    """A wait for a server: the part of `Asking` that is needed here."""
+
+    @property
+    def ways(self) -> tuple[str, ...]: ...
+    @property
+    def word(self) -> str: ...
+    def logs_in(self) -> bool: ...
+    def make_answerable(self, failure: str, sandbox: Sandbox) -> None: ...
+
 
 _TLS = ("https", "amqps", "rediss", "valkeys")
 
 
-def address(wait: Asking) -> Any:
+def address(wait: ServerWait) -> Any:
     """What is asked, once the variables in it have values; None where it is not known, or is no address."""
     found = getattr(wait, wait.word, None)
     return found if found is not None and hasattr(found, "server") and not any_pending(found) else None
@@ -32,7 +43,7 @@ def place(found: Any) -> tuple[str, int] | str:
     return server.host, server.port or (443 if server.scheme == "https" else 80)
 
 
-def has_user(wait: Asking) -> bool:
+def has_user(wait: ServerWait) -> bool:
     """Whether somebody logs in to a database or broker. An address that is one variable mostly holds a password."""
     found = address(wait)
     if found is None:
@@ -41,20 +52,20 @@ def has_user(wait: Asking) -> bool:
     return bool(server.user or server.query.get("user"))
 
 
-def speaks_tls(wait: Asking) -> bool:
+def speaks_tls(wait: ServerWait) -> bool:
     """Whether TLS is spoken from the first byte on, by the address."""
     found = address(wait)
     return found is not None and found.server().scheme in _TLS
 
 
-def failures(wait: Asking) -> tuple[str, ...]:
+def failures(wait: ServerWait) -> tuple[str, ...]:
     found = address(wait)
     local = found is not None and isinstance(place(found), str)
     login = ("auth",) if wait.logs_in() else ()
     return (*(("missing", "refused") if local else wait.ways), *login)
 
 
-def make_fail(wait: Asking, failure: str, sandbox: Sandbox) -> None:
+def make_fail(wait: ServerWait, failure: str, sandbox: Sandbox) -> None:
     found = address(wait)
     if found is None:
         raise CannotBreak(f"nothing is known of what `{wait.word}` asks")

@@ -84,6 +84,9 @@ class Amqp(Asking):
 
         return has_user(self)
 
+    def speaks_tls(self) -> bool:
+        return super().speaks_tls() or self.amqp.tls is True
+
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         return any_of(self.amqp.servers(), deadline, lambda server, share: self._ask(server, context, share))
 

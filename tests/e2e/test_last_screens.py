@@ -105,7 +105,7 @@ def test_a_syntax_error_is_mended_where_it_stands(engine):
     done = engine.spec("").run()
     assert done.returncode == 5
     assert "main.py:1 raises SyntaxError: '(' was never closed" in done.stderr
-    assert "mend main.py:1" in done.stderr
+    assert "fix main.py:1" in done.stderr
 
 
 def test_the_last_words_are_one_json_line(engine):

@@ -46,7 +46,7 @@ def test_a_cause_that_is_too_long_keeps_its_beginning_and_its_hint(engine, ended
     assert code == 5
     assert 3500 < len(words.encode()) <= 4096
     assert words.startswith("shop did not start (exit 5): launch (startup.yaml:4): cannot import the app")
-    assert words.endswith("hint: mend main.py:1: the traceback says what led there\n")
+    assert words.endswith("hint: fix main.py:1: the traceback says what led there\n")
 
 
 @pytest.mark.parametrize(

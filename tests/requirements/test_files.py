@@ -404,5 +404,5 @@ def test_a_template_of_a_variable_that_failed_leads_to_that_one(project):
     spec = {"path": "app.conf", "template": "app.in"}
     assert check(project, spec).hint == "set KEY, or write ${KEY:-default}"
     outcome = check(project, spec, states={"variable:KEY": "failed"})
-    assert (outcome.reason, outcome.hint) == ("template", "mend variable:KEY")
+    assert (outcome.reason, outcome.hint) == ("template", "fix variable:KEY")
     assert outcome.summary == "app.in:1: `KEY` has no value: its contract is not kept"
