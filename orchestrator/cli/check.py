@@ -10,8 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console, summary
-from orchestrator.cli._main_job import may_switch
-from orchestrator.cli._start import Invocation, leave
+from orchestrator.cli._start import Invocation, leave, may_switch
 from orchestrator.core.outcome import Status, ok
 from orchestrator.core.verdict import exit_code
 from orchestrator.engine import events

@@ -1,4 +1,4 @@
-"""Asks a health endpoint once, for the engine after the launch. Knows nothing of state files or watching."""
+"""Asks a health endpoint once, with all expectations: for the engine, after the launch."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Endpoint:
     host_header: str = ""
     expect: Expect | None = None
     unix: str = ""
-    """The path of a socket, if the service listens on one."""
+    """The path of the socket, if the service listens on one."""
     verify: bool = False
-    """Whether the certificate is verified: none can be right for the loopback address."""
+    """Whether to verify the certificate: none can be right for the loopback address."""
 
     @property
     def where(self) -> str:

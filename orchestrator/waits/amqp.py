@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.breaking import TALKING
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
 from orchestrator.waits._address import Server, any_of, parse_urls
@@ -71,11 +72,17 @@ class Address(SecuredUrl):
 class Amqp(Asking):
     """Waits until a RabbitMQ lets the user into the virtual host. Without a user it must greet in AMQP 0-9-1."""
 
+    ways = TALKING
     example: ClassVar = {"name": "broker", "amqp": "amqp://broker:5672"}
 
     amqp: Address = Field(
         description="The URL, or its parts.", examples=["amqp://app:password@broker:5672/app"]
     )
+
+    def logs_in(self) -> bool:
+        from orchestrator.waits._breaking import has_user
+
+        return has_user(self)
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         return any_of(self.amqp.servers(), deadline, lambda server, share: self._ask(server, context, share))

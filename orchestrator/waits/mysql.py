@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.breaking import TALKING
 from orchestrator.spec.model import Lazy
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
@@ -72,6 +73,7 @@ class Mysql(Asking):
     """
 
     extra = "mysql"
+    ways = TALKING
     example: ClassVar = {
         "name": "db",
         "mysql": {"host": "db", "user": "app", "password": "${DB_PASSWORD}", "database": "app"},
@@ -83,6 +85,14 @@ class Mysql(Asking):
     expect: OfMysql | None = Field(
         None, description="A query, or what the database must be like.", examples=[{"writable": True}]
     )
+
+    def logs_in(self) -> bool:
+        from orchestrator.waits._breaking import has_user
+
+        return has_user(self)
+
+    def reason_of(self, failure: str) -> str:
+        return "tls" if failure == "dropped" else super().reason_of(failure)
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         if not self.mysql.server().user and not self.expect:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_a
 from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.breaking import TALKING
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Lazy
 from orchestrator.spec.templated import Templated
@@ -157,6 +158,7 @@ class Postgres(Asking):
     text over TLS). Of several hosts any will do, or the first that fits `target_session_attrs`.
     """
 
+    ways = TALKING
     example: ClassVar = {
         "name": "db",
         "postgres": {"host": "db", "user": "app", "password": "${DB_PASSWORD}", "database": "app"},
@@ -168,6 +170,11 @@ class Postgres(Asking):
     expect: Expectation | None = Field(
         None, description="A query, or what the database must be like.", examples=[{"writable": True}]
     )
+
+    def logs_in(self) -> bool:
+        from orchestrator.waits._breaking import has_user
+
+        return has_user(self)
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         return any_of(

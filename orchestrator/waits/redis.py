@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.breaking import TALKING
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated
@@ -121,12 +122,25 @@ class Expectation(Model):
 class Redis(Asking):
     """Waits until a Redis answers PING, with the given user and password, and has loaded its data."""
 
+    ways = TALKING
     example: ClassVar = {"name": "cache", "redis": "redis://cache:6379/0", "expect": {"writable": True}}
 
     redis: Address = Field(description="The URL, or its parts.", examples=["redis://:password@cache:6379/0"])
     expect: Expectation | None = Field(
         None, description="What it must be like beyond answering.", examples=[{"writable": True}]
     )
+
+    def logs_in(self) -> bool:
+        from orchestrator.waits._breaking import address
+
+        known = address(self)
+        if known is None:
+            return True
+        server = known.server()
+        return bool(server.password or server.query.get("password"))
+
+    def speaks_tls(self) -> bool:
+        return super().speaks_tls() or self.redis.tls is True
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         with self._connected(context, deadline) as stream:

@@ -19,6 +19,7 @@ from orchestrator.waits._tls import Trust, secure
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.waits._address import Server
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._stream import Stream
@@ -113,6 +114,19 @@ class Tcp(Asking):
         description="The host and the port.", examples=["db:5432", {"host": "db", "port": 5432}]
     )
     expect: AnyMatcher = Field(None, description="A matcher for the first line that the other side sends.")
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        super().make_fail("full" if failure == "timeout" else failure, sandbox)
+
+    def make_healthy(self, sandbox: "Sandbox") -> None:
+        from orchestrator.waits._breaking import address, place
+
+        if address(self) is None or self.speaks_tls():
+            super().make_healthy(sandbox)
+        sandbox.serve(place(self.tcp), "silent")
+
+    def speaks_tls(self) -> bool:
+        return super().speaks_tls() or (bool(self.tcp.tls) and not pending(self.tcp.tls))
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         with self.tcp.open(context, deadline) as stream:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.breaking import TALKING
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort
@@ -46,9 +47,13 @@ class Certificate(HostPort):
 class Tls(Asking):
     """Waits until a server speaks TLS with a certificate that is valid, trusted and for the name that is asked."""
 
+    ways = TALKING
     example: ClassVar = {"name": "mail", "tls": {"host": "mail.example.org", "port": 993, "days_left": 14}}
 
     tls: Certificate = Field(description="The host and the port, or a mapping with more.")
+
+    def speaks_tls(self) -> bool:
+        return True
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         server = self.tls.server()
