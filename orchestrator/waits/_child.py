@@ -1,4 +1,4 @@
-"""Runs a command within a deadline, as the service's user or as another; its whole process group ends with it."""
+"""Runs a command within a deadline, as the service's user or another, and ends its whole process group with it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from orchestrator.spec.commanding import Commanding
 
 PATIENCE = 1.0
-"""Seconds for the last words of a command that has ended: a busy machine may take a while to read them."""
+"""Seconds to read the last output of a command that has ended: a busy machine may take a while."""
 KEPT = 64 * 1024
-"""Bytes of output that are kept: the last ones."""
+"""Bytes of output that are kept, from the end."""
 
 
 class Done(NamedTuple):
-    """What a command came to."""
+    """How a command ended, and its output."""
 
     code: int
     """Its exit code, or minus the signal that ended it."""
@@ -36,7 +36,7 @@ class Done(NamedTuple):
 
     @property
     def whole(self) -> str:
-        """All that was kept of what it said."""
+        """All output that was kept."""
         return self.stderr + self.stdout
 
     @property
@@ -45,10 +45,9 @@ class Done(NamedTuple):
 
     @property
     def end(self) -> str:
-        """How it ended, with the last line it said."""
+        """How it ended, with its last line of output."""
         lines = (self.stderr.strip() or self.stdout.strip()).splitlines()
-        said = f": {lines[-1].strip()[:200]}" if lines else ""
-        return ending(self.code) + said
+        return ending(self.code) + (f": {lines[-1].strip()[:200]}" if lines else "")
 
 
 def run(
@@ -81,7 +80,7 @@ def run(
 
 
 def asked(argv: Sequence[str], how: Commanding, context: Context, deadline: Deadline) -> Done:
-    """The same for a command that the spec says more about: its directory, environment, user and input."""
+    """The same with the directory, environment, user and input that the spec gives."""
     from orchestrator.core.outcome import Outcome
     from orchestrator.system.users import acting
 
@@ -95,7 +94,7 @@ def asked(argv: Sequence[str], how: Commanding, context: Context, deadline: Dead
 
 
 def _wait(child: subprocess.Popen[bytes], argv: Sequence[str], deadline: Deadline) -> None:
-    """Waits without taking its status: until then its number, by which its group is ended, is nobody else's."""
+    """Waits without reaping it: until then no other process can get its number, by which its group is ended."""
     pause = 0.002
     while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         time.sleep(min(pause, deadline.remaining(f"{argv[0]} did not end")))
@@ -103,7 +102,7 @@ def _wait(child: subprocess.Popen[bytes], argv: Sequence[str], deadline: Deadlin
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """What the command left running goes too, or it would pile up with every attempt."""
+    """Ends what the command left running, which would pile up with every attempt."""
     with suppress(PermissionError):  # of a group of zombies and of others' processes
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
@@ -143,7 +142,7 @@ def _started(
     except FileNotFoundError as error:
         if error.filename == context.cwd and argv[0] != context.cwd:
             raise Failure("unexpected", f"there is no working directory {context.cwd}", final=True) from None
-        hint = "" if "/" in argv[0] else f"it is in no directory of PATH ({context.environ.get('PATH', '')})"
+        hint = "" if "/" in argv[0] else f"no directory of PATH has it ({context.environ.get('PATH', '')})"
         raise Failure("unexpected", f"there is no command {argv[0]}", hint, final=True) from None
     except OSError as error:
         raise Failure(
@@ -154,13 +153,13 @@ def _started(
 
 
 class _Reader:
-    """Takes what a stream says, keeps its end, and never lets the command wait."""
+    """Reads a stream so that the command never waits, and keeps its end."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         import _thread
 
         self.stream = stream
-        self.said = b""
+        self.kept = b""
         self.done = _thread.allocate_lock()
         self.done.acquire()
         _thread.start_new_thread(self._read, ())
@@ -168,12 +167,12 @@ class _Reader:
     def _read(self) -> None:
         try:
             while chunk := os.read(self.stream.fileno(), 65536):
-                self.said = (self.said + chunk)[-KEPT:]
+                self.kept = (self.kept + chunk)[-KEPT:]
         finally:
             self.stream.close()
             self.done.release()
 
     def text(self, patience: float) -> str:
-        """All that was said. Somebody who outlived the command may still hold the stream."""
+        """The output that was kept. A process that outlived the command may still hold the stream."""
         self.done.acquire(timeout=patience)
-        return self.said.decode("utf-8", "replace")
+        return self.kept.decode("utf-8", "replace")

@@ -49,7 +49,8 @@ class Address(SecuredUrl):
         """The servers of all URLs; with TLS the default port is another."""
         if self.url is None:
             server = super().servers()[0]
-            return [replace(server, port=self.port or (5671 if self.tls else 5672))]
+            scheme, port = ("amqps", 5671) if self.tls else ("amqp", 5672)
+            return [replace(server, scheme=scheme, port=self.port or port)]
         found = [
             server
             for url in _NEXT_URL.split(self.url)

@@ -1,4 +1,4 @@
-"""`command`: a command that ends well."""
+"""`command`: a command that succeeds."""
 
 from typing import TYPE_CHECKING, ClassVar
 

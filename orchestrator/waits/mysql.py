@@ -91,9 +91,6 @@ class Mysql(Asking):
 
         return has_user(self)
 
-    def reason_of(self, failure: str) -> str:
-        return "tls" if failure == "dropped" else super().reason_of(failure)
-
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         if not self.mysql.server().user and not self.expect:
             return self._greeted(context, deadline)

@@ -1,4 +1,4 @@
-"""`python`: a function of the service that says whether something is ready."""
+"""`python`: a function of the service that returns whether something is ready."""
 
 import os
 import sys
@@ -70,7 +70,7 @@ class Python(Asking):
 
     python: Templated[FunctionReference] = Field(description="The function: `package.module:function`.")
     expect: AnyMatcher = Field(
-        None, description="A matcher for what it returns; otherwise anything but False is well."
+        None, description="A matcher for what it returns; without it, anything but False is good."
     )
 
     def target(self) -> str:
@@ -94,11 +94,11 @@ class Python(Asking):
             finally:
                 os.close(writing)
             os.set_blocking(reading, False)
-            said = os.read(reading, 65536) if _readable(reading) else b""
+            report = os.read(reading, 65536) if _readable(reading) else b""
         finally:
             os.close(reading)
         try:
-            what, value = json.loads(said)
+            what, value = json.loads(report)
         except ValueError:
             raise Failure("unexpected", f"{self.python} {done.end}", details=done.details) from None
         return self._judged(what, value, done.details)
@@ -118,7 +118,7 @@ class Python(Asking):
                 )
         elif value is False:
             raise Failure("unexpected", f"{self.python} returned false", details=details)
-        return ok(f"{self.python} says so")
+        return ok(f"{self.python} returned as expected")
 
 
 def _readable(descriptor: int) -> bool:
