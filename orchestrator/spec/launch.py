@@ -223,11 +223,7 @@ class Launch(Model):
             raise combined(line for name in strange for line in _not_for_a_command(name))
         if self.unix is not None and isinstance(self.port, int):
             raise problem(
-                "ORC113",
-                "`unix` and `port` exclude each other",
-                "keep one of them",
-                "unix",
-                ("port", "unix"),
+                "ORC113", "`unix` and `port` exclude each other", "keep one of them", "unix", ("port", "unix")
             )
         return self
 

@@ -88,7 +88,7 @@ class Loaded:
         places = Locations(self.tree, plain.moved)
         spec = _decode(data, places, findings)
         if spec is not None:
-            from orchestrator.spec.option_checks import with_options
+            from orchestrator.spec.options import with_options
 
             spec = with_options(spec, places, findings)
         left = suppress.accept(suppress.apply(findings.found, self.sources), accepted(self.tree))

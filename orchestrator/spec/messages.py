@@ -11,6 +11,7 @@ from orchestrator.document.overlay import related
 from orchestrator.document.plain import Template
 from orchestrator.document.scalars import explain_trap
 from orchestrator.spec.errors import NO_TEMPLATE
+from orchestrator.spec.locations import overlaid
 from orchestrator.spec.sections import NAMING_KEYS
 from orchestrator.spec.wording import NOTHING
 
@@ -81,9 +82,7 @@ def _of_layers(line: Line, places: Locations) -> Line:
     exclusive = line.get("ctx", {}).get("exclusive")
     if not exclusive:
         return line
-    from orchestrator.spec.exclusive_keys import fault
-
-    found = fault(places.node(_real_path(line["loc"], places)[0]), exclusive)
+    found = overlaid(places.node(_real_path(line["loc"], places)[0]), exclusive)
     if found is None:
         return line
     return {**line, "ctx": {**line["ctx"], "key": found.key, "hint": found.hint, "also": found.related}}

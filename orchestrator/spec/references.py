@@ -54,12 +54,9 @@ def check(
         from orchestrator.spec import reachable
 
         reachable.check(spec, index, needs, places, findings, known)
-    semantics.check(spec, places, findings, broken)
+    semantics.check(spec, places, findings)
     semantics.empty(spec, plain.empty, places, findings)
-    if plain.respelled:
-        from orchestrator.spec import spelling
-
-        spelling.check(spec, plain.respelled, places, findings)
+    semantics.respelled(spec, plain.respelled, places, findings)
 
 
 def _unique(spec: Spec, index: Index, places: Locations, findings: Findings) -> None:
