@@ -241,6 +241,16 @@ class Planned(Format):
     )
 
 
+class GivenUp(Format):
+    """Where an engine that was started as root becomes the service's user."""
+
+    user: str = field("Who it becomes, as the spec names it.")
+    after: list[str] = field("The last items that are root's to do; empty where it has nothing to do.")
+    given_up_s: Seconds | None = field(
+        "When that is at the latest; null where nothing bounds what comes before."
+    )
+
+
 class Plan(Format):
     """What `plan` prints with `--format json`."""
 
@@ -249,6 +259,9 @@ class Plan(Format):
     critical_path: list[str] = field("The items that make it take so long.")
     unbounded: list[str] = field("The items without a bound.")
     items: list[Planned] = field("Every item, in the order in which they may begin.")
+    rights: GivenUp | None = field(
+        "Where the rights of root are given up; null where nobody becomes somebody else.", None
+    )
 
 
 FORMATS: dict[str, type[Format]] = {

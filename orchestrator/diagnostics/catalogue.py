@@ -84,6 +84,7 @@ _TABLE = """
 129 W liveness asks the readiness path
 130 E invalid path
 131 W text that YAML reads as a number
+132 W root's rights are held while something is waited for
 
 201 E reference to nothing
 202 E ambiguous reference
@@ -109,6 +110,7 @@ _TABLE = """
 222 E action is not allowed here
 223 W suppression without reason or effect
 224 E overlay tag outside an overlay
+225 E fallback stands for too many actions
 
 401 E variable is missing
 402 E variable is invalid

@@ -9,7 +9,7 @@ from orchestrator.core.outcome import Outcome, Status
 from orchestrator.core.phases import IMPORT, STEP
 from orchestrator.core.words import needs_the_server
 from orchestrator.engine import events, remedies
-from orchestrator.engine.build_items import flat
+from orchestrator.spec.ordering import flat
 
 if TYPE_CHECKING:
     from orchestrator.engine.item import Work
