@@ -97,7 +97,7 @@ class Shutdown(Model):
     """How the server is ended."""
 
     drain: Templated[Duration] = Field(
-        0.0, description="How long readiness is off before the server is told to stop.", examples=["5s"]
+        0.0, description="How long readiness is off before the server is asked to stop.", examples=["5s"]
     )
     grace: Templated[Duration] = Field(
         8.0, description="How long it may take to end; then it is killed.", examples=["20s"]

@@ -305,7 +305,7 @@ def _without(data: Any, places: Locations, found: Sequence[Diagnostic]) -> tuple
 
 
 def _names_of(path: Path, item: Node) -> set[str]:
-    """What a broken item may be called: where that cannot be told, whatever word stands in it."""
+    """What a broken item may be called: where that is not known, any text in it."""
     name = _identity(path, item)
     if name is not None:
         return {name}

@@ -27,7 +27,7 @@ UNKNOWN_DEFAULT: Any = object()
 
 @cache
 def options(server: str) -> dict[str, Any] | None:
-    """The options by name with their defaults; None where they cannot be told here."""
+    """The options by name with their defaults; None where they are not known."""
     if server not in SERVERS.built_in:
         return None
     found = _from_source(server)
@@ -156,9 +156,9 @@ def with_options(spec: Spec, places: Locations, findings: Findings) -> Spec:
     if not late or launch is None or launch.app is None:
         return spec
     there = options(launch.server) or {}
-    read = {name: read(named[name], there[name]) for name in late if name in there}
-    spec = spec.model_copy(update={"launch": launch.model_copy(update={"options": {**named, **read}})})
-    for name in read:
+    values = {name: read(named[name], there[name]) for name in late if name in there}
+    spec = spec.model_copy(update={"launch": launch.model_copy(update={"options": {**named, **values}})})
+    for name in values:
         _option(spec, name, there[name], places, findings)
     return spec
 

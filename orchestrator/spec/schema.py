@@ -195,7 +195,7 @@ class Builder:
             **{key: each for key, each in text.items() if key != "type"},
         }
 
-    # Families: which model it is, is told by a key
+    # Families: a key tells the model
 
     def of_section(self, section: str) -> dict[str, type[Model]]:
         """The kinds of a section by their key."""

@@ -1,4 +1,4 @@
-"""What is well formed and cannot be meant: numbers that contradict one another, keys without effect."""
+"""What is well-formed and cannot be meant: numbers that contradict one another, keys without effect."""
 
 from __future__ import annotations
 
