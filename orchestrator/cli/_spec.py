@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -50,7 +51,12 @@ def read(options: argparse.Namespace, files: Sequence[str] = ()) -> Loaded:
         raise Usage(
             f"the environment `{options.env}` ({_origin(options)}) must be lower-case letters, digits and `-`"
         )
-    return load_files(named, environment=options.env or "")
+    gc.disable()  # a large spec is a million objects, and none of them garbage: collections would only cost time
+    try:
+        return load_files(named, environment=options.env or "")
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def read_role(options: argparse.Namespace) -> Loaded:

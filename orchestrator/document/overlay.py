@@ -252,9 +252,15 @@ def leftovers(node: Node, findings: Findings, path: Path = ()) -> None:
         return
     gone = []
     for key, child in list(node.children()):
+        if (
+            child.directive is None
+            and child.value.__class__ is not dict
+            and child.value.__class__ is not list
+        ):
+            continue
         if _of_anchors(key):
             node.value[key] = _untagged(child)  # type: ignore[index]
-        elif child.directive is not None or child.value.__class__ in (dict, list):
+        else:
             leftovers(child, findings, (*path, key))
             if child.directive == "remove":
                 gone.append(key)

@@ -6,7 +6,7 @@ of each plain scalar is known.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -14,9 +14,6 @@ from orchestrator.diagnostics import Findings, Place, Related
 from orchestrator.document import syntax
 from orchestrator.document.node import Node, Span
 from orchestrator.document.scalars import explain_trap, resolve
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 100
@@ -135,7 +132,10 @@ class _Reader:
 
     def run(self) -> Node | None:
         documents = 0
-        for event in self._events():
+        get_event = _LOADER(self.text).get_event
+        kind = None
+        while kind is not yaml.StreamEndEvent:
+            event = get_event()
             kind = type(event)
             if kind is yaml.ScalarEvent:
                 self._add(self._scalar(event), event.anchor, 1)
@@ -154,14 +154,6 @@ class _Reader:
         if root is not None and root.value is None and root.raw in ("", None):
             return None
         return root
-
-    def _events(self) -> Iterator[Any]:
-        loader = _LOADER(self.text)
-        try:
-            while loader.check_event():
-                yield loader.get_event()
-        finally:
-            loader.dispose()
 
     def _stop(self, code: str, message: str, event: Any, hint: str = "") -> None:
         self.findings.add(code, message, Place(self.file, *_span(event)), hint=hint)

@@ -77,7 +77,7 @@ class Commanding(Item):
     }
 
     exit_codes: Annotated[tuple[Templated[Annotated[int, Field(ge=0, le=255)]], ...], NonEmpty] = Field(
-        (0,), description="The exit codes that are well."
+        (0,), description="The exit codes that mean success."
     )
     expect: Annotated[Any, PlainValidator(_expect), _EXPECT] = Field(
         None,

@@ -80,7 +80,7 @@ def _of_others(
 
 
 def _choices(name: str, contract: Any, places: Locations, findings: Findings) -> None:
-    """Behind a value without `when` nothing is ever taken."""
+    """Defaults after an unconditional one are unreachable."""
     choices = contract.default if isinstance(contract.default, tuple) else ()
     for at, each in enumerate(choices[:-1]):
         if isinstance(each, Model) and getattr(each, "when", None) is None:

@@ -123,7 +123,7 @@ Matchers = Annotated[dict[str, AnyMatcher], AfterValidator(_some), Keywords(minP
 
 
 class Expect(Model):
-    """What an HTTP answer must look like. Without `expect` a status of 200 to 299 is well."""
+    """What an HTTP answer must look like. Without `expect` a status of 200 to 299 is expected."""
 
     noun = "expectation"
     removed_keys: ClassVar = {

@@ -84,12 +84,14 @@ def contents() -> str:
     """All there is to explain, in lists."""
     lists = [(f"{family}s", [each.word for each in topics]) for family, topics in _families().items()]
     lists += [("servers", list(SERVERS.built_in))]
-    told = [f"{name}:\n    {', '.join(words_)}" for name, words_ in lists if words_]
-    return "\n\n".join([*told, "and every key of these, such as when; and every code, such as ORC104"]) + "\n"
+    parts = [f"{name}:\n    {', '.join(words_)}" for name, words_ in lists if words_]
+    return (
+        "\n\n".join([*parts, "and every key of these, such as when; and every code, such as ORC104"]) + "\n"
+    )
 
 
 def _key(word: str) -> str | None:
-    """A key, wherever it stands: places where it means the same are told together."""
+    """A key, wherever it stands: places where it means the same are shown together."""
     found: dict[tuple[str, str], list[Topic]] = {}
     for topic in reference.everything():
         for key in topic.keys:

@@ -1,4 +1,4 @@
-"""`health`: the endpoints that tell whether the launched server is well."""
+"""`health`: the endpoints that tell whether the launched server is healthy."""
 
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -31,7 +31,7 @@ UrlPath = Annotated[
 
 
 class Heartbeat(Model):
-    """A file that the service touches while it is well."""
+    """A file that the service touches while it is healthy."""
 
     file: Templated[PathText] = Field(description="The file.")
     max_age: Templated[Duration] = Field(description="How old it may be.", examples=["30s"])
@@ -114,7 +114,7 @@ AnyWatch = Annotated[Any, PlainValidator(_watch, json_schema_input_type=bool | W
 
 
 class Health(Model):
-    """Which endpoints tell whether the server is well, and what is done when they say no."""
+    """Which endpoints tell whether the server is healthy, and what is done when they say no."""
 
     noun = "health"
     elsewhere: ClassVar = {

@@ -144,7 +144,7 @@ class Item(Model):
     )
     why: Templated[str] | None = Field(None, description="Why the service needs it; said with every failure.")
     needs: tuple[str, ...] = Field(
-        (), description="Ids of items that must be well before this one is tried.", examples=[["wait:db"]]
+        (), description="Ids of items that must be ok before this one is tried.", examples=[["wait:db"]]
     )
     when: AnyCondition | None = Field(
         None,

@@ -97,7 +97,7 @@ class Shutdown(Model):
     """How the server is ended."""
 
     drain: Templated[Duration] = Field(
-        0.0, description="How long readiness is off before the server is told to stop.", examples=["5s"]
+        0.0, description="How long readiness is off before the server is asked to stop.", examples=["5s"]
     )
     grace: Templated[Duration] = Field(
         8.0, description="How long it may take to end; then it is killed.", examples=["20s"]
@@ -223,11 +223,7 @@ class Launch(Model):
             raise combined(line for name in strange for line in _not_for_a_command(name))
         if self.unix is not None and isinstance(self.port, int):
             raise problem(
-                "ORC113",
-                "`unix` and `port` exclude each other",
-                "keep one of them",
-                "unix",
-                ("port", "unix"),
+                "ORC113", "`unix` and `port` exclude each other", "keep one of them", "unix", ("port", "unix")
             )
         return self
 

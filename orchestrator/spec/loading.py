@@ -88,7 +88,7 @@ class Loaded:
         places = Locations(self.tree, plain.moved)
         spec = _decode(data, places, findings)
         if spec is not None:
-            from orchestrator.spec.option_checks import with_options
+            from orchestrator.spec.options import with_options
 
             spec = with_options(spec, places, findings)
         left = suppress.accept(suppress.apply(findings.found, self.sources), accepted(self.tree))
@@ -305,7 +305,7 @@ def _without(data: Any, places: Locations, found: Sequence[Diagnostic]) -> tuple
 
 
 def _names_of(path: Path, item: Node) -> set[str]:
-    """What a broken item may be called: where that cannot be told, whatever word stands in it."""
+    """What a broken item may be called: where that is not known, any text in it."""
     name = _identity(path, item)
     if name is not None:
         return {name}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.diagnostics import Related
 from orchestrator.document.node import Node, pointer
 from orchestrator.document.overlay import related
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from orchestrator.diagnostics import Findings, Place, Related
+    from orchestrator.diagnostics import Findings, Place
 
     Path = tuple[str | int, ...]
 
@@ -76,3 +77,33 @@ class Locations:
         node = self.tree.at(real)[0]
         findings.add(code, message, self._key(real) if key else node.place, pointer=pointer(real), item=item,
                      hint=hint, severity=severity, related=(*also, *related(node)))  # fmt: skip
+
+
+class Overlaid(NamedTuple):
+    """The key that an overlay or a role brought, what it meets below, and the way out."""
+
+    key: str
+    hint: str
+    related: tuple[Related, ...]
+
+
+def overlaid(mapping: Node, exclusive: Sequence[str]) -> Overlaid | None:
+    """None where all of the keys stand in one layer: whoever wrote them sees both."""
+    own = [each for each in exclusive if _stands_in(mapping.key_place(each), mapping)]
+    laid = [each for each in exclusive if each not in own]
+    if not own or not laid:
+        return None
+    out = " and ".join(f"`{each}: !remove`" for each in own)
+    hint = f"take the other out here: {out}; or write `!replace` before the whole mapping, so that nothing of the one below stays"
+    return Overlaid(
+        laid[-1], hint, tuple(Related(f"`{each}` is given at", mapping.key_place(each)) for each in own)
+    )
+
+
+def _stands_in(place: Place, mapping: Node) -> bool:
+    """A merged mapping has the place of the lowest layer; what was laid over it stands elsewhere."""
+    line, column, end_line, end_column = mapping.span
+    return place.file == mapping.file and (line, column) <= (place.line, place.column) < (
+        end_line,
+        end_column,
+    )

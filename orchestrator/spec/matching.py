@@ -1,4 +1,4 @@
-"""Compares values with the matchers of `expect`. Knows nothing of where the values come from."""
+"""Compares values with the matchers of `expect`."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from orchestrator.document.overlay import related
 from orchestrator.document.plain import Template
 from orchestrator.document.scalars import explain_trap
 from orchestrator.spec.errors import NO_TEMPLATE
+from orchestrator.spec.locations import overlaid
 from orchestrator.spec.sections import NAMING_KEYS
 from orchestrator.spec.wording import NOTHING
 
@@ -36,17 +37,17 @@ _OF_VALUES = frozenset(
 
 def translate(error: ValidationError, places: Locations, data: Any, findings: Findings) -> None:
     """Adds a finding for each error. `data` is what was validated, to see which values came from variables."""
-    told = _Told(findings, places, data)
+    reporter = _Reporter(findings, places, data)
     for (path, of_key), lines in _by_place(error, places, data).items():
         if len(lines) > 1 and all(
             each["type"] in _TYPES or each["type"] == "literal_error" for each in lines
         ):
-            told.put(path, *_one_of_types(path, lines, told.node(path)))
+            reporter.put(path, *_one_of_types(path, lines, reporter.node(path)))
             continue
         for line in _of_one_value(lines):
             also = line.get("ctx", {}).get("also", ())
-            told.put(path, *_words(line, path, of_key, told), key=of_key or bool(also), also=also)
-    told.settle()
+            reporter.put(path, *_words(line, path, of_key, reporter), key=of_key or bool(also), also=also)
+    reporter.settle()
 
 
 def _by_place(error: ValidationError, places: Locations, data: Any) -> dict[tuple[Path, bool], list[Line]]:
@@ -81,9 +82,7 @@ def _of_layers(line: Line, places: Locations) -> Line:
     exclusive = line.get("ctx", {}).get("exclusive")
     if not exclusive:
         return line
-    from orchestrator.spec.exclusive_keys import fault
-
-    found = fault(places.node(_real_path(line["loc"], places)[0]), exclusive)
+    found = overlaid(places.node(_real_path(line["loc"], places)[0]), exclusive)
     if found is None:
         return line
     return {**line, "ctx": {**line["ctx"], "key": found.key, "hint": found.hint, "also": found.related}}
@@ -121,7 +120,7 @@ def _concealed(value: Template, message: str) -> dict[str, Any]:
     return {"message": message, "hint": hint}
 
 
-class _Told:
+class _Reporter:
     """Findings about values. What YAML made of a value is said once: with the error where there is one."""
 
     def __init__(self, findings: Findings, places: Locations, data: Any) -> None:
@@ -254,7 +253,7 @@ def _one_of_types(path: Path, lines: list[Any], node: Node) -> tuple[str, str, s
     return "ORC102", f"{_subject(path)} expects {joined}, got {words_for(node.value)}", hint
 
 
-def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, str]:
+def _words(line: Any, path: Path, of_key: bool, reporter: _Reporter) -> tuple[str, str, str]:
     kind, context = line["type"], line.get("ctx", {})
     if kind == NO_TEMPLATE or (isinstance(line["input"], Template) and not kind.startswith("ORC")):
         return "ORC219", f"{_subject(path)} cannot hold `${{…}}`: it is needed before any value is known", "write the value itself"  # fmt: skip
@@ -264,7 +263,7 @@ def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, 
         name = str(path[-1]) if path else ""
         return "ORC109", f"{_key_of(path)} cannot be named `{name}`", _pattern_hint(context, name)
     subject = _subject(path)
-    found = words_for(_found(path, told, line["input"]))
+    found = words_for(_found(path, reporter, line["input"]))
     if (
         kind in ("int_type", "float_type", "bool_type")
         and isinstance(line["input"], str)
@@ -318,16 +317,16 @@ def _key_of(path: Path) -> str:
     return f"a key of `{keys[-1]}`" if keys else "a key"
 
 
-def _found(path: Path, told: _Told, value: Any) -> Any:
-    node, taken = told.places.tree.at(told.places.real(path))
+def _found(path: Path, reporter: _Reporter, value: Any) -> Any:
+    node, taken = reporter.places.tree.at(reporter.places.real(path))
     return value if taken < len(path) or isinstance(node.value, (dict, list)) else node.value
 
 
-def _named(code: str, message: str, path: Path, told: _Told) -> str:
+def _named(code: str, message: str, path: Path, reporter: _Reporter) -> str:
     """`unknown key … in wait` gets the name of the wait, where it has one."""
     if code not in ("ORC101", "ORC104") or not path or " key `" not in message:
         return message
-    node = told.node(path[:-1])
+    node = reporter.node(path[:-1])
     for key in NAMING_KEYS:
         named = node.get(key)
         if named is not None and isinstance(named.value, str):

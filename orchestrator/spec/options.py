@@ -1,17 +1,25 @@
-"""The options a server really has, from the signature of the one that is installed.
+"""`launch.options`: each must be one that the installed server has, by its signature, and of its type.
 
 uvicorn's signature is read from its source: importing the server would cost more than all other checks together.
 """
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.spec.kinds import SERVERS
+from orchestrator.spec.templated import known
+
+if TYPE_CHECKING:
+    import ast
+
+    from orchestrator.diagnostics import Findings
+    from orchestrator.document.node import Node
+    from orchestrator.spec.locations import Locations
+    from orchestrator.spec.spec import Spec
 
 UNKNOWN_DEFAULT: Any = object()
 """A default that is no plain value: it tells nothing about the type."""
@@ -19,7 +27,7 @@ UNKNOWN_DEFAULT: Any = object()
 
 @cache
 def options(server: str) -> dict[str, Any] | None:
-    """The options by name with their defaults; None where they cannot be told here."""
+    """The options by name with their defaults; None where they are not known."""
     if server not in SERVERS.built_in:
         return None
     found = _from_source(server)
@@ -67,6 +75,7 @@ def _from_source(server: str) -> dict[str, Any] | None:
 
 
 def _parameters(signature: str) -> dict[str, Any] | None:
+    import ast
     import textwrap
 
     try:
@@ -83,6 +92,8 @@ def _parameters(signature: str) -> dict[str, Any] | None:
 
 
 def _literal(node: ast.expr | None) -> Any:
+    import ast
+
     return node.value if isinstance(node, ast.Constant) else UNKNOWN_DEFAULT
 
 
@@ -112,3 +123,95 @@ def fits(value: object, default: object) -> str:
     if isinstance(default, str):
         return "" if isinstance(value, str) else "a text"
     return ""
+
+
+def check(spec: Spec, places: Locations, findings: Findings) -> None:
+    launch = spec.launch
+    if launch is None or not isinstance(launch.options, dict) or not launch.options or launch.app is None:
+        return
+    there = options(launch.server)
+    if there is None:
+        places.add(findings, "ORC121", f"the options are not checked: {launch.server} is not installed here",
+                   ("launch", "options"), key=True, item="launch",
+                   hint="run `orchestrator validate` inside the built image for a full check")  # fmt: skip
+        return
+    mine = owned(launch.server)
+    for name in launch.options:
+        path = ("launch", "options", name)
+        if name in mine:
+            message = f"the option `{name}` is decided by the launch"
+            places.add(findings, "ORC120", message, path, key=True, item="launch", hint=mine[name])
+        elif name not in there:
+            places.add(findings, "ORC120", f"{launch.server} has no option `{name}`", path, key=True, item="launch",
+                       hint=_near(name, sorted(set(there) - set(mine)), launch.server))  # fmt: skip
+        else:
+            _option(spec, name, there[name], places, findings)
+
+
+def with_options(spec: Spec, places: Locations, findings: Findings) -> Spec:
+    """At a start: the spec with the options whose values come from variables as the server takes them."""
+    launch = spec.launch
+    named = launch.options if launch is not None and isinstance(launch.options, dict) else {}
+    late = [name for name in named if "${" in str(places.node(("launch", "options", name)).value)]
+    if not late or launch is None or launch.app is None:
+        return spec
+    there = options(launch.server) or {}
+    values = {name: read(named[name], there[name]) for name in late if name in there}
+    spec = spec.model_copy(update={"launch": launch.model_copy(update={"options": {**named, **values}})})
+    for name in values:
+        _option(spec, name, there[name], places, findings)
+    return spec
+
+
+def _option(spec: Spec, name: str, default: object, places: Locations, findings: Findings) -> None:
+    value = spec.launch.options[name]
+    node = places.node(("launch", "options", name))
+    if "${" in str(node.value):
+        value = read(value, default)
+    if not known(value) or "${" in str(value) or not (expected := fits(value, default)):
+        return
+    code, message, hint = _wrong_option(spec, name, node, expected)
+    places.add(findings, code, message, ("launch", "options", name), item="launch",
+               hint=hint or f"{spec.launch.server}'s default is {_default(default)}")  # fmt: skip
+
+
+def _wrong_option(spec: Spec, name: str, node: Node, expected: str) -> tuple[str, str, str]:
+    """The code, the message and the hint for an option of the wrong type."""
+    from orchestrator.document.scalars import explain_trap, resolve
+
+    value, written = spec.launch.options[name], str(node.value)
+    if "${" in written:
+        if _holds_a_secret(spec, written):
+            return "ORC218", f"the value of `{written}` does not fit the option `{name}`; it is secret and not shown", f"it must be {expected}"  # fmt: skip
+        return "ORC218", f"the option `{name}` expects {expected}, got {_told(value)} (from `{written}`)", ""
+    made, hint = explain_trap(node.trap, str(node.raw), node.value) if node.trap else ("", "")
+    if expected == "a text" and not hint:
+        hint = f'write it in quotes: "{node.raw}"' if node.raw else ""
+    elif isinstance(value, str) and not isinstance(resolve(value)[0], str):
+        hint = f"write it without quotes: {value}"
+    return "ORC102", f"the option `{name}` expects {expected}, got {_told(value)}" + (f": {made}" if made else ""), hint  # fmt: skip
+
+
+def _told(value: object) -> str:
+    from orchestrator.document.node import words_for
+
+    return f'the text "{value}"' if isinstance(value, str) and len(value) <= 60 else words_for(value)
+
+
+def _holds_a_secret(spec: Spec, written: str) -> bool:
+    from orchestrator.document import interpolate
+    from orchestrator.spec.values import StaticValues
+
+    secret = StaticValues(spec.variables).secret
+    return any(secret(each.name) for each in interpolate.references(interpolate.parse(written)))
+
+
+def _near(name: str, there: list[str], server: str) -> str:
+    from orchestrator.core.suggest import closest
+
+    near = closest(name, there)
+    return f"did you mean `{near}`?" if near else f"`{server} --help` lists them; here with `_` for `-`"
+
+
+def _default(value: object) -> str:
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value != "" else "an empty text"

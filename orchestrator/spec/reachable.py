@@ -44,7 +44,7 @@ def check(
             why = never(when, spec, known, in_role="" if place in known.shared_conditions else known.role)
             if why:
                 places.add(findings, "ORC208", f"`{name}` is never tried: {why}", (*path, "when"), item=name,
-                           hint="mend the condition, or take the item out")  # fmt: skip
+                           hint="fix the condition, or take the item out")  # fmt: skip
 
 
 def of_model(path: Path, model: Model) -> Iterator[tuple[Path, Condition]]:

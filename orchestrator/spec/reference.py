@@ -148,9 +148,9 @@ def conditions_(schema: Schema) -> Iterator[Topic]:
 
 def mappings(schema: Schema) -> Iterator[Topic]:
     """What stands inside sections and kinds, by the name of its definition."""
-    told = {*_kinds(), *(each for key in Spec.keys() for each in _models_in(key))}
+    covered = {*_kinds(), *(each for key in Spec.keys() for each in _models_in(key))}
     for model in _builder().classes:
-        if model not in told and model not in (Spec, expect.Expect, expect.Matcher):
+        if model not in covered and model not in (Spec, expect.Expect, expect.Matcher):
             yield Topic(
                 name_of(model),
                 "mapping",

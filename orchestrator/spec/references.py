@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.core.suggest import closest, slip
 from orchestrator.diagnostics import Related
@@ -54,12 +54,9 @@ def check(
         from orchestrator.spec import reachable
 
         reachable.check(spec, index, needs, places, findings, known)
-    semantics.check(spec, places, findings, broken)
+    semantics.check(spec, places, findings)
     semantics.empty(spec, plain.empty, places, findings)
-    if plain.respelled:
-        from orchestrator.spec import spelling
-
-        spelling.check(spec, plain.respelled, places, findings)
+    semantics.respelled(spec, plain.respelled, places, findings)
 
 
 def _unique(spec: Spec, index: Index, places: Locations, findings: Findings) -> None:
@@ -111,11 +108,14 @@ def _cycles(needs: Mapping[str, list[tuple[str, Path]]], places: Locations, find
 
 def _locks(spec: Spec, index: Index, places: Locations, findings: Findings) -> None:
     """A lock without a `/` is the name of a postgres wait."""
-    postgres = [wait.name for wait in spec.wait_for if _is_postgres(wait)]
-    for at, step in enumerate(spec.steps):
+    locked = [
+        (at, step) for at, step in enumerate(spec.steps) if step.lock is not None and "/" not in step.lock
+    ]
+    postgres = (
+        [wait.name for wait in spec.wait_for if getattr(wait, "postgres", None) is not None] if locked else []
+    )
+    for at, step in locked:
         lock = step.lock
-        if lock is None or "/" in lock:
-            continue
         name = lock.removeprefix("wait:")
         if name in postgres or name in index.broken:
             continue
@@ -127,10 +127,6 @@ def _locks(spec: Spec, index: Index, places: Locations, findings: Findings) -> N
         )
         hint = near(name, postgres) or "declare one under `wait_for`, or write a path with a `/`"
         places.add(findings, "ORC201", message, ("steps", at, "lock"), item=step.identity, hint=hint)
-
-
-def _is_postgres(wait: Any) -> bool:
-    return getattr(wait, "postgres", None) is not None
 
 
 def _roles(spec: Spec, places: Locations, findings: Findings, known: Known, broken: frozenset[str]) -> None:

@@ -46,7 +46,7 @@ def choose(loaded: Loaded, role: str, words: Sequence[str] = ()) -> Choice:
 
 def _refuse_useless(chosen: Choice) -> None:
     if not chosen.words or chosen.loaded.failed:
-        return  # what is wrong with the spec is told first: the launch may be part of it
+        return  # the errors of the spec are shown first: the launch may be part of it
     launch = chosen.loaded.spec.launch if chosen.loaded.spec is not None else None
     if launch is None or launch.command is None:
         raise Usage(

@@ -12,15 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.spec import conditions, expect, item, kinds, sections
 from orchestrator.spec.roles import TOP_ONLY
 from orchestrator.spec.schema_fields import FieldSchemas, name_of
-from orchestrator.spec.schema_parts import (
-    NOTES,
-    Schema,
-    explained,
-    removable,
-    simplified,
-    text_part,
-    union,
-)
+from orchestrator.spec.schema_parts import NOTES, Schema, explained, removable, simplified, text_part, union
 from orchestrator.spec.spec import Spec
 from orchestrator.spec.types import spelled_duration, spelled_size
 
@@ -203,7 +195,7 @@ class Builder:
             **{key: each for key, each in text.items() if key != "type"},
         }
 
-    # Families: which model it is, is told by a key
+    # Families: a key tells the model
 
     def of_section(self, section: str) -> dict[str, type[Model]]:
         """The kinds of a section by their key."""

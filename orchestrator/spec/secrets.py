@@ -62,7 +62,7 @@ def _default(name: str, contract: Any, places: Locations, findings: Findings) ->
 
 
 def _is_open_address(text: str) -> bool:
-    """A URL without user and password tells nothing that must not be told."""
+    """A URL without user and password holds no secret."""
     return "://" in text and "@" not in text
 
 

@@ -1,4 +1,4 @@
-"""What is well formed and cannot be meant: numbers that contradict one another, keys without effect."""
+"""What is well-formed and cannot be meant: numbers that contradict one another, keys without effect."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.words import SERVE
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.spec import option_checks, secrets
+from orchestrator.document.node import words_for
+from orchestrator.document.plain import as_text
+from orchestrator.spec import options, secrets
 from orchestrator.spec.fallback_checks import action_lists, action_path
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import known
+from orchestrator.spec.types import parse_size, spelled_duration, spelled_size
 from orchestrator.spec.wording import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from orchestrator.diagnostics import Findings
+    from orchestrator.document.node import Node
     from orchestrator.spec.locations import Locations
     from orchestrator.spec.spec import Spec
 
@@ -25,9 +29,8 @@ DEFAULT_TIMEOUT = 2.0
 _LOWER_BOUND = pattern(r">=?\s*(.+)")
 
 
-def check(spec: Spec, places: Locations, findings: Findings, broken: frozenset[str] = frozenset()) -> None:
-    del broken
-    for each in (option_checks.check, _users, _workers, _items, _health, _live_and_ready, _no_effect):
+def check(spec: Spec, places: Locations, findings: Findings) -> None:
+    for each in (options.check, _users, _workers, _items, _health, _live_and_ready, _no_effect):
         each(spec, places, findings)
     secrets.check(spec, places, findings)
     if spec.user is not None and spec.wait_for:
@@ -38,11 +41,6 @@ def check(spec: Spec, places: Locations, findings: Findings, broken: frozenset[s
         from orchestrator.spec import contracts
 
         contracts.check(spec, places, findings)
-
-
-def spelled(seconds: float) -> str:
-    """A duration as a spec writes it."""
-    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
 
 
 def _users(spec: Spec, places: Locations, findings: Findings) -> None:
@@ -91,14 +89,13 @@ def _workers(spec: Spec, places: Locations, findings: Findings) -> None:
         from orchestrator.diagnostics import Related
 
         place = places.place(("host", "memory"))
-        places.add(findings, "ORC127", f"{workers.max} workers of {size(workers.memory_each)} need {size(needed)}, the host need only have {size(memory)}",
-                   ("launch", "workers"), item="launch", hint=f'ask for `memory: ">={size(needed)}"`, or allow fewer workers',
+        places.add(findings, "ORC127", f"{workers.max} workers of {spelled_size(workers.memory_each)} need {spelled_size(needed)}, the host need only have {spelled_size(memory)}",
+                   ("launch", "workers"), item="launch", hint=f'ask for `memory: ">={spelled_size(needed)}"`, or allow fewer workers',
                    also=[Related("memory is asked for at", place)])  # fmt: skip
 
 
 def _least_memory(spec: Spec) -> int | None:
     from orchestrator.spec.errors import Problem
-    from orchestrator.spec.types import parse_size
 
     value: Any = (
         spec.host.get("memory") if isinstance(spec.host, dict) else getattr(spec.host, "memory", None)
@@ -114,21 +111,13 @@ def _least_memory(spec: Spec) -> int | None:
         return None
 
 
-def size(count: int) -> str:
-    """Bytes as a spec writes them."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor and count % (factor // 1000) == 0:
-            return f"{count / factor:g}{unit}"
-    return f"{count}B"
-
-
 def _items(spec: Spec, places: Locations, findings: Findings) -> None:
     for path, item in spec.located_items():
         if not item.model_fields_set & _TIMES:
             continue
         _no_time((*path, "timeout"), item.timeout, places, findings)
         if known(item.deadline) and known(item.timeout) and item.deadline < item.timeout:
-            places.add(findings, "ORC128", f"the deadline {spelled(item.deadline)} is shorter than one attempt, which may take {spelled(item.timeout)}",
+            places.add(findings, "ORC128", f"the deadline {spelled_duration(item.deadline)} is shorter than one attempt, which may take {spelled_duration(item.timeout)}",
                        (*path, "deadline"), hint="a deadline holds several attempts and the pauses between them")  # fmt: skip
         _retry(item.retry, (*path, "retry"), places, findings)
     if spec.defaults is not None:
@@ -157,7 +146,7 @@ def _retry(retry: Any, path: Path, places: Locations, findings: Findings) -> Non
         and known(retry.max)
         and retry.initial > retry.max
     ):
-        places.add(findings, "ORC124", f"`initial` {spelled(retry.initial)} is longer than `max` {spelled(retry.max)}",
+        places.add(findings, "ORC124", f"`initial` {spelled_duration(retry.initial)} is longer than `max` {spelled_duration(retry.max)}",
                    (*path, "initial"), hint="swap them")  # fmt: skip
 
 
@@ -167,7 +156,7 @@ def _health(spec: Spec, places: Locations, findings: Findings) -> None:
         return
     attempt: Any = _attempt(health.ready) if health.ready is not None else DEFAULT_TIMEOUT
     if known(health.deadline) and attempt is not None and health.deadline < attempt:
-        places.add(findings, "ORC128", f"the deadline {spelled(health.deadline)} is shorter than one attempt of `ready`, which may take {spelled(attempt)}",
+        places.add(findings, "ORC128", f"the deadline {spelled_duration(health.deadline)} is shorter than one attempt of `ready`, which may take {spelled_duration(attempt)}",
                    ("health", "deadline"), item="health:ready", hint="it runs from the launch, so it holds the app's whole start as well")  # fmt: skip
     watch = health.watch
     if watch is not None and known(watch) and watch.interval == 0:
@@ -178,7 +167,7 @@ def _health(spec: Spec, places: Locations, findings: Findings) -> None:
         _no_time((*_of_endpoint(name), "timeout"), endpoint.timeout, places, findings)
         if interval and known(interval) and known(endpoint.timeout) and interval < endpoint.timeout:
             path = _of_endpoint(name)
-            places.add(findings, "ORC128", f"`{name}` may take {spelled(endpoint.timeout)}, and is asked again every {spelled(interval)}",
+            places.add(findings, "ORC128", f"`{name}` may take {spelled_duration(endpoint.timeout)}, and is asked again every {spelled_duration(interval)}",
                        (*path, "timeout"), item=f"health:{name}", hint="make `watch.interval` longer than it")  # fmt: skip
 
 
@@ -348,3 +337,31 @@ def _tried_once(spec: Spec) -> Iterator[tuple[Path, str, str]]:
                     f"`serve: {lowered['app']}` would last for ever: the step was tried, and cannot say whether it is done",
                     f"{hint}; or give `serve` an end with `for`",
                 )
+
+
+_NOT_TEXTS = frozenset({"integer", "number", "port", "boolean"})
+"""Types of variables to which the spelling does not matter."""
+
+
+def respelled(spec: Spec, paths: Iterable[Path], places: Locations, findings: Findings) -> None:
+    """Warns of numbers and booleans that become another text than the spec has: `1.10` is 1.1."""
+    for path in paths:
+        node, taken = places.tree.at(path)
+        if taken == len(path) and _is_taken_as_text(spec, path, places):
+            _loses_spelling(path, node, places, findings)
+
+
+def _loses_spelling(path: Path, node: Node, places: Locations, findings: Findings) -> None:
+    """One value: what YAML made of it, and what to write."""
+    text = as_text(node.value)
+    places.add(findings, "ORC131", f"YAML reads `{node.raw}` as {words_for(node.value)}: here it becomes the text `{text}`",
+               path, hint=f'write "{node.raw}", or {text} if that is meant', written=True)  # fmt: skip
+
+
+def _is_taken_as_text(spec: Spec, path: Path, places: Locations) -> bool:
+    """In the contract of a variable that is no number, and where a condition compares one."""
+    if path[0] == "variables" and len(path) > 2 and path[2] in ("default", "allowed"):
+        contract = spec.variables.get(path[1])
+        return contract is not None and contract.type not in _NOT_TEXTS
+    above = path[:-2] if isinstance(path[-1], int) else path[:-1]
+    return path[len(above)] in ("equals", "in") and "variable" in (places.tree.at(above)[0].value or ())  # type: ignore[operator]

@@ -1,6 +1,6 @@
 """Which files make a spec: the files named, the overlay of an environment, and the bases that `extends` names.
 
-Gives the layers, lowest first. Knows nothing of what the other keys mean.
+Gives the layers, lowest first.
 """
 
 from __future__ import annotations

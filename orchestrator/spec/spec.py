@@ -153,7 +153,7 @@ class Spec(Model):
         description="What an unknown word does: `stop` (default), `exec`, or a role that takes the words.",
     )
     health: Annotated[Any, Lazy("orchestrator.spec.health:KIND")] = Field(
-        None, description="Endpoints that tell whether the server is well."
+        None, description="Endpoints that tell whether the server is healthy."
     )
     fallbacks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Actions] | None = Field(
         None, description="Named lists of fallback actions."

@@ -56,7 +56,7 @@ def test_without_a_word_the_command_lists_all(capsys):
 
 
 @pytest.mark.parametrize(("word", "hint"), [
-    ("dedline", "did you mean `deadline`?"), ("ORC10", "did you mean `ORC010`?"), ("zzzz", "lists all there is"), ("\x1b[2J", r"`\x1b[2J`"),
+    ("dedline", "did you mean `deadline`?"), ("ORC10", "did you mean `ORC010`?"), ("zzzz", "lists all topics"), ("\x1b[2J", r"`\x1b[2J`"),
 ])  # fmt: skip
 def test_an_unknown_word_leads_on(word, hint, capsys):
     assert main(["explain", word]) == 2
