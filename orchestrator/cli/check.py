@@ -80,15 +80,13 @@ def _settle_launch(start: Start) -> None:
             start.block(launch, start.failures[0].id)
         return
     launch.attempts, launch.started = 1, start.stream.now()
-    launch.outcome = ok(f"{launch.item.app} is imported" if launch.item.app else "not started")
+    launch.result = ok(f"{launch.item.app} is imported" if launch.item.app else "not started")
     start.settle_as(launch, Status.OK)
 
 
 def _exit_code(start: Start, fail_on: str) -> int:
     if start.failures and fail_on != "never":
-        return exit_code(
-            [(work.kind, work.outcome.reason if work.outcome else "") for work in start.failures]
-        )
+        return exit_code([(work.kind, work.result.reason if work.result else "") for work in start.failures])
     tolerated = any(work.status in (Status.DEGRADED, Status.WARNED) for work in start.works)
     return _spec.FINDINGS if tolerated and fail_on in ("warning", "note") else 0
 
