@@ -126,6 +126,8 @@ def _item(start: Start, work: Work, telling: _Telling, _: str, status: str) -> N
 def _feature(
     start: Start, work: Work, telling: _Telling, name: str, on: bool, _: str, seconds: float
 ) -> None:
+    if on == (name not in start.degraded):
+        return  # known since before this engine
     if not on:
         start.degraded.append(name)
         start.stream.emit(
