@@ -51,7 +51,7 @@ class _Laying:
             if isinstance(base.value, list) and isinstance(over.value, list):
                 if self.rules.is_items(path):
                     return self._items(base, over, path)
-                if any(each.directive == "remove" for each in over.value):
+                if any(child.directive == "remove" for child in over.value):
                     return self._values(base, over, path)
         result = self.settled(over, path).copy()
         if not _in_role(path):
@@ -188,10 +188,10 @@ def _untagged(node: Node) -> Node:
     result.directive = None
     if isinstance(result.value, dict):
         result.value = {
-            key: _untagged(each) for key, each in result.value.items() if each.directive != "remove"
+            key: _untagged(child) for key, child in result.value.items() if child.directive != "remove"
         }
     elif isinstance(result.value, list):
-        result.value = [_untagged(each) for each in result.value if each.directive != "remove"]
+        result.value = [_untagged(child) for child in result.value if child.directive != "remove"]
     return result
 
 

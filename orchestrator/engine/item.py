@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core import verdict
 from orchestrator.core.item import UNKNOWN, Item
 from orchestrator.core.outcome import Outcome
 
@@ -18,18 +19,8 @@ class Work(Item):
     """An item on its way to a status. What it comes to, and what is done about it, the core decides."""
 
     __slots__ = (
-        "before",
-        "id",
-        "item",
-        "level",
-        "needs",
-        "path",
-        "phase",
-        "place",
-        "reported",
-        "started",
-        "used_values",
-    )
+        "before", "id", "item", "level", "needs", "path", "phase", "place", "reported", "started", "used_values",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -41,14 +32,8 @@ class Work(Item):
         needs: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
-        self.id, self.item, self.path, self.place, self.phase, self.needs = (
-            id,
-            item,
-            path,
-            place,
-            phase,
-            needs,
-        )
+        self.id, self.item, self.path, self.place = id, item, path, place
+        self.phase, self.needs = phase, needs
         self.reported = UNKNOWN
         """The status that was reported last."""
         self.started = 0.0
@@ -68,6 +53,12 @@ class Work(Item):
     @result.setter
     def result(self, outcome: Outcome) -> None:
         self.outcome = plain(outcome)
+
+    @property
+    def blame(self) -> tuple[str, str]:
+        """Its kind and why it failed, as the exit code judges it."""
+        outcome = self.outcome
+        return verdict.blame(self.kind, outcome.get("reason", ""), final=bool(outcome.get("final")))
 
     @property
     def kind(self) -> str:

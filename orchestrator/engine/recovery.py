@@ -153,8 +153,7 @@ def _answer(start: Start, work: Work, *, last: bool) -> dict[str, Any]:
 def _next(start: Start, work: Work) -> dict[str, Any]:
     """The action that is the supervisor's to decide; a list that is at its end stops."""
     actions = start.actions(work)
-    assert work.result is not None
-    code = exit_code([(work.kind, work.result.reason)])
+    code = exit_code([work.blame])
     if work.cursor >= len(actions):
         return {"what": STOP, "do": STOP, "code": code}
     lowered = actions[work.cursor].lowered()

@@ -128,7 +128,7 @@ class Service:
                 (code for work in works if work.result and (code := work.result.data.get("server_code"))),
                 None,
             )
-        code = exit_code([(work.kind, work.result.reason if work.result else "") for work in works])
+        code = exit_code([work.blame for work in works])
         return self._ended("failed", code if said is None else said)
 
     def _ended(self, status: str, code: int, *, interrupted: int = 0) -> int:
