@@ -17,9 +17,9 @@ from orchestrator.engine.plan import PHASE_NAMES
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from orchestrator.engine.plan import Plan, Timed
+    from orchestrator.engine.plan import Drop, Plan, Timed
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,18 @@ def text(plan: Plan) -> str:
     lines += ["", f"worst case: {worst}"]
     if plan.critical:
         lines.append(f"critical path: {' → '.join(map(printable, plan.critical))}")
+    if plan.drop is not None:
+        lines.append(f"rights of root: {_given_up(plan.drop)}")
     return "\n".join(lines) + "\n"
+
+
+def _given_up(drop: Drop) -> str:
+    """How long an engine that was started as root stays root."""
+    rest = f"the rest runs as {printable(drop.user)}"
+    if not drop.after:
+        return f"given up before anything is done; {rest}"
+    when = "no limit" if drop.at is None else f"at most {duration(drop.at)}" if drop.at else "at once"
+    return f"given up after {', '.join(map(printable, drop.after))} ({when}); {rest}"
 
 
 def _phases(plan: Plan) -> list[int]:
@@ -108,7 +119,16 @@ def mermaid(plan: Plan) -> str:
             f"  {names[before]} {'==>' if (before, item.id) in critical else '-->'} {names[item.id]}"
             for before in item.before
         ]
+    if plan.drop is not None:
+        lines += _drop(plan.drop, names)
     return "\n".join(lines) + "\n"
+
+
+def _drop(drop: Drop, names: Mapping[str, str]) -> Iterator[str]:
+    """The rights of root end between the items that are root's and the first that are not."""
+    yield f'  root{{{{"rights of root given up for {_escaped(drop.user)}"}}}}'
+    yield from (f"  {names[each]} --> root" for each in drop.after)
+    yield from (f"  root --> {names[each]}" for each in drop.then)
 
 
 def _label(item: Timed) -> str:

@@ -84,6 +84,7 @@ _TABLE = """
 129 W liveness asks the readiness path
 130 E invalid path
 131 W text that YAML reads as a number
+132 W root's rights are held while something is waited for
 
 201 E reference to nothing
 202 E ambiguous reference

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.core.suggest import did_you_mean
 from orchestrator.diagnostics import Findings, Related
 from orchestrator.document.node import Node, pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     Path = tuple[str | int, ...]
 
@@ -73,7 +74,7 @@ class _Laying:
             if value.directive == "remove":
                 if there is not None and there.directive != "remove":
                     del into[key], keys[key]
-                elif self._keeps(key, value, path, over):
+                elif self._keeps(key, value, path, over, into):
                     into[key], keys[key] = value, (over.keys or {})[key]
                 continue
             made = self._entry(there, value, (*path, key))
@@ -92,14 +93,16 @@ class _Laying:
         result.directive = "replace"
         return result
 
-    def _keeps(self, name: str, value: Node, path: Path, over: Node | None = None) -> bool:
+    def _keeps(
+        self, name: str, value: Node, path: Path, over: Node | None = None, there: Iterable[str] = ()
+    ) -> bool:
         """Whether a `!remove` that matched nothing is kept for later; otherwise it is a finding."""
         if _in_role((*path, name)):
             return True
         place = over.key_place(name) if over is not None else value.place
         self.findings.add(
             "ORC211", f"cannot remove `{name}`: it does not exist", place, pointer=pointer((*path, name)),
-            hint="remove the line, or correct the name: no file below this one has it",
+            hint=did_you_mean(name, there) or "remove the line, or correct the name: no file below this one has it",
         )  # fmt: skip
         return False
 
@@ -142,7 +145,7 @@ class _Laying:
             if item.directive == "remove":
                 if at is not None and there is not None and there.directive != "remove":
                     items[at] = None
-                elif self._keeps(name or _word(item), item, path):
+                elif self._keeps(name or _word(item), item, path, there=where):
                     items.append(item)
             elif at is None or there is None:
                 items.append(self.settled(item, (*path, len(items))))
@@ -169,7 +172,7 @@ class _Laying:
                 values.append(self.settled(child, path))
                 continue
             kept = [value for value in values if value.directive == "remove" or not _same(value, child)]
-            if len(kept) == len(values) and self._keeps(_word(child), child, path):
+            if len(kept) == len(values) and self._keeps(_word(child), child, path, there=map(_word, values)):
                 kept.append(child)
             values[:] = kept
         return result

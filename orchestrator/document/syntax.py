@@ -128,10 +128,15 @@ _HINTS = {
 """Part of the parser's problem → hint."""
 
 
+_TAG_BEFORE_BRACKET = re.compile(r"(!\w+)([}\],])")
+
+
 def _syntax_hint(problem: str, lines: list[str], row: int, column: int) -> str:
     line = lines[row] if row < len(lines) else ""
     if "mapping values are not allowed" in problem:
         return _value_twice(lines, row)
+    if "whitespace or line break" in problem and (tag := _TAG_BEFORE_BRACKET.match(line, column)):
+        return f"write a space after the tag: `{tag[1]} {tag[2]}`"
     if "could not find expected ':'" in problem:
         return _no_key(line)
     if "cannot start any token" in problem:

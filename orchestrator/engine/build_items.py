@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.order import Node, Order
 from orchestrator.core.phases import CHECK, PHASES, STEP, WAIT
-from orchestrator.document.interpolate import BadInterpolation, parse, references
 from orchestrator.engine import launch_plan
 from orchestrator.engine.item import Work
+from orchestrator.spec import ordering
 from orchestrator.spec.index import Index
-from orchestrator.spec.item import Action, Named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from orchestrator.document.node import Node as Tree
+    from orchestrator.core.order import Order
     from orchestrator.engine.run import Start
     from orchestrator.spec.loading import Loaded
     from orchestrator.spec.spec import Spec
@@ -64,45 +62,9 @@ def _keep_only(start: Start, index: Index) -> None:
 
 
 def ordered(works: Sequence[Work], loaded: Loaded) -> Order:
-    """The edges between works: what they need, and what sets the values that they are written with."""
-    setters = _setters(works, loaded)
-    nodes = []
-    for work in works:
-        names = names_in(loaded, work.path)
-        outputs = [
-            each for name in names for each, certain in setters.get(name, ()) if certain and each != work.id
-        ]
-        wished = [
-            each
-            for name in names
-            for each, certain in setters.get(name, ())
-            if not certain and each != work.id
-        ]
-        work.needs = tuple(dict.fromkeys([*work.needs, *outputs]))
-        sets = work.phase == STEP and bool(getattr(work.item, "output_names", ()))
-        nodes.append(Node(work.id, work.phase, work.needs, tuple(dict.fromkeys(wished)), outputs=sets))
-    return Order(nodes)
-
-
-def _setters(works: Sequence[Work], loaded: Loaded) -> dict[str, list[tuple[str, bool]]]:
-    """Who sets a variable while the start runs; the outputs of a step are certain, what a fallback sets is not."""
-    found: dict[str, list[tuple[str, bool]]] = {}
+    """The order of these items of a spec."""
     named = (loaded.spec.fallbacks or {}) if loaded.spec is not None else {}
-    for work in works:
-        for name in getattr(work.item, "output_names", ()):
-            found.setdefault(name, []).append((work.id, True))
-        for action in flat(getattr(work.item, "on_failure", None) or (), named):
-            for name in action.sets:
-                found.setdefault(name, []).append((work.id, False))
-    return found
-
-
-def flat(actions: Sequence[Action], named: Mapping[str, Sequence[Action]]) -> list[Action]:
-    """The actions with named lists put in. The validator has refused circles."""
-    result: list[Action] = []
-    for action in actions:
-        result.extend(flat(named[action.name], named) if isinstance(action, Named) else [action])
-    return result
+    return ordering.ordered(works, loaded.places, named)
 
 
 def expanded(item: Any, start: Start) -> list[Any]:
@@ -138,17 +100,4 @@ def with_schemas_of_health(loaded: Loaded, spec: Spec) -> Spec:
 
 def names_in(loaded: Loaded, path: tuple[str | int, ...]) -> list[str]:
     """The variables that a part of the spec is written with."""
-    if loaded.tree is None or loaded.places is None:
-        return []
-    real = loaded.places.real(path)
-    node, taken = loaded.tree.at(real)
-    return _names(node) if taken == len(real) else []
-
-
-def _names(node: Tree) -> list[str]:
-    if isinstance(node.value, str):
-        try:
-            return [each.name for each in references(parse(node.value))] if "${" in node.value else []
-        except BadInterpolation:
-            return []
-    return [name for _, child in node.children() for name in _names(child)]
+    return ordering.names_in(loaded.places, path)

@@ -9,22 +9,26 @@ from orchestrator.core.conditions import Facts, evaluate
 from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, PHASES, QUICK, STEP, WAIT
 from orchestrator.document import interpolate
 from orchestrator.document.plain import Template, Unknown
-from orchestrator.engine.build_items import flat, ordered
+from orchestrator.engine.build_items import ordered
 from orchestrator.engine.health_checks import HEALTH_DEADLINE
 from orchestrator.engine.imports import IMPORT_DEADLINE
 from orchestrator.engine.item import Work
-from orchestrator.engine.launch_plan import GRACE
+from orchestrator.engine.launch_plan import GRACE, is_low
 from orchestrator.engine.plan import timed
 from orchestrator.engine.run import TIMEOUT, WAIT_DEADLINE
 from orchestrator.engine.steps import RETRIES
+from orchestrator.spec import root_items
 from orchestrator.spec.index import Index
 from orchestrator.spec.loading import items_with_values
+from orchestrator.spec.ordering import flat
+from orchestrator.spec.templated import known
 from orchestrator.spec.types import parse_duration
 from orchestrator.spec.values import StaticValues
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from orchestrator.core.order import Order
     from orchestrator.engine.plan import Plan
     from orchestrator.spec.loading import Loaded
     from orchestrator.spec.spec import Spec
@@ -38,7 +42,28 @@ def planned(loaded: Loaded, environ: Mapping[str, str]) -> Plan:
     facts = Facts(environ, complete=False, role=loaded.role, environment=loaded.environment)
     when = {work.id: _when(known.get(work.path, work.item), facts) for work in works}
     worst = {work.id: 0.0 if when[work.id] == "skipped" else _worst(work, loaded.spec) for work in works}
-    return timed(ordered(works, loaded), worst, when)
+    order = ordered(works, loaded)
+    user, held = _before_the_drop(works, order, loaded.spec)
+    return timed(order, worst, when, user, held)
+
+
+def _before_the_drop(works: list[Work], order: Order, spec: Spec) -> tuple[str, frozenset[str]]:
+    """Who an engine becomes that is started as root, and what comes before that."""
+    user = root_items.service_user(spec)
+    if user:
+        is_another = root_items.another_than(user)
+        own = [work.id for work in works if _is_roots(work, spec, is_another)]
+        return user, root_items.held_until(order, own)
+    alone: Any = spec.launch.user if spec.launch is not None and spec.user is None else None
+    if not known(alone) or alone in root_items.ROOT:
+        return "", frozenset()
+    return alone, frozenset(name for name, node in order.nodes.items() if node.phase < LAUNCH)
+
+
+def _is_roots(work: Work, spec: Spec, is_another: Callable[[str], bool]) -> bool:
+    if work.id == "port":
+        return is_low(spec.launch)
+    return work.phase < LAUNCH and root_items.is_roots(work.item, is_another)
 
 
 def _when(item: Any, facts: Facts) -> str:

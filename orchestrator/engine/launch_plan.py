@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.spec.spec import Spec
 
 GRACE = 8.0
+LOW = 1024
+"""The first port that is not root's alone to bind."""
 LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -74,12 +76,12 @@ def binds_itself(launch: Launch) -> bool:
     return isinstance(server, ExecServer) and not server.INHERITS
 
 
-def is_low(launch: Launch | None, least: int) -> bool:
+def is_low(launch: Launch | None) -> bool:
     """Whether the engine binds a port that only root may."""
     if launch is None or launch.unix is not None or binds_itself(launch):
         return False
     port = launch.listening_port
-    return isinstance(port, int) and 0 < port < least
+    return isinstance(port, int) and 0 < port < LOW
 
 
 def port_work(start: Start) -> Work | None:
@@ -92,7 +94,7 @@ def port_work(start: Start) -> Work | None:
 
 def given_for_port(spec: Spec) -> Sequence[Action] | None:
     """A port has no list of its own: another one that `on_failure` of the launch names, then the spec's list."""
-    from orchestrator.engine.build_items import flat
+    from orchestrator.spec.ordering import flat
 
     assert spec.launch is not None
     of_launch = list(flat(spec.launch.on_failure or (), spec.fallbacks or {}))

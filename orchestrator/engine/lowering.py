@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.phases import HEALTH, STEP
 from orchestrator.core.plan import plan
-from orchestrator.engine.build_items import flat, names_in, ordered
+from orchestrator.engine.build_items import names_in, ordered
 from orchestrator.engine.launch_plan import given_for_port
+from orchestrator.spec.ordering import flat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

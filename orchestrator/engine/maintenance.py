@@ -14,8 +14,8 @@ from orchestrator.core.backoff import ROUNDS, delay
 from orchestrator.core.outcome import Status
 from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, WAIT
 from orchestrator.engine import events, health_checks, identity, launch_plan
-from orchestrator.engine.build_items import flat
 from orchestrator.engine.snapshot import can_be_repeated
+from orchestrator.spec.ordering import flat
 from orchestrator.system import processes
 from orchestrator.system.signals import send
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.engine import events, identity
-from orchestrator.engine.build_items import flat
+from orchestrator.spec.ordering import flat
 from orchestrator.system import processes
 
 if TYPE_CHECKING:

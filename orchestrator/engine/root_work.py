@@ -11,13 +11,13 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.core.outcome import Outcome, Status, failed
-from orchestrator.core.phases import STEP
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.exceptions import InternalError
 from orchestrator.engine.item import Work
+from orchestrator.spec import root_items
 from orchestrator.system import prctl, rights, signals, stdio, users
 from orchestrator.system.accounts import replaceable
 from orchestrator.system.reaper import descendants, uid_of
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds that threads have to end: each would keep the rights of root."""
-LOW = 1024
 REFUSED = "permission"
 """The reason of an outcome where the system said no to who asked."""
 KILL = 9
+COMMANDS = ("step", "check", "wait")
+"""The kinds of root's items that run a command; of waits, root has no other."""
 
 
 class RootWork:
@@ -76,8 +77,7 @@ class RootWork:
             own = [work.id for work in self.start.works if self._is_roots(work)]
             order = self.start.order
             assert order is not None
-            before = [order.names(order.all_mask(name)) for name in own]
-            self._held = frozenset(own).union(*before)
+            self._held = root_items.held_until(order, own)
             self._distrust(identity.user, own)
         else:
             self._late = True
@@ -91,7 +91,7 @@ class RootWork:
         file, path = found
         where = file if os.path.realpath(file) == path else f"{file}, through {path}"
         said, hint = f"uid {user.uid} can change {where}", f"chown root {path}, and chmod go-w {path}"
-        commands = [start.by_id[name] for name in own if start.by_id[name].kind in ("step", "check")]
+        commands = [start.by_id[name] for name in own if start.by_id[name].kind in COMMANDS]
         for work in commands:
             outcome = failed(
                 "ORC453", "spec", f"{said}, and root would run a command of it", hint, final=True
@@ -107,15 +107,9 @@ class RootWork:
         return found if found is not None and found.switch else None
 
     def _is_roots(self, work: Work) -> bool:
-        item: Any = work.item
-        if work.kind == "directory":
-            return True
-        if work.kind == "file":
-            return item.owner is not None or item.group is not None
         if work.id == "port":
-            return launch_plan.is_low(self.start.spec.launch, LOW)
-        named = getattr(item, "user", None) if work.phase == STEP or work.kind == "check" else None
-        return isinstance(named, str) and self._is_another(named)
+            return launch_plan.is_low(self.start.spec.launch)
+        return root_items.is_roots(work.item, self._is_another)
 
     def _is_another(self, named: str) -> bool:
         found = users.resolve(named, self.start.variables.given)

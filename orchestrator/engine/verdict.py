@@ -13,8 +13,8 @@ from orchestrator.core.phases import IMPORT, STEP
 from orchestrator.core.turn import Turn
 from orchestrator.core.words import DEGRADE, RESTART, SERVE, WARN, needs_the_server
 from orchestrator.engine import events, remedies
-from orchestrator.engine.build_items import flat
 from orchestrator.engine.item import plain
+from orchestrator.spec.ordering import flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable

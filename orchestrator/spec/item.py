@@ -135,6 +135,7 @@ Actions = Annotated[Any, PlainValidator(validate_actions), WithJsonSchema({"$ref
 class Item(Model):
     """A requirement, a wait or a step."""
 
+    elsewhere: ClassVar = {"retries": "write `retry: {times: …}`"}
     kind: ClassVar[str] = ""
     """The first half of its id: `package`, `wait`."""
 

@@ -11,6 +11,7 @@ from orchestrator.document.overlay import related
 from orchestrator.document.plain import Template
 from orchestrator.document.scalars import explain_trap
 from orchestrator.spec.errors import NO_TEMPLATE
+from orchestrator.spec.sections import NAMING_KEYS
 from orchestrator.spec.wording import NOTHING
 
 if TYPE_CHECKING:
@@ -327,7 +328,7 @@ def _named(code: str, message: str, path: Path, told: _Told) -> str:
     if code not in ("ORC101", "ORC104") or not path or " key `" not in message:
         return message
     node = told.node(path[:-1])
-    for key in ("name", "path", "module", "requirement"):
+    for key in NAMING_KEYS:
         named = node.get(key)
         if named is not None and isinstance(named.value, str):
             return f"{message} `{named.value}`"

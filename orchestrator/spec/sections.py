@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ITEM_LISTS = ("packages", "modules", "directories", "files", "wait_for", "checks", "steps")
 """Overlays merge these by identity."""
+NAMING_KEYS = ("name", "path", "module", "requirement")
+"""The keys that say what an item is called."""
 _OF_SEVERAL_KINDS = ("wait_for", "checks")
 
 

@@ -13,7 +13,7 @@ from orchestrator.spec.templated import known
 from orchestrator.spec.wording import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from orchestrator.diagnostics import Findings
     from orchestrator.spec.locations import Locations
@@ -30,6 +30,10 @@ def check(spec: Spec, places: Locations, findings: Findings, broken: frozenset[s
     for each in (option_checks.check, _users, _workers, _items, _health, _live_and_ready, _no_effect):
         each(spec, places, findings)
     secrets.check(spec, places, findings)
+    if spec.user is not None and spec.wait_for:
+        from orchestrator.spec import root_items
+
+        root_items.check(spec, places, findings)
     if spec.variables:
         from orchestrator.spec import contracts
 
@@ -43,16 +47,37 @@ def spelled(seconds: float) -> str:
 
 def _users(spec: Spec, places: Locations, findings: Findings) -> None:
     """What follows the start is one user's: rights that were given up do not come back."""
-    if spec.launch is None or not known(spec.launch.user) or not known(spec.user):
+    user = getattr(spec.user, "name", spec.user)
+    launch = spec.launch
+    if launch is None:
         return
-    one = getattr(spec.user, "name", spec.user)
-    if not known(one) or spec.launch.user == one:
-        return
-    message = (
-        f"`launch.user` is {spec.launch.user}, and `user` is {one}: everything after the start is one user's"
-    )
-    hint = "keep `user`, or `launch.user` alone: then what comes before the launch runs as it was started"
-    places.add(findings, "ORC113", message, ("launch", "user"), key=True, item="launch", hint=hint)
+    if known(launch.user) and known(user) and launch.user != user:
+        message = (
+            f"`launch.user` is {launch.user}, and `user` is {user}: everything after the start is one user's"
+        )
+        hint = "keep `user`, or `launch.user` alone: then what comes before the launch runs as it was started"
+        places.add(findings, "ORC113", message, ("launch", "user"), key=True, item="launch", hint=hint)
+    service = user or launch.user
+    at, own = _switches_to(launch.command or ())
+    if own and known(service) and own != service.partition(":")[0]:
+        message = f"the server is to become {own}, and it is started as {service}, who can become nobody else"
+        hint = f"take it out: the server is {service} from its start"
+        places.add(findings, "ORC113", message, ("launch", "command", at), item="launch", hint=hint)
+
+
+_USER_OPTIONS = {"gunicorn": ("-u", "--user"), "hypercorn": ("-u", "--user"), "uwsgi": ("--uid",)}
+"""Servers that can become somebody else by themselves, and the options that say who."""
+
+
+def _switches_to(command: Sequence[Any]) -> tuple[int, str]:
+    """Who a server's own option names, and where; an empty name where none does."""
+    words = [each if isinstance(each, str) else "" for each in command]
+    server = next((name for each in words[:3] if (name := each.rpartition("/")[2]) in _USER_OPTIONS), "")
+    for at, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if option in _USER_OPTIONS.get(server, ()):
+            return (at, value) if equals else (at + 1, words[at + 1] if at + 1 < len(words) else "")
+    return 0, ""
 
 
 def _workers(spec: Spec, places: Locations, findings: Findings) -> None:

@@ -31,7 +31,10 @@ def _shell(value: Any) -> Any:
 
 
 def _no_line(value: Any) -> Any:
-    """A line for a shell has a key of its own here, unlike elsewhere."""
+    """A line for a shell has a key of its own here, unlike in waits and checks."""
+    if isinstance(value, dict) and list(value) == ["shell"]:
+        raise problem("ORC102", "`run` is a list of arguments, got a mapping",
+                      "a step has a key of its own for it: write `shell: …` in place of `run: {shell: …}`")  # fmt: skip
     if isinstance(value, str) and needs_a_shell(value):
         from orchestrator.document.dump import in_a_list
 

@@ -24,15 +24,56 @@ health: {live: /live, ready: /ready, deadline: 40s}
 """
 
 
+AS_ROOT = """
+user: app
+directories: [logs]
+packages: [uvicorn]
+files: [{path: key.pem, owner: app}]
+wait_for:
+  - {name: db, tcp: 'db:5432', deadline: 30s}
+steps:
+  - {name: trust, user: root, run: [update-ca-certificates], deadline: 10s, grace: 1s}
+  - {name: migrate, run: [alembic, upgrade, head], deadline: 60s, grace: 2s}
+modules: [app.search]
+launch: {app: app.main:app}
+"""
+
+
 @pytest.mark.parametrize("form", ["text", "json", "mermaid"])
-def test_the_plan_is_printed_as_people_and_machines_read_it(orchestrator, form):
-    orchestrator.spec(SPEC)
+@pytest.mark.parametrize(("name", "spec"), [("whole", SPEC), ("as-root", AS_ROOT)])
+def test_the_plan_is_printed_as_people_and_machines_read_it(orchestrator, name, spec, form):
+    orchestrator.spec(spec)
     done = orchestrator("plan", "--format", form)
     assert done.returncode == 0, done.stderr
-    golden = CASES / f"whole.{form}"
+    golden = CASES / f"{name}.{form}"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(done.stdout)
     assert done.stdout == golden.read_text()
+
+
+@pytest.mark.parametrize(("spec", "expected"), [
+    ("user: app\npackages: [a]\n", "given up before anything is done; the rest runs as app"),
+    ("user: {name: app, uid: 900}\ndirectories: [a]\n", "given up after directory:a (at once); the rest runs as app"),
+    ("user: '900:900'\nlaunch: {app: a:b, port: 80}\n", "given up after port (at once); the rest runs as 900"),
+    ("user: app\nsteps: [{name: a, user: root, run: [a]}]\n", "given up after step:a (no limit); the rest runs as app"),
+    ("user: app\nwait_for: [{name: a, command: [a], user: root, deadline: 9s}]\n", "given up after wait:a (at most 9 s); the rest runs as app"),
+    ("user: app\nsteps: [{name: a, user: 'app:www', run: [a]}]\n", "given up before anything is done; the rest runs as app"),
+    ("launch: {app: a:b, user: app}\nsteps: [{name: a, run: [a], deadline: 3s, grace: 0s}]\n", "given up after step:a (at most 3 s); the rest runs as app"),
+    ("user: '${WHO}'\ndirectories: [a]\n", None),
+    ("user: root\ndirectories: [a]\n", None),
+])  # fmt: skip
+def test_the_plan_tells_how_long_the_engine_is_root(orchestrator, spec, expected):
+    orchestrator.spec(spec)
+    found = [each for each in orchestrator("plan").stdout.splitlines() if each.startswith("rights of root")]
+    assert found == ([f"rights of root: {expected}"] if expected else [])
+
+
+def test_what_is_not_roots_begins_when_its_rights_are_given_up(orchestrator):
+    orchestrator.spec(AS_ROOT)
+    plan = json.loads(orchestrator("plan", "--format", "json").stdout)
+    begin = {each["id"]: each["start_s"] for each in plan["items"]}
+    assert plan["rights"]["given_up_s"] == begin["module:app.search"] == begin["step:migrate"] == 30 + 11
+    assert begin["wait:db"] == 0
 
 
 def test_the_worst_case_is_the_longest_chain(orchestrator):

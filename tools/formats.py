@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.spec.schema import DIALECT
+from orchestrator.spec.schema_parts import simplified
+
 Severity = Literal["error", "warning", "note"]
 State = Literal["unknown", "waiting", "ok", "healed", "degraded", "warned", "failed", "blocked", "skipped"]
 ServiceState = Literal["starting", "ready", "degraded", "maintenance", "stopping", "stopped", "failed"]
@@ -238,6 +241,16 @@ class Planned(Format):
     )
 
 
+class GivenUp(Format):
+    """Where an engine that was started as root becomes the service's user."""
+
+    user: str = field("Who it becomes, as the spec names it.")
+    after: list[str] = field("The last items that are root's to do; empty where it has nothing to do.")
+    given_up_s: Seconds | None = field(
+        "When that is at the latest; null where nothing bounds what comes before."
+    )
+
+
 class Plan(Format):
     """What `plan` prints with `--format json`."""
 
@@ -246,6 +259,9 @@ class Plan(Format):
     critical_path: list[str] = field("The items that make it take so long.")
     unbounded: list[str] = field("The items without a bound.")
     items: list[Planned] = field("Every item, in the order in which they may begin.")
+    rights: GivenUp | None = field(
+        "Where the rights of root are given up; null where nobody becomes somebody else.", None
+    )
 
 
 FORMATS: dict[str, type[Format]] = {
@@ -261,8 +277,5 @@ FORMATS: dict[str, type[Format]] = {
 
 def format_schema(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a machine format."""
-    from orchestrator.spec.schema import DIALECT
-    from orchestrator.spec.schema_parts import simplified
-
     made = FORMATS[name].model_json_schema(by_alias=True)
     return {"$schema": DIALECT, "title": f"orchestrator: {name}", **simplified(made)}
