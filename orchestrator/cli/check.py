@@ -79,7 +79,7 @@ def _settle_launch(start: Start) -> None:
             start.block(launch, start.failures[0].id)
         return
     launch.attempts, launch.started = 1, start.stream.now()
-    launch.outcome = ok(f"{launch.item.app} is imported" if launch.item.app else "not started")
+    launch.result = ok(f"{launch.item.app} is imported" if launch.item.app else "not started")
     start.settle_as(launch, Status.OK)
 
 

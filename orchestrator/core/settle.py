@@ -93,7 +93,7 @@ def reopen(turn: Turn, name: str) -> None:
 def block(turn: Turn, name: str, by: str) -> None:
     item = turn.state.items[name]
     item.blocked_by = by
-    item.outcome = {"ok": False, "summary": f"not tried: {by} failed", "reason": "blocked"}
+    item.outcome = {"ok": False, "summary": f"not tried: {by} is not well", "reason": "blocked"}
     settle(turn, name, "blocked")
 
 

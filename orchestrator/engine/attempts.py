@@ -49,7 +49,6 @@ class Lanes:
         os.set_blocking(self._writer, False)
         self.running: set[Work] = set()
         self._stop = threading.Event()
-        self._count = 0
 
     def fileno(self) -> int:
         return self._reader
@@ -57,8 +56,7 @@ class Lanes:
     def start(self, work: Work, context: Context, policy: backoff.Policy, deadline: float | None) -> None:
         """Tries until it is well, cannot become well, or the deadline (seconds) is over; None tries once."""
         self.running.add(work)
-        self._count += 1
-        work.lane = self._count
+        work.lane += 1
         arguments = (work, work.lane, work.item, context, policy, deadline)
         threading.Thread(target=self._lane, args=arguments, name=work.id, daemon=True).start()
 
@@ -79,7 +77,7 @@ class Lanes:
 
     def give_up(self, work: Work) -> None:
         """What a work's lane still tells is not heard any more."""
-        work.lane = 0
+        work.lane += 1
         self.running.discard(work)
 
     def abandon(self) -> None:

@@ -48,7 +48,7 @@ class Asking:
                 work, question = self._open.pop(turn)
                 if told.word == step_lock.BUG:
                     self.start.bug(told.text)
-                if work.status is Status.WAITING:  # else it was given up
+                if work.status == Status.WAITING:  # else it was given up
                     work.status = Status.UNKNOWN
                     self._answered(work, question)
 

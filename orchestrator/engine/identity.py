@@ -160,7 +160,9 @@ def _shown(found: Identity) -> str:
 
 def _refuse(start: Start, outcome: Outcome, *path: str) -> None:
     """Nothing can be tried: whatever it is, it would be done as the wrong user. No fallback talks that away."""
-    work = Work("user", None, path, start.loaded.place(path), QUICK, outcome=outcome, attempts=1)
+    work = Work("user", None, path, start.loaded.place(path), QUICK)
     work.started = start.stream.now()
-    start.works, start.by_id = [work], {work.id: work}
+    start.works, start.by_id = [], {}
+    start.add(work)
+    work.result, work.attempts = outcome, 1
     start.settle_as(work, Status.FAILED)

@@ -91,7 +91,7 @@ class Importing:
         return next((work for work in self.start.works if work.phase == LAUNCH), None)
 
     def _needed(self) -> bool:
-        return self._launch() is not None or any(not work.settled or work.well for work in self._modules())
+        return self._launch() is not None or any(not work.settled or work.good for work in self._modules())
 
     def _hopeless(self) -> bool:
         """Whether something failed for good, so that no process of ours will serve, and each module was tried."""
@@ -109,7 +109,7 @@ class Importing:
             return False
         if late and not self._others_settled():
             return False
-        if any(work.status is Status.UNKNOWN for work in self._modules()):
+        if any(work.status == Status.UNKNOWN for work in self._modules()):
             return False
         return bool(self._waiting()) or self._launch_open()
 
@@ -262,7 +262,7 @@ class Importing:
         event = self._held.get(launch.id) if launch is not None else None
         if launch is None or event is None or launch.settled:
             return
-        modules_failed = any(work.status is Status.FAILED for work in self._modules())
+        modules_failed = any(work.status == Status.FAILED for work in self._modules())
         modules_let_go = any(
             work.status in (Status.DEGRADED, Status.WARNED) and work.attempts for work in self._modules()
         )
@@ -281,7 +281,7 @@ class Importing:
             return
         for work in needed:
             self.start.take_back(work, not_to_be_let_go(work, event, self.start.context()))
-        lost = next((work for work in needed if work.status is Status.FAILED), None)
+        lost = next((work for work in needed if work.status == Status.FAILED), None)
         if lost is not None:
             self.start.block(launch, lost.id)
         else:
@@ -308,27 +308,27 @@ class Importing:
 def needed_by_app(work: Work, event: dict[str, Any]) -> bool:
     """Whether an item was let go that the app's own import has failed for."""
     missing = event.get("missing", "")
-    if not missing or work.status not in (Status.DEGRADED, Status.WARNED) or work.outcome is None:
+    if not missing or work.status not in (Status.DEGRADED, Status.WARNED) or work.result is None:
         return False
     if work.kind == "package":
         from orchestrator.requirements._import_names import may_bring
 
-        return work.outcome.reason == "missing" and may_bring(work.id.partition(":")[2], missing)
+        return work.result.reason == "missing" and may_bring(work.id.partition(":")[2], missing)
     if work.kind != "module":
         return False
     module: str = work.item.module
     within = f"{module}.".startswith(f"{missing}.") or f"{missing}.".startswith(f"{module}.")
-    return within or work.outcome.data.get("missing") == missing
+    return within or work.result.data.get("missing") == missing
 
 
 def not_to_be_let_go(work: Work, event: dict[str, Any], context: Context) -> Outcome:
     """Who imports it, and where."""
-    assert work.outcome is not None
+    assert work.result is not None
     who = event.get("at", "").removeprefix(context.cwd.rstrip("/") + "/") or event["module"]
     return failed(
-        work.outcome.code, "missing",
+        work.result.code, "missing",
         f"{who} imports `{event['missing']}`, which is not there: the app cannot start without it, so it cannot be let go",
-        work.outcome.hint or f"install it, or import it where {who} can do without", details=event.get("traceback", ""), final=True,
+        work.result.hint or f"install it, or import it where {who} can do without", details=event.get("traceback", ""), final=True,
     )  # fmt: skip
 
 

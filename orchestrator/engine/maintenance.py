@@ -85,7 +85,7 @@ class Maintaining:
     def begin_early(self, event: events.Event) -> None:
         """Hears events: what is decided is served at once, while the rest is still tried, or waited for a minute."""
         port = self.start.by_id.get("port")
-        if event.name != events.ITEM or port is None or not port.well or self.start.server is not None:
+        if event.name != events.ITEM or port is None or not port.good or self.start.server is not None:
             return  # nothing new, no address yet, or a server that has it
         action = self.action
         if action is not None and action["app"] == "maintenance":
@@ -121,7 +121,7 @@ class Maintaining:
                 os.write(self._lifeline, maintenance.announced(when, always=always or 0.0))
 
     def _tell(self) -> None:
-        failed = [f"{work.id}: {work.outcome.summary}" for work in self.start.failures if work.outcome]
+        failed = [f"{work.id}: {work.result.summary}" for work in self.start.failures if work.result]
         self.service.tell("maintenance", reason="; ".join(failed))
         self.service.write_report()
 
@@ -134,7 +134,7 @@ class Maintaining:
             if work.status in (Status.FAILED, Status.BLOCKED) and can_be_repeated(work)
         ]
         for work in again:
-            work.check_again()
+            work.status, work.remedied = Status.UNKNOWN, ""
         if start.importing.importer is None or any(work.phase in (IMPORT, LAUNCH, HEALTH) for work in again):
             start.importing.discard()
             start.importing.begin_again()
@@ -143,7 +143,7 @@ class Maintaining:
     def _give_up(self, action: Lowered) -> None:
         """Its time is over: the actions behind it follow. A wait is not awaited; a step is not left half done."""
         if any(
-            work.status is Status.WAITING and work.phase not in (WAIT, CHECK) for work in self.start.works
+            work.status == Status.WAITING and work.phase not in (WAIT, CHECK) for work in self.start.works
         ):
             self.start.settle()
         self._since.pop(tuple(action.values()), None)
@@ -151,8 +151,8 @@ class Maintaining:
             if work.serve == action:
                 work.serve = None
                 self.start.lanes.give_up(work)
-                assert work.outcome is not None
-                self.start.conclude(work, work.outcome)
+                assert work.result is not None
+                self.start.conclude(work, work.result)
 
     # What is served
 

@@ -30,7 +30,6 @@ class Rechecking:
 
     def __init__(self, start: Start) -> None:
         self.start = start
-        self._next: dict[str, float] = {}
         self._trying: set[str] = set()
 
     def due(self) -> float | None:
@@ -42,10 +41,9 @@ class Rechecking:
         """Tries what is due; what was off for too long goes on with its next action."""
         now = time.monotonic()
         for work in self._watched():
-            over = _over(work)
-            if over is not None and now >= over:
+            if work.over is not None and now >= work.over:
                 self._give_up(work)
-            elif now >= self._at(work):
+            elif (due := self._at(work)) is not None and now >= due:
                 self._trying.add(work.id)
                 context = self.start.context(timeout=work.item.timeout or self.start.default_timeout)
                 self.start.lanes.start(work, context, ONCE, None)
@@ -56,8 +54,8 @@ class Rechecking:
         if work.id not in self._trying:
             return False
         self._trying.discard(work.id)
-        self._next[work.id] = time.monotonic() + work.recheck
-        if work.status is Status.DEGRADED and attempt.outcome.ok:
+        work.due = time.monotonic() + work.recheck
+        if work.status == Status.DEGRADED and attempt.outcome.ok:
             self.start.conclude(work, attempt.outcome)
         return True
 
@@ -65,33 +63,25 @@ class Rechecking:
         self.start.lanes.give_up(work)
         self._trying.discard(work.id)
         work.status = Status.WAITING
-        assert work.outcome is not None
-        self.start.conclude(work, work.outcome)
+        assert work.result is not None
+        self.start.conclude(work, work.result)
 
     def _watched(self) -> list[Work]:
         return [
             work
             for work in self.start.works
-            if work.status is Status.DEGRADED and work.recheck is not None and _only_looks(work)
+            if work.status == Status.DEGRADED and work.recheck is not None and _only_looks(work)
         ]
 
     def _dues(self, work: Work) -> list[float]:
-        over = _over(work)
-        return ([] if work.id in self._trying else [self._at(work)]) + ([] if over is None else [over])
+        return [due for due in (self._at(work), work.over) if due is not None]
 
-    def _at(self, work: Work) -> float:
-        if work.id in self._trying:
-            return float("inf")
-        assert work.recheck is not None
-        return self._next.setdefault(work.id, work.off_since + work.recheck)
+    def _at(self, work: Work) -> float | None:
+        return None if work.id in self._trying else work.due
 
 
 def _only_looks(work: Work) -> bool:
     return work.phase in (QUICK, WAIT, CHECK) and work.kind not in ("variable", "port")
-
-
-def _over(work: Work) -> float | None:
-    return None if work.longest is None else work.let_go_at + work.longest
 
 
 def alone(
@@ -135,7 +125,7 @@ def _begin(start: Start, orders: Mapping[str, Any]) -> Work:
     work = start.by_id[item]
     start.works = [work]
     work.status = Status.UNKNOWN
-    work.tried = orders["tried"]
+    work.cursor = orders["tried"]
     start.only_looks = not orders["last"]
     if work.phase == HEALTH:
         work.status = Status.WAITING
@@ -144,8 +134,8 @@ def _begin(start: Start, orders: Mapping[str, Any]) -> Work:
 
 
 def _answer(start: Start, work: Work, *, last: bool) -> dict[str, Any]:
-    assert work.outcome is not None
-    said = {"summary": start.stream.secrets.masked(work.outcome.summary), "tried": work.tried}
+    assert work.result is not None
+    said = {"summary": start.stream.secrets.masked(work.result.summary), "tried": work.cursor}
     if work.status in (Status.OK, Status.HEALED, Status.SKIPPED):
         found = {
             "word": "well",
@@ -153,7 +143,7 @@ def _answer(start: Start, work: Work, *, last: bool) -> dict[str, Any]:
         }
     elif work.status in (Status.DEGRADED, Status.WARNED):
         found = {"word": "settled", "entry": snapshot.entry_of(start, work)}
-    elif not last or work.status is Status.BLOCKED:
+    elif not last or work.status == Status.BLOCKED:
         return said | {"word": "off"}
     else:
         found = {"word": "next", **_next(start, work)}
@@ -163,10 +153,9 @@ def _answer(start: Start, work: Work, *, last: bool) -> dict[str, Any]:
 def _next(start: Start, work: Work) -> dict[str, Any]:
     """The action that is the supervisor's to decide; a list that is at its end stops."""
     actions = start.actions(work)
-    assert work.outcome is not None
     code = exit_code([work.blame])
-    if work.tried >= len(actions):
+    if work.cursor >= len(actions):
         return {"what": STOP, "do": STOP, "code": code}
-    lowered = actions[work.tried].lowered()
+    lowered = actions[work.cursor].lowered()
     own = lowered.get("code")
     return {"what": lowered["name"], "do": lowered["do"], "code": code if own is None else own}

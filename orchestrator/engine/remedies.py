@@ -1,4 +1,4 @@
-"""Fallback actions applied: a verdict settles the item, a remedy is followed by the item's own check."""
+"""Remedies applied: what one may use of a start, and what it changes for everything that follows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.backoff import RESTARTS, delay
-from orchestrator.core.outcome import Status
-from orchestrator.core.words import DEGRADE, REMEDY, RESTART, SERVE, STOP, WARN
 from orchestrator.engine import events
 from orchestrator.fallbacks._base import perform
 from orchestrator.system import processes
@@ -17,88 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.core.context import Context
-    from orchestrator.core.words import Lowered
     from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
     from orchestrator.fallbacks._base import Performed
 
 
-def act(start: Start, work: Work, action: Any) -> bool:
-    """Applies an action; whether it took the item on: settled it, or had it tried again."""
-    lowered = action.lowered()
-    if lowered["do"] == REMEDY:
-        return _remedy(start, work, action, lowered)
-    return _HANDLERS[lowered["do"]](start, work, lowered)
-
-
-def _tell(
-    start: Start, work: Work, lowered: Lowered, result: str, *, level: str = "warning", **data: Any
-) -> None:
-    start.stream.emit(events.FALLBACK, result, level=level, item=work.id, action=lowered["name"], **data)
-
-
-def _warn(start: Start, work: Work, lowered: Lowered) -> bool:
-    _tell(start, work, lowered, "going on", level="info")
-    summary = work.outcome.summary if work.outcome else ""
-    start.settle_as(work, Status.WARNED, f"{summary} ({lowered['text']})" if lowered["text"] else "")
-    return True
-
-
-def _degrade(start: Start, work: Work, lowered: Lowered) -> bool:
-    work.feature, work.recheck = lowered["feature"], lowered["recheck"]
-    work.longest, work.restart_app = lowered["max_degraded"], lowered["restart_app"]
-    work.let_go_at = time.monotonic()
-    work.off_since = work.off_since or work.let_go_at
-    _tell(start, work, lowered, f"going on without {work.feature}", level="info")
-    start.settle_as(work, Status.DEGRADED)
-    return True
-
-
-def _stop(start: Start, work: Work, lowered: Lowered) -> bool:
-    work.exit_code = lowered["code"]
-    start.settle_as(work, Status.FAILED)
-    return True
-
-
-def _serve(start: Start, work: Work, lowered: Lowered) -> bool:
-    work.serve = lowered
-    limit = f", for {lowered['for']:g} s at most" if lowered["for"] is not None else ""
-    does = "serving" if start.steps else "a start would serve"  # a check serves nothing
-    _tell(start, work, lowered, f"{does} {lowered['app']} instead{limit}", level="info")
-    start.settle_as(work, Status.FAILED)
-    return True
-
-
-def _restart(start: Start, work: Work, lowered: Lowered) -> bool:
-    """The server again, after a pause that grows; its budget spent, the next action follows."""
-    done = work.attempts_of_actions.get(work.tried, 0)
-    if done >= lowered["times"]:
-        return False
-    work.attempts_of_actions[work.tried] = done + 1
-    work.tried -= 1  # it stays the next action
-    pause = delay(RESTARTS, done + 1, 1.0)
-    _tell(start, work, lowered, f"restart {done + 1} of {lowered['times']} in {pause:g} s")
-    start.end_server()
-    start.pause(time.monotonic() + pause)
-    start.retry(work, lowered["name"])
-    return True
-
-
-def _remedy(start: Start, work: Work, action: Any, lowered: Lowered) -> bool:
-    assert work.outcome is not None
-    done = perform(action, work.item, work.outcome, _Hands(start, work))
+def apply(start: Start, work: Work, action: Any) -> tuple[bool, str, dict[str, Any]]:
+    """Applies a remedy: whether it could be, what came of it, and more for the event about it."""
+    assert work.result is not None
+    refused = {"level": "warning", "code": "ORC801"}
+    done = perform(action, work.item, work.result, _Hands(start, work))
     if not done.ok:
-        _tell(start, work, lowered, done.summary, code="ORC801")
-        return False
+        return False, done.summary, refused
     if refusal := start.variables.refusal(done.sets) if done.sets else "":
-        _tell(start, work, lowered, f"cannot {done.setting}: {refusal}", code="ORC801")
-        return False
+        return False, f"cannot {done.setting}: {refusal}", refused
     _take_over(start, work, done)
     changed = {"changed": done.changed} if done.changed else {}
-    _tell(start, work, lowered, done.summary, level="info", again=lowered["again"], **changed)
-    if lowered["again"]:
-        start.retry(work, lowered["name"])
-    return bool(lowered["again"])
+    return True, done.summary, {"again": action.lowered()["again"], **changed}
 
 
 def _take_over(start: Start, work: Work, done: Performed) -> None:
@@ -106,7 +38,10 @@ def _take_over(start: Start, work: Work, done: Performed) -> None:
     if done.sets:
         start.variables.change(done.sets)
     if done.item is not None:
-        work.item, work.used = done.item, done.used  # after the values: what is resolved again is as written
+        work.item, work.used_values = (
+            done.item,
+            done.used,
+        )  # after the values: what is resolved again is as written
 
 
 class _Hands:
@@ -167,6 +102,3 @@ def _execute(
             result.code, result.output, f"did not end within {deadline:g} s", timed_out=True
         )
     return result
-
-
-_HANDLERS = {WARN: _warn, DEGRADE: _degrade, STOP: _stop, SERVE: _serve, RESTART: _restart}

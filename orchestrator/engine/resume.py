@@ -41,10 +41,10 @@ def left_behind(service: Service, plan: LaunchPlan) -> dict[str, Any]:
 
 def _place_in_its_list(start: Start, work: Work | None, known: int) -> int:
     """The action that follows if it fails again soon: what was served instead is served again."""
-    if work is None or not work.tried:
+    if work is None or not work.cursor:
         return known
-    last = start.actions(work)[work.tried - 1]
-    return work.tried - 1 if last.lowered()["do"] == SERVE else max(known, work.tried)
+    last = start.actions(work)[work.cursor - 1]
+    return work.cursor - 1 if last.lowered()["do"] == SERVE else max(known, work.cursor)
 
 
 def take_up(service: Service, orders: Mapping[str, Any]) -> None:
@@ -97,7 +97,9 @@ def _go_on(start: Start, known: Mapping[str, Any]) -> Work:
         code=outcome.code,
     )
     start.importing.begin_again()
-    work.tried, work.status = known["tried"], Status.WAITING
+    if work.cursor != known["tried"]:
+        work.cursor, work.used = known["tried"], 0
+    work.status = Status.WAITING
     start.conclude(work, outcome)
     if work.phase in (LAUNCH, HEALTH):
         _until_it_serves_again(start, work)
@@ -106,17 +108,17 @@ def _go_on(start: Start, known: Mapping[str, Any]) -> Work:
 
 def _until_it_serves_again(start: Start, work: Work) -> None:
     """One list is for a server that failed, whether the next one does not boot or is not well."""
-    if work.status is Status.WAITING:
+    if work.status == Status.WAITING:
         work.status = Status.UNKNOWN  # a remedy has done its part: the next server shows whether it helped
     launch = start.by_id["launch"]
     if launch is not work:
-        launch.item.on_failure = tuple(start.actions(work)[work.tried :])
-        launch.tried, launch.serve = 0, work.serve
+        launch.item.on_failure = tuple(start.actions(work)[work.cursor :])
+        launch.cursor, launch.used, launch.serve = 0, 0, work.serve
 
 
 def _outcome(work: Work, known: Mapping[str, Any]) -> Outcome:
     """The server's end; or what an item comes to that was off for too long: its own code and hint are still true."""
-    last = work.outcome
+    last = work.result
     if work.phase not in (LAUNCH, HEALTH) and last is not None and not last.ok:
         return replace(last, summary=known["summary"], data={**last.data, "server_code": known["code"]})
     return failed(

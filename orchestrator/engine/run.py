@@ -17,6 +17,7 @@ from orchestrator.core.context import Context, SystemClock, User, current_user
 from orchestrator.core.exit_status import Asked
 from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP, WAIT
+from orchestrator.core.transition import starting
 from orchestrator.engine import events, identity, launch_plan, snapshot, verdict, workers
 from orchestrator.engine.attempts import Lanes
 from orchestrator.engine.build_items import list_works
@@ -100,6 +101,8 @@ class Start:
         self.degraded: list[str] = []
         self.works: list[Work] = []
         self.by_id: dict[str, Work] = {}
+        self.state = starting({"nodes": {}, "lists": {}}, {"environ": {}}, time.monotonic())
+        """What the core decides on: the items, each with its actions."""
         self.order: Order | None = None
         self.clock: Clock = clock or SystemClock()
         self.user: User = current_user()
@@ -180,11 +183,13 @@ class Start:
         snapshot.restore(self, work)
         self.works.append(work)
         self.by_id[work.id] = work
+        self.state.items[work.id] = work
+        self.state.plan["nodes"][work.id] = {"phase": work.phase, "bit": 0}  # what comes when, `order` knows
 
     def context(self, environ: Mapping[str, str] | None = None, *, timeout: float = TIMEOUT) -> Context:
         """What an attempt may know now: also what is kept from the server, such as the password of a first superuser."""
         given = dict(environ if environ is not None else {**self.variables.environ, **self._own_words()})
-        states = {work.id: work.status.value for work in self.works}
+        states = {work.id: work.status for work in self.works}
         return Context(
             given,
             self.cwd,
@@ -237,7 +242,7 @@ class Start:
         order = self.order
         settled = order.mask(name for name, work in self.by_id.items() if work.settled) if order else 0
         for work in self.works:
-            if work.status is Status.UNKNOWN and work.phase < LAUNCH and self._may_start(work, settled):
+            if work.status == Status.UNKNOWN and work.phase < LAUNCH and self._may_start(work, settled):
                 progressed = True
                 self._begin(work)
                 if work.settled and order is not None:
@@ -250,7 +255,7 @@ class Start:
             return False
         for need in work.needs:
             other = self.by_id.get(need)
-            if other is None or other.well:
+            if other is None or other.good:
                 continue
             if not other.settled:
                 return False
@@ -268,14 +273,14 @@ class Start:
         """Steps run one by one, and none once something failed for good: a migration is no diagnosis."""
         for other in self.works:
             if other.status in (Status.FAILED, Status.BLOCKED) and other is not work:
-                self.block(work, other.id if other.status is Status.FAILED else other.blocked_by)
+                self.block(work, other.id if other.status == Status.FAILED else other.blocked_by)
                 return True
         return self.stepping.free
 
     def _without(self, work: Work, variable: str) -> None:
         """Written with a variable that has no value it could have: blocked by it, or let go as the variable was."""
         known = self.by_id.get(f"variable:{variable}")
-        if known is None or not known.well:
+        if known is None or not known.good:
             self.block(work, f"variable:{variable}")
         elif work.id == "port":
             self.conclude(work, no_value(variable))
@@ -395,10 +400,10 @@ class Start:
         if self.rechecking.takes(attempt):
             return
         if attempt.last:
-            if attempt.work.status is Status.WAITING:
+            if attempt.work.status == Status.WAITING:
                 self.conclude(work, attempt.outcome)
             return
-        work.outcome = attempt.outcome
+        work.result = attempt.outcome
         first = work.attempts == 1
         self.stream.emit(
             events.WAITING, attempt.outcome.summary, level="info" if first else "debug", item=work.id,
@@ -408,7 +413,7 @@ class Start:
     # Conclusions
 
     def conclude(self, work: Work, outcome: Outcome) -> None:
-        """An attempt's outcome: a state, or the next fallback action."""
+        """An attempt's outcome: a status, or the next fallback action."""
         verdict.conclude(self, work, outcome)
 
     def take_back(self, work: Work, outcome: Outcome) -> None:
@@ -420,7 +425,7 @@ class Start:
         return verdict.actions(self, work)
 
     def settle_as(self, work: Work, status: Status, message: str = "") -> None:
-        """The item's state is told, and noted."""
+        """The item has come to a status by what it is, not by an attempt."""
         verdict.settle_as(self, work, status, message)
 
     def bug(self, details: str) -> None:
@@ -428,29 +433,21 @@ class Start:
         raise InternalError(details)
 
     def skip(self, work: Work, why: str) -> None:
-        work.outcome = Outcome(ok=True, summary=why)
-        work.started = work.started or self.stream.now()
-        self.settle_as(work, Status.SKIPPED)
+        verdict.skip(self, work, why)
 
     def block(self, work: Work, by: str) -> None:
-        before, work.blocked_by = work.outcome, by
-        work.outcome = Outcome(ok=False, summary=f"not tried: {by} is not well", reason="blocked")
-        if before == work.outcome:  # in maintenance everything is gone through again: said once
-            work.status = Status.BLOCKED
-            return
-        work.started = self.stream.now()
-        self.settle_as(work, Status.BLOCKED)
+        verdict.block(self, work, by)
 
-    def retry(self, work: Work, remedy: str) -> None:
+    def retry(self, work: Work) -> None:
         """Tries an item again after a remedy."""
-        work.remedy, work.status = remedy, Status.WAITING
+        work.status = Status.WAITING
         if missing := self.variables.missing_in(work.path):
             self.conclude(work, no_value(missing))
         elif work.phase == STEP:
             self.stepping.begin(work)
         elif work.phase == HEALTH and self.alone:
             self._in_a_lane(work)
-        elif work.phase == HEALTH and remedy == "run":
+        elif work.phase == HEALTH and work.remedied == "run":
             return  # asked again while the server lives
         elif work.phase in (LAUNCH, HEALTH):
             work.status = Status.UNKNOWN
@@ -465,7 +462,7 @@ class Start:
 
     @property
     def failures(self) -> list[Work]:
-        return [work for work in self.works if work.status is Status.FAILED]
+        return [work for work in self.works if work.status == Status.FAILED]
 
     @property
     def stopping(self) -> list[Work]:

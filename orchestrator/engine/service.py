@@ -125,7 +125,7 @@ class Service:
         said = next((work.exit_code for work in works if work.exit_code is not None), None)
         if said is None:  # what the server itself said weighs more than that it has ended
             said = next(
-                (code for work in works if work.outcome and (code := work.outcome.data.get("server_code"))),
+                (code for work in works if work.result and (code := work.result.data.get("server_code"))),
                 None,
             )
         code = exit_code([work.blame for work in works])
@@ -322,10 +322,10 @@ class Service:
             # Going on all the same needs a server to go on with.
             work.essential = server.code is not None
             self.start.conclude(work, outcome)
-            if work.well and server.code is not None:
+            if work.good and server.code is not None:
                 continue
-            if work.status is not Status.WAITING:
-                return work.well
+            if work.status != Status.WAITING:
+                return work.good
             if server.code is not None:
                 work.status = Status.UNKNOWN
                 self.start.importing.begin_again()
@@ -410,9 +410,9 @@ class Service:
         )
         for name in commands:
             work = self.start.by_id[f"health:{name}"]
-            assert work.outcome is not None
+            assert work.result is not None
             if self.state is not None:
-                self.state.set_verdict(name, ok=work.outcome.ok, expires=FOREVER, text=work.outcome.summary)
+                self.state.set_verdict(name, ok=work.result.ok, expires=FOREVER, text=work.result.summary)
             self.stream.emit(
                 events.NOTE, "a command is asked at the start alone: `orchestrator health` repeats what it said then", item=work.id,
             )  # fmt: skip

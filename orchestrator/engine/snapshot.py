@@ -12,7 +12,8 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.outcome import Outcome, Status
+from orchestrator.core.item import Item
+from orchestrator.core.outcome import Status
 from orchestrator.core.phases import HEALTH, IMPORT, LAUNCH, STEP
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
 Memory = dict[str, Any]
 
-KEPT = ("status", "attempts", "started", "tried", "feature", "features", "recheck", "longest", "restart_app", "off_since", "let_go_at",
-        "exit_code", "blocked_by", "used", "essential")  # fmt: skip
+KEPT = (*Item.__slots__, "started", "used_values")
 
 
 def remember(start: Start, report: Report, plan: LaunchPlan) -> Memory:
@@ -55,9 +55,7 @@ def _identity(start: Start) -> dict[str, Any]:
 
 
 def _packed(work: Work) -> dict[str, Any]:
-    actions = {str(at): times for at, times in work.attempts_of_actions.items()}
-    outcome = asdict(work.outcome) if work.outcome is not None else None
-    return {name: getattr(work, name) for name in KEPT} | {"actions": actions, "outcome": outcome}
+    return {name: getattr(work, name) for name in KEPT}
 
 
 def restore(start: Start, work: Work) -> bool:
@@ -67,13 +65,10 @@ def restore(start: Start, work: Work) -> bool:
         return False
     for name in KEPT:
         setattr(work, name, known[name])
-    work.status = Status(known["status"])
-    work.attempts_of_actions = {int(at): times for at, times in known["actions"].items()}
-    work.outcome = Outcome(**known["outcome"]) if known["outcome"] is not None else None
-    if work.used:
+    if work.used_values:
         from orchestrator.fallbacks.use import using
 
-        work.item = using(work.item, *work.used) or work.item
+        work.item = using(work.item, *work.used_values) or work.item
     return True
 
 
@@ -102,9 +97,9 @@ def state_of(work: Work) -> dict[str, Any]:
 
 def supervised(start: Start, report: Report, restarts: Mapping[str, Any], blamed: str) -> dict[str, Any]:
     """What it has to know of the items, beside its plan."""
-    off = [entry_of(start, work) for work in start.works if work.status is Status.DEGRADED or work.features]
+    off = [entry_of(start, work) for work in start.works if work.status == Status.DEGRADED or work.features]
     watched = [
-        work for work in start.works if work.phase in (LAUNCH, HEALTH) or work.status is Status.DEGRADED
+        work for work in start.works if work.phase in (LAUNCH, HEALTH) or work.status == Status.DEGRADED
     ]
     known = {work.id: _said_of(start, report, work) for work in watched}
     return {"features": off, "restarts": dict(restarts), "blamed": blamed, "known": known}
@@ -112,7 +107,7 @@ def supervised(start: Start, report: Report, restarts: Mapping[str, Any], blamed
 
 def _said_of(start: Start, report: Report, work: Work) -> dict[str, Any]:
     """What is to be said of an item if the service ends for it."""
-    place, outcome = work.place, work.outcome
+    place, outcome = work.place, work.result
     bad = outcome is not None and not outcome.ok
     said = {
         "place": f"{place.file}:{place.line}" if place else "",
@@ -128,7 +123,7 @@ def _said_of(start: Start, report: Report, work: Work) -> dict[str, Any]:
 def entry_of(start: Start, work: Work) -> dict[str, Any]:
     """An item that is off, as `core.state.Features` keeps it."""
     since = work.off_since or time.monotonic()
-    watched = work.status is Status.DEGRADED and work.recheck is not None
+    watched = work.status == Status.DEGRADED and work.recheck is not None
     again = watched and can_be_repeated(work)
     return {
         "item": work.id,
@@ -136,10 +131,10 @@ def entry_of(start: Start, work: Work) -> dict[str, Any]:
         "recheck": work.recheck if again else None,
         "since": since,
         "due": max(since + (work.recheck or 0), time.monotonic()) if again else None,
-        "over": work.let_go_at + work.longest if watched and work.longest is not None else None,
+        "over": work.over if watched else None,
         "restart": work.restart_app,
-        "tried": work.tried,
-        "summary": start.stream.secrets.masked(work.outcome.summary) if work.outcome else "",
+        "tried": work.cursor,
+        "summary": start.stream.secrets.masked(work.result.summary) if work.result else "",
         "limit": limit_of(start, work),
     }
 
@@ -166,7 +161,7 @@ def limit_of(start: Start, work: Work) -> float | None:
     if one is None:
         return None
     seconds = float(one)
-    limits = (each.lowered().get("limit", 0.0) for each in start.actions(work)[work.tried :])
+    limits = (each.lowered().get("limit", 0.0) for each in start.actions(work)[work.cursor :])
     return seconds + sum(float(limit) + seconds for limit in limits)
 
 

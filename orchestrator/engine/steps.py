@@ -77,7 +77,7 @@ class Stepping:
             self._launch(work, step)
 
     def _is_done(self, work: Work, why: str) -> None:
-        work.outcome = ok(f"done already: {why}")
+        work.result = ok(f"done already: {why}")
         self.start.settle_as(work, Status.SKIPPED)
 
     def _await_turn(self, work: Work, step: Any) -> None:

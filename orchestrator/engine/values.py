@@ -157,7 +157,7 @@ class Variables:
         start.importing.outdated("variables changed: " + ", ".join(sorted(names)))
         for name, outcome in applied.outcomes.items():
             known = start.by_id.get(f"variable:{name}")
-            if name in names and (known is None or (known.well and not outcome.ok)):
+            if name in names and (known is None or (known.good and not outcome.ok)):
                 start.conclude(self._work(name), outcome)
 
     # Values that are not there

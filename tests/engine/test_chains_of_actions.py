@@ -83,7 +83,7 @@ def test_actions_are_applied_in_order_until_one_decides(tmp_path, monkeypatch, t
         assert start.degraded == (["search"] if word(last) == "degrade" else [])
         # A remedy is followed by one look; so nothing is looked at more often than there are remedies.
         assert work.attempts <= 1 + decides
-        assert work.tried <= len(flat)
+        assert work.cursor <= len(flat)
     finally:
         start.close()
         start.notes.restore()
