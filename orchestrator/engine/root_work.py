@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import QUICK
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.exceptions import InternalError
 from orchestrator.engine.item import Work
@@ -26,17 +27,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.core.context import User
-    from orchestrator.engine.item import Work
     from orchestrator.engine.run import Start
     from orchestrator.system.users import Identity
 
 PATIENCE = 5.0
 """Seconds that threads have to end: each would keep the rights of root."""
+NO_TIME = 0.3
+"""The same where the start is over anyway, and somebody waits for its end."""
 REFUSED = "permission"
 """The reason of an outcome where the system said no to who asked."""
 KILL = 9
 COMMANDS = ("step", "check", "wait")
 """The kinds of root's items that run a command; of waits, root has no other."""
+
+
+def _threads_after(patience: float) -> list[str]:
+    """The names of those that still run after so many seconds.
+
+    Lanes whose item is settled are about to end; one that was given up may hang in a system call.
+    """
+    end = time.monotonic() + patience
+    others = [each for each in threading.enumerate() if each is not threading.current_thread()]
+    for thread in others:
+        thread.join(max(0.0, end - time.monotonic()))
+    return [each.name for each in others if each.is_alive()]
 
 
 class RootWork:
@@ -140,22 +154,40 @@ class RootWork:
         self.finish()
         return True
 
-    def finish(self) -> None:
-        """Gives them up now: there is nothing more for root to do. Raises InternalError where that does not hold."""
+    def finish(self, patience: float = PATIENCE) -> None:
+        """Gives them up now: there is nothing more for root to do. Raises InternalError where that does not hold.
+
+        Where a thread does not end within `patience` seconds they cannot be given up: then the start fails.
+        """
         identity = None if self.done else self._identity()
         if identity is not None:
-            self._end_threads()
+            hanging = _threads_after(patience)
+            if hanging:
+                self._fail(hanging)
+                return
             self._end_left_over(identity.user.uid)
             self._become(identity)
         if not self.done:
             self._go_on()
 
-    def _end_threads(self) -> None:
-        """Lanes whose item is settled are about to end; one that was given up may hang in a system call."""
-        end = time.monotonic() + PATIENCE
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, end - time.monotonic()))
+    def _fail(self, hanging: list[str]) -> None:
+        """No fallback talks that away: whatever came next would be done as root. Nor is anything kept of this start."""
+        self.done, self._then = True, []
+        start = self.start
+        known = [name for name in hanging if name in start.by_id]
+        what = f"an attempt of {', '.join(known)}" if known else f"a thread ({', '.join(hanging)})"
+        summary = f"{what} does not end, and root's rights cannot be given up before it does"
+        hint = "what it asks hangs: a mount, a name server; asked by a `command` it can be ended"
+        outcome = failed("ORC453", "thread", summary, hint, final=True)
+        work = Work(
+            "user", None, ("user",), start.loaded.place(("user",)), QUICK, outcome=outcome, attempts=1
+        )
+        work.started = start.stream.now()
+        start.add(work)
+        start.settle_as(work, Status.FAILED)
+        for each in start.works:
+            if not each.settled:
+                start.block(each, work.id)
 
     def _end_left_over(self, uid: int) -> None:
         """What root's items have left running: later, nobody here could end it."""
