@@ -7,12 +7,15 @@ for the state. It comes first, with all that it waits for; then the engine becom
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import tempfile
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orchestrator
 from orchestrator.core.outcome import Outcome, Status, failed
 from orchestrator.core.phases import QUICK
 from orchestrator.engine import events, launch_plan
@@ -24,9 +27,9 @@ from orchestrator.system.accounts import replaceable
 from orchestrator.system.reaper import descendants, uid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from orchestrator.core.context import User
+    from orchestrator.core.context import Context, User
     from orchestrator.engine.run import Start
     from orchestrator.system.users import Identity
 
@@ -51,6 +54,38 @@ def _threads_after(patience: float) -> list[str]:
     for thread in others:
         thread.join(max(0.0, end - time.monotonic()))
     return [each.name for each in others if each.is_alive()]
+
+
+class _Changeable(NamedTuple):
+    """Something that root relies on, and that the service's user can change."""
+
+    said: str
+    hint: str
+
+
+def _changeable(files: Iterable[str], user: User) -> _Changeable | None:
+    """The first of these files that the user can change or replace."""
+    for file in files:
+        path = replaceable(file, user)
+        if path:
+            where = file if os.path.realpath(file) == path else f"{file}, through {path}"
+            return _Changeable(
+                f"uid {user.uid} can change {where}", f"chown root {path}, and chmod go-w {path}"
+            )
+    return None
+
+
+def _files_of(item: Any, context: Context) -> Iterator[str]:
+    """The program of a command, and the files among its words: `sh setup.sh` runs setup.sh."""
+    words = getattr(item, "run", None) or getattr(item, "command", None) or ()
+    folder = context.path(item.cwd) if isinstance(item.cwd, str) else context.cwd
+    if words:
+        program = shutil.which(words[0], path=context.environ.get("PATH", os.defpath))
+        yield os.path.join(folder, program or words[0])
+    for word in words[1:]:
+        path = os.path.join(folder, word) if isinstance(word, str) else ""
+        if os.path.isfile(path):
+            yield path
 
 
 class RootWork:
@@ -97,22 +132,26 @@ class RootWork:
             self._late = True
 
     def _distrust(self, user: User, own: list[str]) -> None:
-        """Refuses to run, as root, a command of a spec that the service's user can write."""
+        """Refuses to run, as root, what the service's user can write: a spec's command, or the program itself."""
         start = self.start
-        found = next(((file, path) for file in start.loaded.files if (path := replaceable(file, user))), None)
-        if found is None:
-            return
-        file, path = found
-        where = file if os.path.realpath(file) == path else f"{file}, through {path}"
-        said, hint = f"uid {user.uid} can change {where}", f"chown root {path}, and chmod go-w {path}"
         commands = [start.by_id[name] for name in own if start.by_id[name].kind in COMMANDS]
+        spec = _changeable(start.loaded.files, user)
         for work in commands:
-            outcome = failed(
-                "ORC453", "spec", f"{said}, and root would run a command of it", hint, final=True
+            found = spec or _changeable(_files_of(work.item, start.context()), user)
+            if found is not None:
+                what = "a command of it" if found is spec else "it"
+                outcome = failed(
+                    "ORC453", "spec", f"{found.said}, and root would run {what}", found.hint, final=True
+                )
+                start.conclude(work, outcome)
+        if not commands and own and spec is not None:
+            start.stream.emit(
+                events.NOTE, f"{spec.said}, which root acts on", level="warning", hint=spec.hint
             )
-            start.conclude(work, outcome)
-        if not commands and own:
-            start.stream.emit(events.NOTE, f"{said}, which root acts on", level="warning", hint=hint)
+        engine = _changeable((sys.executable, os.path.dirname(os.path.dirname(orchestrator.__file__))), user)
+        if engine is not None:
+            said = f"{engine.said}, which root runs at every start"
+            start.stream.emit(events.NOTE, said, level="warning", hint=engine.hint)
 
     def _identity(self) -> Identity | None:
         """Who the engine is to become."""

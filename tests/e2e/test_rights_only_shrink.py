@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import time
@@ -253,6 +254,36 @@ def test_a_spec_that_the_user_can_change_has_no_command_run_by_root(service):
     done = to_its_end(service)
     assert done.returncode == 0, done.stderr
     assert "which root acts on" in done.stderr
+
+
+@pytest.mark.parametrize("run", [["theirs/setup.sh"], ["sh", "theirs/setup.sh"], ["setup.sh"]])
+@pytest.mark.parametrize(
+    "item",
+    [
+        "steps: [{{name: who, user: root, run: {run}}}]",
+        "wait_for: [{{name: who, user: root, command: {run}}}]",
+    ],
+)
+def test_a_program_that_the_user_can_change_is_not_run_by_root(service, item, run):
+    theirs = service.root / "theirs"
+    theirs.mkdir()
+    (theirs / "setup.sh").write_text("#!/bin/sh\ntouch by-root\n")
+    (theirs / "setup.sh").chmod(0o755)
+    os.chown(theirs, 900, 900)
+    service.spec("user: app\n" + item.format(run=json.dumps(run)), launch="")
+    done = to_its_end(service, env={"PATH": f"{theirs}:{os.environ['PATH']}"})
+    assert done.returncode == 3, done.stderr
+    assert f"setup.sh, through {theirs}, and root would run it" in done.stderr
+    assert not (service.root / "by-root").exists()
+
+
+def test_an_engine_that_the_user_can_change_is_warned_of(service, site, tmp_path):
+    own = tmp_path / "own-site"
+    shutil.copytree(site, own)
+    os.chown(own, 900, 900)
+    service.spec("user: app", launch="")
+    done = to_its_end(service, env={"PYTHONPATH": str(own)})
+    assert f"uid 900 can change {own}, which root runs at every start" in done.stderr
 
 
 @pytest.fixture
