@@ -75,6 +75,13 @@ def _changeable(files: Iterable[str], user: User) -> _Changeable | None:
     return None
 
 
+def _imported_from() -> list[str]:
+    """What Python takes code from before a line of ours runs: even `encodings` comes from PYTHONPATH first."""
+    path = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    there = [each for each in path if os.path.isdir(each)]
+    return [sys.executable, os.path.dirname(os.path.dirname(orchestrator.__file__)), *there]
+
+
 def _files_of(item: Any, context: Context) -> Iterator[str]:
     """The program of a command, and the files among its words: `sh setup.sh` runs setup.sh."""
     words = getattr(item, "run", None) or getattr(item, "command", None) or ()
@@ -148,7 +155,7 @@ class RootWork:
             start.stream.emit(
                 events.NOTE, f"{spec.said}, which root acts on", level="warning", hint=spec.hint
             )
-        engine = _changeable((sys.executable, os.path.dirname(os.path.dirname(orchestrator.__file__))), user)
+        engine = _changeable(_imported_from(), user)
         if engine is not None:
             said = f"{engine.said}, which root runs at every start"
             start.stream.emit(events.NOTE, said, level="warning", hint=engine.hint)

@@ -277,12 +277,16 @@ def test_a_program_that_the_user_can_change_is_not_run_by_root(service, item, ru
     assert not (service.root / "by-root").exists()
 
 
-def test_an_engine_that_the_user_can_change_is_warned_of(service, site, tmp_path):
+@pytest.mark.parametrize("engine", [True, False])
+def test_an_engine_that_the_user_can_change_is_warned_of(service, site, tmp_path, engine):
     own = tmp_path / "own-site"
-    shutil.copytree(site, own)
+    if engine:
+        shutil.copytree(site, own)
+    else:
+        own.mkdir()
     os.chown(own, 900, 900)
     service.spec("user: app", launch="")
-    done = to_its_end(service, env={"PYTHONPATH": str(own)})
+    done = to_its_end(service, env={"PYTHONPATH": f"{site}:{own}" if not engine else str(own)})
     assert f"uid 900 can change {own}, which root runs at every start" in done.stderr
 
 
