@@ -1,7 +1,7 @@
 """Starts a Python web service in a container by a contract.
 
-Importing this package imports nothing else: the health probe and the app's own
-`from orchestrator import startup` both pay for what they use alone.
+Importing this package imports nothing else: the health probe and `from orchestrator import startup` pay only for what
+they use.
 """
 
 __version__ = "0.1.0"

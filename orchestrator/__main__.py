@@ -1,4 +1,4 @@
-"""The command. `health` is answered without importing the engine: it runs for the container's whole life."""
+"""The entry point. `health` does not import the engine: it runs every few seconds."""
 
 import sys
 

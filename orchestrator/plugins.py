@@ -1,6 +1,7 @@
-"""What authors of kinds build on: the bases of waits, checks and fallback actions, and what attempts are made of.
+"""The API for authors of kinds: bases of waits, checks and fallback actions, and what attempts need.
 
-A kind is a pydantic model: its fields are declared with pydantic's own `Field` and validators. Nothing in the engine imports this. Names are only added to it.
+A kind is a pydantic model: its fields are declared with pydantic's own `Field` and validators. Nothing in the engine
+imports this. Names are only added, never removed.
 """
 
 from __future__ import annotations

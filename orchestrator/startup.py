@@ -1,16 +1,15 @@
-"""What the app asks of the start: `from orchestrator import startup`.
+"""What the app can ask about its start: `from orchestrator import startup`.
 
-Works without an engine too, in tests and on a developer's machine: nothing is degraded, there is no report.
+Without an engine, as in tests and on a developer's machine, nothing is degraded and there is no report.
 
     if startup.degraded("assistant"):
         ...
 
-`degradation` says since when and why, for logs and for operators: a visitor need not know the name of the database.
+`degradation` has since when and why, for logs and operators: visitors need not know the name of the database.
 
-What a running engine says is live: a feature that came back is no longer degraded. Asking costs one `stat`;
-the state is read again only when it has changed. Where it cannot be read, what the launch said holds.
-There is no callback for a change: it would take a thread, and an app that has one while it is imported cannot be
-forked into workers.
+The answers are live: a feature that recovered is no longer degraded. Asking costs one `stat`; the state is read again
+only when it has changed. Where it cannot be read, the state at launch holds. There is no callback for changes: it would
+take a thread, and an app that has one while it is imported cannot be forked into workers.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Degradation", "degradation", "degraded", "degraded_features", "report", "status"]
 
 _seen: dict[str, tuple[tuple[int, int, int], dict[str, Any]]] = {}
-"""Path → what the file was when it was read (inode, time, size), and its content."""
+"""Path → the file when it was read (inode, time, size), and its content."""
 
 
 class Degradation:
@@ -37,25 +36,25 @@ class Degradation:
     ) -> None:
         self.name = name
         self.since = since
-        """In seconds since 1970; None where only the launch said that it is off."""
+        """Seconds since 1970; None if only the state at launch is known."""
         self.recheck = recheck
-        """Every how many seconds it is tried whether it can be on again; None for never, or not known."""
+        """Seconds between rechecks; None for never or unknown."""
         self.causes = causes
-        """The items that it is off for, such as `wait:db`, each with what it came to, without secrets."""
+        """The items that caused it, such as `wait:db`, each with its summary, without secrets."""
 
     def __repr__(self) -> str:
         return f"Degradation({self.name!r}, since={self.since}, recheck={self.recheck}, causes={self.causes})"
 
 
 def degraded(name: str) -> bool:
-    """Whether the feature is off, because what it needs failed."""
+    """Whether the feature is off, because something it needs failed."""
     return name in degraded_features()
 
 
 def degraded_features() -> tuple[str, ...]:
-    """The features that are off, by name."""
+    """The names of the features that are off."""
     state = _content("state.json")
-    # Until the first verdict the state is behind: what the app was launched with is what is off.
+    # Until the first verdict the state is out of date: the environment of the launch holds.
     if state is not None and state.get("status") != "starting":
         return tuple(sorted(str(name) for name in state.get("degraded", ())))
     at_launch = os.environ.get("ORCHESTRATOR_DEGRADED", "")
@@ -63,16 +62,16 @@ def degraded_features() -> tuple[str, ...]:
 
 
 def degradation(name: str) -> Degradation | None:
-    """Since when and why the feature is off; None while it is on."""
+    """Since when and why the feature is off; None if it is on."""
     if not degraded(name):
         return None
     state = _content("state.json") or {}
-    told = [each for each in state.get("features") or () if each.get("name") == name]
+    causes = [cause for cause in state.get("features") or () if cause.get("name") == name]
     return Degradation(
         name,
-        min([int(each["since"]) for each in told], default=None),
-        min([float(each["recheck"]) for each in told if each.get("recheck")], default=None),
-        tuple([(str(each["item"]), str(each["summary"])) for each in told]),
+        min([int(cause["since"]) for cause in causes], default=None),
+        min([float(cause["recheck"]) for cause in causes if cause.get("recheck")], default=None),
+        tuple([(str(cause["item"]), str(cause["summary"])) for cause in causes]),
     )
 
 
@@ -83,15 +82,15 @@ def status() -> str | None:
 
 
 def report() -> dict[str, Any] | None:
-    """The last start: every item and how it went, as in `report.json`; None without an engine.
+    """The last start, every item with its result, as in `report.json`; None without an engine.
 
-    The same object until the file changes: read it, do not change it.
+    The same object until the file changes: do not modify it.
     """
     return _content("report.json")
 
 
 def _content(name: str) -> dict[str, Any] | None:
-    # Only the directory that the engine handed to this app: another engine here is none of its business.
+    # Only the directory that this app's engine gave it, not that of another engine.
     directory = os.environ.get("ORCHESTRATOR_STATE_DIR")
     if not directory:
         return None
@@ -103,7 +102,7 @@ def _content(name: str) -> dict[str, Any] | None:
         if known is None or known[0] != mark:
             known = _seen[path] = (mark, _read(path))
     except (OSError, ValueError):
-        # No engine, an engine of another user, or one that has cleaned up: what the launch said holds.
+        # No engine, one of another user, or one that has cleaned up.
         return None
     return known[1]
 

@@ -1,6 +1,6 @@
-"""What authors of kinds test with: a clock that jumps, a project on disk, and ports that behave badly.
+"""Test helpers for authors of kinds: a fake clock, a project on disk, and ports that misbehave.
 
-The world is real (files, sockets); only time is faked.
+Files and sockets are real; only time is faked.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class FakeClock:
 
 
 class Project:
-    """A directory with files, and contexts whose working directory it is."""
+    """A directory with files, and contexts that use it as working directory."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.path.realpath(root)
@@ -55,7 +55,7 @@ class Project:
         return os.path.join(self.root, name)
 
     def write(self, name: str, content: str | bytes = "", mode: int | None = None) -> str:
-        """Writes a file, with the directories above it; returns its path."""
+        """Writes a file and the directories above it; returns its path."""
         path = self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -72,21 +72,21 @@ class Project:
         return path
 
     def context(self, environ: dict[str, str] | None = None, **fields: Any) -> Context:
-        """What an attempt gets; the environment has a PATH and nothing else unless it is given."""
+        """The context of an attempt; by default its environment has only PATH."""
         given = {"PATH": os.environ.get("PATH", os.defpath)} if environ is None else environ
         return Context(environ=given, cwd=self.root, **fields)
 
 
 @contextmanager
 def silent_port() -> Iterator[int]:
-    """A port that accepts connections and never says a word."""
+    """A port that accepts connections and never sends anything."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         yield _number(listener)
 
 
 @contextmanager
 def closed_port() -> Iterator[int]:
-    """A port on which nobody listens, and on which nobody else can: connections are refused."""
+    """A reserved port without a listener: connections are refused."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield _number(held)
@@ -94,35 +94,35 @@ def closed_port() -> Iterator[int]:
 
 @contextmanager
 def full_port() -> Iterator[int]:
-    """A port whose queue is full: connecting takes for ever, as with a black hole."""
+    """A port whose queue is full: connecting hangs, as with dropped packets."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        queued = [_knock(_number(listener)) for _ in range(8)]
+        queued = [_queued(_number(listener)) for _ in range(8)]
         try:
             yield _number(listener)
         finally:
-            for each in queued:
-                each.close()
+            for connection in queued:
+                connection.close()
 
 
 @contextmanager
 def served(handle: Callable[[socket.socket], object]) -> Iterator[int]:
-    """A port where each connection is handed to `handle`, one after the other, and then closed."""
-    stop, told = os.pipe()
+    """A port whose connections are passed to `handle`, one after the other, and then closed."""
+    stop, writer = os.pipe()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_serve, args=(listener, stop, handle), daemon=True)
         thread.start()
         try:
             yield _number(listener)
         finally:
-            os.close(told)
+            os.close(writer)
             thread.join(5)
             os.close(stop)
 
 
 def answering_port(answer: bytes) -> Any:
-    """A port that sends these bytes to whoever has said something."""
+    """A port that answers whatever it receives with these bytes."""
 
     def handle(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -132,7 +132,7 @@ def answering_port(answer: bytes) -> Any:
 
 
 def dripping_port(answer: bytes, pause: float = 0.1) -> Any:
-    """A port that sends one byte at a time, with a pause after each, until the other side is gone."""
+    """A port that sends one byte at a time, with a pause (seconds) after each, until the peer is gone."""
     gone = threading.Event()
 
     def handle(connection: socket.socket) -> None:
@@ -154,14 +154,14 @@ def _serve(listener: socket.socket, stop: int, handle: Callable[[socket.socket],
             try:
                 handle(connection)
             except OSError:
-                continue  # the other side has gone, which is what many tests are about
+                continue  # the peer is gone, as in many tests
 
 
-def _knock(port: int) -> socket.socket:
-    caller = socket.socket()
-    caller.setblocking(False)
-    caller.connect_ex(("127.0.0.1", port))
-    return caller
+def _queued(port: int) -> socket.socket:
+    connection = socket.socket()
+    connection.setblocking(False)
+    connection.connect_ex(("127.0.0.1", port))
+    return connection
 
 
 def _number(bound: socket.socket) -> int:

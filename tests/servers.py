@@ -86,16 +86,19 @@ class PrivatePostgres:
 class Pooler:
     """A pgbouncer that gives a connection of the server to each transaction."""
 
-    def __init__(self, server, size):
+    def __init__(self, server, size, settings="auth_type=any\nmax_client_conn=200\n", users=""):
         self.port = free_port()
         self.folder = tempfile.mkdtemp(prefix="orchestrator-pool-")
         path = f"{self.folder}/pgbouncer.ini"
         with open(path, "w") as file:
             file.write(
                 f"[databases]\npostgres = host=127.0.0.1 port={server.port} dbname=postgres user=postgres\n"
-                f"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={self.port}\nunix_socket_dir=\nauth_type=any\n"
-                f"pool_mode=transaction\ndefault_pool_size={size}\nmax_client_conn=200\n"
+                f"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={self.port}\nunix_socket_dir=\n"
+                f"pool_mode=transaction\ndefault_pool_size={size}\n{settings.format(folder=self.folder)}"
             )
+        with open(f"{self.folder}/users", "w") as file:
+            file.write(users)
+        os.chmod(f"{self.folder}/users", 0o644)
         os.chmod(self.folder, 0o755)
         os.chmod(path, 0o644)
         user = {"user": "postgres", "group": "postgres", "extra_groups": []} if server.root else {}

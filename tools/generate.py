@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from orchestrator.spec import reference
-from orchestrator.spec.formats import FORMATS, format_schema
 from orchestrator.spec.schema import base_schema, overlay_schema
+from tools.formats import FORMATS, format_schema
 from tools.pages import joined
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

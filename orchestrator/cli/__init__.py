@@ -36,14 +36,14 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--version", action="store_true", help="print the versions of this program and of what it uses"
     )
-    _add_common(top, default=None)
+    add_common(top, default=None)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for name, purpose in COMMANDS.items():
         commands.add_parser(name, help=purpose, add_help=False)
     return top
 
 
-def _add_common(to: argparse.ArgumentParser, default: object) -> None:
+def add_common(to: argparse.ArgumentParser, default: object) -> None:
     to.add_argument("-f", "--file", action="append", metavar="FILE", default=default,
                     help="the spec (default: startup.yaml); may be repeated, later files are laid over earlier ones")  # fmt: skip
     to.add_argument("--env", metavar="NAME", default=default,
@@ -97,7 +97,7 @@ def _run(name: str, options: argparse.Namespace, words: list[str]) -> int:
     command = import_module(f"orchestrator.cli.{name}")
     summary = (command.__doc__ or "").strip().partition("\n")[0]
     own = argparse.ArgumentParser(prog=f"orchestrator {name}", description=summary)
-    _add_common(own, default=argparse.SUPPRESS)  # people write them before and after the command
+    add_common(own, default=argparse.SUPPRESS)  # people write them before and after the command
     command.add(own)
     at = words.index("--") if "--" in words and name == "run" else len(words)
     options = own.parse_args(words[:at], namespace=options)

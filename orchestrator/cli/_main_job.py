@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import BUG, USAGE, console, summary
-from orchestrator.cli._start import Invocation, leave
+from orchestrator.cli._start import Invocation, leave, may_switch
 from orchestrator.core.exceptions import Usage
 from orchestrator.engine import events, recovery, snapshot
 from orchestrator.engine.exceptions import InternalError, Invalid
@@ -126,13 +126,6 @@ def _start(
         return 1
     verdict = summary.NOT_STARTED if orders is None else summary.NOT_RESUMED
     return invocation.failed(code, verdict) if code else 0
-
-
-def may_switch(start: Start) -> bool:
-    """Whether the engine is root and the spec names another user."""
-    spec = start.spec
-    named = spec.user is not None or (spec.launch is not None and spec.launch.user is not None)
-    return named and os.geteuid() == 0
 
 
 class _Journal:

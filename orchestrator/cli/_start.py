@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.diagnostics import Diagnostic
+    from orchestrator.engine.run import Start
     from orchestrator.system.signals import Notes
 
 
@@ -84,6 +85,13 @@ class Invocation:
             console.say(summary.screen(self.report, code, verdict, console.columns()))
         self.last_words(code, *summary.cause(self.report), verdict)
         return code
+
+
+def may_switch(start: Start) -> bool:
+    """Whether the engine is root and the spec names another user."""
+    spec = start.spec
+    named = spec.user is not None or (spec.launch is not None and spec.launch.user is not None)
+    return named and os.geteuid() == 0
 
 
 def leave(code: int) -> NoReturn:

@@ -10,8 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import _spec, console, summary
-from orchestrator.cli._main_job import may_switch
-from orchestrator.cli._start import Invocation, leave
+from orchestrator.cli._start import Invocation, leave, may_switch
 from orchestrator.core.outcome import Status, ok
 from orchestrator.core.verdict import exit_code
 from orchestrator.engine import events
@@ -86,9 +85,7 @@ def _settle_launch(start: Start) -> None:
 
 def _exit_code(start: Start, fail_on: str) -> int:
     if start.failures and fail_on != "never":
-        return exit_code(
-            [(work.kind, work.outcome.reason if work.outcome else "") for work in start.failures]
-        )
+        return exit_code([work.blame for work in start.failures])
     tolerated = any(work.status in (Status.DEGRADED, Status.WARNED) for work in start.works)
     return _spec.FINDINGS if tolerated and fail_on in ("warning", "note") else 0
 

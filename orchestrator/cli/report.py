@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
 def text(report: dict[str, Any]) -> str:
     lines = [*_head(report), "", *_items(report["items"])]
-    lines += _section("slowest imports", [f"  {each['total_ms']:>7.0f} ms  {each['module']}" for each in _slowest(report)])  # fmt: skip
+    lines += _section("slowest imports", [f"  {module['total_ms']:>7.0f} ms  {module['module']}" for module in _slowest(report)])  # fmt: skip
     phases = [
         f"  {phase['start_ms']:>7.0f} ms  {phase['name']} ({phase['duration_ms']:.0f} ms)"
         for phase in report["phases"]
@@ -77,8 +77,8 @@ def _items(items: list[dict[str, Any]]) -> list[str]:
 
 
 def _slowest(report: dict[str, Any]) -> list[dict[str, Any]]:
-    last = {each["module"]: each for each in report["imports"]}  # a repeated import counts once
-    return sorted(last.values(), key=lambda each: -each["total_ms"])[:SLOWEST]
+    last = {module["module"]: module for module in report["imports"]}  # a repeated import counts once
+    return sorted(last.values(), key=lambda module: -module["total_ms"])[:SLOWEST]
 
 
 def _section(title: str, lines: list[str]) -> list[str]:

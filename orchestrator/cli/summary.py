@@ -124,13 +124,11 @@ def not_tried(report: Report) -> list[str]:
 
 def record(report: Report, code: int) -> dict[str, Any]:
     """The same as fields of the log's last line of JSON."""
-    names = ("summary", "why", "hint", "code", "file", "line")
+    names = ("item", "summary", "why", "tried", "hint", "code", "file", "line")
+    facts = [{**item, "item": item["id"], "tried": tried(item)} for item in report.failed]
     return {
         "meaning": MEANINGS.get(code, ""),
-        "failures": [
-            {"item": item["id"], "tried": tried(item), **{name: item[name] for name in names}}
-            for item in report.failed
-        ],
+        "failures": [{name: fact[name] for name in names} for fact in facts],
         "not_tried": not_tried(report),
         "degraded": list(report.degraded),
     }

@@ -98,7 +98,7 @@ def on_remedied(
     if ok and action["again"]:
         reopen(turn, name)
         item.remedied = action["name"]
-        if turn.state.plan["nodes"][name]["phase"] == HEALTH and not action["beside"]:
+        if turn.state.plan["nodes"][name]["phase"] == HEALTH and not action.get("beside", True):
             turn.server.purpose = ("relaunch", 0.0)
     else:
         follow(turn, name)

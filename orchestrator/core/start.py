@@ -18,6 +18,7 @@ from orchestrator.core.state import (
     SUPERVISOR,
     SWEEPING,
 )
+from orchestrator.core.verdict import blame
 from orchestrator.core.verdict import exit_code as code_of_failures
 
 TYPE_CHECKING = False
@@ -159,7 +160,10 @@ def _fail(turn: Turn, names: list[str]) -> None:
     of_server = (
         [item.outcome["exit"] for item in items if item.outcome.get("exit")] if state.was_ready else []
     )
-    kinds = [(name.partition(":")[0], state.items[name].outcome.get("reason", "")) for name in names]
+    kinds = [
+        blame(name.partition(":")[0], outcome.get("reason", ""), final=bool(outcome.get("final")))
+        for name, outcome in ((name, state.items[name].outcome) for name in names)
+    ]
     state.failed = {"item": names[0], "summary": items[0].outcome["summary"]}
     dispatch.give_up_all(turn)
     outage.leave(turn, [*written, *of_server, code_of_failures(kinds)][0])

@@ -174,10 +174,7 @@ class State:
 
     def __init__(self, plan: Plan, now: float, status: str, driver: str) -> None:
         self.plan = plan
-        """What does not change. Of the items: `nodes` and `lists` (lowered actions) by id, and `late_imports`. Of the
-        server: `restart`, `on_failure` (lowered actions), `health`, `drain`, `grace`, `stop_signal`, `server`,
-        `command`, `workers`, `blamed` (the item that has failed when it ends) and `engine` (whether the engine can be
-        started again)."""
+        """What does not change: see `core.plan`. The supervisor of an engine that keeps the items has none of those."""
         self.driver = driver
         self.status = status
         self.code = 0

@@ -12,6 +12,11 @@ LATE = frozenset({"refused", "timeout", "dns", "unreachable"})
 """Reasons that waiting can fix: a start that failed for these alone ends with 75."""
 
 
+def blame(kind: str, reason: str, *, final: bool) -> tuple[str, str]:
+    """An item's kind and why it failed. A wait whose time is up is late, whatever it heard last."""
+    return kind, reason if final or kind != "wait" else "timeout"
+
+
 def exit_code(failures: Sequence[tuple[str, str]]) -> int:
     """The exit code of a start that failed: `(kind, reason)` of every item that failed for good.
 

@@ -110,6 +110,7 @@ _TABLE = """
 222 E action is not allowed here
 223 W suppression without reason or effect
 224 E overlay tag outside an overlay
+225 E fallback stands for too many actions
 
 401 E variable is missing
 402 E variable is invalid

@@ -26,7 +26,7 @@ URL_PASSWORD = pattern(
 
 
 class Excerpt(NamedTuple):
-    """A line as shown, how many columns stand before the carets, and how many carets there are."""
+    """A line as shown, the columns before the carets, and the number of carets."""
 
     number: int
     text: str
@@ -46,14 +46,14 @@ class Sources:
     def __init__(self, texts: Mapping[str, str], diagnostics: Iterable[Diagnostic] = ()) -> None:
         self._texts = texts
         self._lines: dict[str, list[str]] = {}
-        for each in diagnostics:
-            if each.code in CONCEALED:
-                _conceal(self.lines(each.place.file), each.place)
+        for diagnostic in diagnostics:
+            if diagnostic.code in CONCEALED:
+                _conceal(self.lines(diagnostic.place.file), diagnostic.place)
 
     def lines(self, file: str) -> list[str]:
         if file not in self._lines:
             lines = split(self._texts[file]) if file in self._texts else []
-            self._lines[file] = [_masked(each) for each in lines]
+            self._lines[file] = list(map(_masked, lines))
         return self._lines[file]
 
     def line(self, place: Place) -> str:

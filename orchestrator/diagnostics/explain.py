@@ -68,7 +68,7 @@ def _blocks(markdown: str) -> list[tuple[str, str]]:
         if not line.startswith("```"):
             body.append(line)
         elif inside:
-            blocks.append((info, "".join(each + "\n" for each in body)))
+            blocks.append((info, "".join(line + "\n" for line in body)))
             inside = False
         else:
             info, inside, body = line[3:].strip() or "text", True, []

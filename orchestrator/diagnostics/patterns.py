@@ -19,6 +19,6 @@ else:
 
         def __getattr__(self, name: str) -> Any:
             compiled = re.compile(self._text)
-            for each in ("match", "fullmatch", "search", "findall", "finditer", "sub", "pattern"):
-                setattr(self, each, getattr(compiled, each))
+            for method in ("match", "fullmatch", "search", "findall", "finditer", "sub", "pattern"):
+                setattr(self, method, getattr(compiled, method))
             return getattr(compiled, name)

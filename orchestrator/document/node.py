@@ -89,7 +89,7 @@ def pointer(path: Sequence[str | int]) -> str:
 
 def steps_of(text: str) -> list[str]:
     """The steps of a JSON pointer."""
-    return [each.replace("~1", "/").replace("~0", "~") for each in text.split("/")[1:]]
+    return [step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:]]
 
 
 def words_for(value: object) -> str:
@@ -110,4 +110,4 @@ def words_for(value: object) -> str:
         case list() | tuple():
             return "a list"
         case _:
-            return type(value).__name__
+            return f"`{value}`" if hasattr(value, "written") else type(value).__name__

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.core.suggest import did_you_mean
 from orchestrator.diagnostics import Findings, Related
 from orchestrator.document.node import Node, pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     Path = tuple[str | int, ...]
 
@@ -51,7 +52,7 @@ class _Laying:
             if isinstance(base.value, list) and isinstance(over.value, list):
                 if self.rules.is_items(path):
                     return self._items(base, over, path)
-                if any(each.directive == "remove" for each in over.value):
+                if any(child.directive == "remove" for child in over.value):
                     return self._values(base, over, path)
         result = self.settled(over, path).copy()
         if not _in_role(path):
@@ -73,7 +74,7 @@ class _Laying:
             if value.directive == "remove":
                 if there is not None and there.directive != "remove":
                     del into[key], keys[key]
-                elif self._keeps(key, value, path, over):
+                elif self._keeps(key, value, path, over, into):
                     into[key], keys[key] = value, (over.keys or {})[key]
                 continue
             made = self._entry(there, value, (*path, key))
@@ -92,14 +93,16 @@ class _Laying:
         result.directive = "replace"
         return result
 
-    def _keeps(self, name: str, value: Node, path: Path, over: Node | None = None) -> bool:
+    def _keeps(
+        self, name: str, value: Node, path: Path, over: Node | None = None, there: Iterable[str] = ()
+    ) -> bool:
         """Whether a `!remove` that matched nothing is kept for later; otherwise it is a finding."""
         if _in_role((*path, name)):
             return True
         place = over.key_place(name) if over is not None else value.place
         self.findings.add(
             "ORC211", f"cannot remove `{name}`: it does not exist", place, pointer=pointer((*path, name)),
-            hint="remove the line, or correct the name: no file below this one has it",
+            hint=did_you_mean(name, there) or "remove the line, or correct the name: no file below this one has it",
         )  # fmt: skip
         return False
 
@@ -142,7 +145,7 @@ class _Laying:
             if item.directive == "remove":
                 if at is not None and there is not None and there.directive != "remove":
                     items[at] = None
-                elif self._keeps(name or _word(item), item, path):
+                elif self._keeps(name or _word(item), item, path, there=where):
                     items.append(item)
             elif at is None or there is None:
                 items.append(self.settled(item, (*path, len(items))))
@@ -169,7 +172,7 @@ class _Laying:
                 values.append(self.settled(child, path))
                 continue
             kept = [value for value in values if value.directive == "remove" or not _same(value, child)]
-            if len(kept) == len(values) and self._keeps(_word(child), child, path):
+            if len(kept) == len(values) and self._keeps(_word(child), child, path, there=map(_word, values)):
                 kept.append(child)
             values[:] = kept
         return result
@@ -188,10 +191,10 @@ def _untagged(node: Node) -> Node:
     result.directive = None
     if isinstance(result.value, dict):
         result.value = {
-            key: _untagged(each) for key, each in result.value.items() if each.directive != "remove"
+            key: _untagged(child) for key, child in result.value.items() if child.directive != "remove"
         }
     elif isinstance(result.value, list):
-        result.value = [_untagged(each) for each in result.value if each.directive != "remove"]
+        result.value = [_untagged(child) for child in result.value if child.directive != "remove"]
     return result
 
 

@@ -21,7 +21,7 @@ def as_text(value: Any, separator: str | None = None) -> str:
     if isinstance(value, tuple):
         import shlex
 
-        texts = [str(each) for each in value]
+        texts = list(map(str, value))
         return separator.join(texts) if separator else shlex.join(texts)
     return str(value)
 
@@ -128,8 +128,8 @@ class Plain:
                 inner = child.value
                 if inner.__class__ is str and "$" not in inner:
                     made[key] = inner
-                elif (each := self.of(child, (*path, key))) is not ABSENT:
-                    made[key] = each
+                elif (plain := self.of(child, (*path, key))) is not ABSENT:
+                    made[key] = plain
                 if "${" in key:
                     self._key(key, node, path)
             return made
@@ -178,7 +178,7 @@ class Plain:
             return None
         self.used.append((reference, node.place))
         secret = self.values.secret(reference.name)
-        return [Template(each, known=True, secret=secret, written=node.value) for each in elements]
+        return [Template(text, known=True, secret=secret, written=node.value) for text in elements]
 
     def _text(self, node: Node, path: Path) -> Any:
         written = node.value
@@ -192,8 +192,8 @@ class Plain:
         references = list(interpolate.references(template))
         if not references:
             return "".join(part for part in template if isinstance(part, str))
-        self.used.extend((each, within(node, each.offset, each.length)) for each in references)
-        secret = any(self.values.secret(each.name) for each in references)
+        self.used.extend((found, within(node, found.offset, found.length)) for found in references)
+        secret = any(self.values.secret(found.name) for found in references)
         text = self._expanded(template, node, path)
         if text is None:
             return Template(written, known=False, secret=secret, written=written)

@@ -228,7 +228,7 @@ class _Reader:
             self._stop("ORC008", f"more than {MAX_ALIASES:,} aliases", event)
         node = self.anchors.get(event.anchor)
         if node is None:
-            if any(each.anchor == event.anchor for each in self.stack):
+            if any(opened.anchor == event.anchor for opened in self.stack):
                 self._stop("ORC022", f"the alias `*{event.anchor}` is inside its own anchor", event,
                            "write out its value here")  # fmt: skip
             self._stop("ORC004", f"cannot parse the YAML: undefined alias `*{event.anchor}`", event,
@@ -297,7 +297,7 @@ class _Reader:
 
     def _merge_key(self, parent: _Open, key: Node, node: Node) -> None:
         sources = node.value if isinstance(node.value, list) else [node]
-        if not all(isinstance(each.value, dict) for each in sources):
+        if not all(isinstance(source.value, dict) for source in sources):
             self.findings.add("ORC019", "`<<` merges mappings, found something else", key.place, severity="error",
                               hint="write `<<: *anchor` with the anchor on a mapping")  # fmt: skip
             return

@@ -16,60 +16,52 @@ if TYPE_CHECKING:
 
 def report(error: yaml.YAMLError, file: str, text: str, findings: Findings) -> None:
     """Adds a finding for what ended the parsing."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+
+    def add(code: str, message: str, row: int, start: int, end: int, hint: str, *related: Related) -> None:
+        place = Place(file, row + 1, start + 1, row + 1, end + 1)
+        findings.add(code, message, place, hint=hint, related=related)
+
+    context, doing = getattr(error, "context_mark", None), str(getattr(error, "context", None) or "")
+    mark = getattr(error, "problem_mark", None) or context
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).strip()
     if mark is None:  # from the reader: a character that YAML does not allow
-        line, column = _bad_character(text)
-        findings.add("ORC003", f"cannot read the text: {problem}", Place(file, line, column, line, column + 1),
-                     hint="a spec is printable UTF-8 text; is this the right file?")  # fmt: skip
+        row, column = _bad_character(text)
+        hint = "a spec is printable UTF-8 text; is this the right file?"
+        add("ORC003", f"cannot read the text: {problem}", row, column, column + 1, hint)
         return
     lines = split(text)
-    if not _known_cause(error, mark.line, lines, file, findings):
-        _unknown_cause(error, problem, mark, lines, file, findings)
-
-
-def _known_cause(error: yaml.YAMLError, row: int, lines: list[str], file: str, findings: Findings) -> bool:
-    """A tab, or an unquoted `${`: for both the parser reports something else, somewhere else."""
-    shown = lines[row] if row < len(lines) else ""
-    indent = shown[: len(shown) - len(shown.lstrip())]
-    doing, context = str(getattr(error, "context", None)), getattr(error, "context_mark", None)
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    indent = line[: len(line) - len(line.lstrip())]
+    # For a tab, and for an unquoted `${`, the parser reports something else, somewhere else.
     if "\t" in indent:
-        place = Place(file, row + 1, indent.index("\t") + 1, row + 1, len(indent) + 1)
-        findings.add("ORC017", "a tab is used for indentation, YAML allows spaces only", place, hint="replace the tab with spaces")  # fmt: skip
-        return True
-    flow = _flow_interpolation(lines, row, context if "flow" in doing else None)
-    if flow is None:
-        return False
-    at_row, start, at = flow
-    how = "starts with" if start == at else "holds"
-    findings.add("ORC020", f"a value that {how} `${{` must be quoted inside `{{}}` and `[]`",
-                 Place(file, at_row + 1, at + 1, at_row + 1, at + 3), hint=_in_quotes(lines[at_row], start, at))  # fmt: skip
-    return True
-
-
-def _unknown_cause(
-    error: yaml.YAMLError, problem: str, mark: Any, lines: list[str], file: str, findings: Findings
-) -> None:
-    """The parser's own problem and place; or the start of something that has no end."""
-    doing, context = str(getattr(error, "context", None) or ""), getattr(error, "context_mark", None)
+        message = "a tab is used for indentation, YAML allows spaces only"
+        add("ORC017", message, mark.line, indent.index("\t"), len(indent), "replace the tab with spaces")
+        return
+    if flow := _flow_interpolation(lines, mark.line, context if "flow" in doing else None):
+        row, start, at = flow
+        message = f"a value that {'starts with' if start == at else 'holds'} `${{` must be quoted inside `{{}}` and `[]`"
+        add("ORC020", message, row, at, at + 2, _in_quotes(lines[row], start, at))
+        return
+    # The parser's own place; or the start of something that has no end.
     at = context if context is not None and doing.startswith("while scanning a") else mark
     related = []
     if doing and context is not None and at is mark and context.line != mark.line:
         related = [Related(doing, Place(file, context.line + 1, context.column + 1))]
-    cause = "the quote that starts here is not closed" if "quoted scalar" in doing and "end of stream" in problem else problem  # fmt: skip
-    findings.add("ORC004", f"cannot parse the YAML: {cause}", Place(file, at.line + 1, at.column + 1, at.line + 1, at.column + 2),
-                 hint=_syntax_hint(problem, lines, at.line, at.column), related=related)  # fmt: skip
+    unclosed = "quoted scalar" in doing and "end of stream" in problem
+    cause = "the quote that starts here is not closed" if unclosed else problem
+    hint = _syntax_hint(problem, lines, at.line, at.column)
+    add("ORC004", f"cannot parse the YAML: {cause}", at.line, at.column, at.column + 1, hint, *related)
 
 
 _PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _bad_character(text: str) -> tuple[int, int]:
-    """Line and column of the first character that YAML does not allow."""
+    """Row and column, from 0, of the first character that YAML does not allow."""
     found = _PRINTABLE.search(text)
     at = found.start() if found else 0
     before = split(text[:at])
-    return len(before), len(before[-1]) + 1
+    return len(before) - 1, len(before[-1])
 
 
 def _flow_interpolation(lines: list[str], row: int, opened: Any) -> tuple[int, int, int] | None:
@@ -107,7 +99,7 @@ def _value_twice(lines: list[str], row: int) -> str:
         None,
     )
     if above is not None and row < len(lines):
-        deep, high = (len(each) - len(each.lstrip(" -")) for each in (lines[row], lines[above]))
+        deep, high = (len(line) - len(line.lstrip(" -")) for line in (lines[row], lines[above]))
         if re.match(r"[\s-]*[\w-]+:[^\s]+\s*$", lines[above]):
             return f"line {above + 1} has no space after its `:`"
         if deep > high and re.match(r"[\s-]*[\w.-]+:\s+[^\s]", lines[above]):
@@ -136,10 +128,15 @@ _HINTS = {
 """Part of the parser's problem → hint."""
 
 
+_TAG_BEFORE_BRACKET = re.compile(r"(!\w+)([}\],])")
+
+
 def _syntax_hint(problem: str, lines: list[str], row: int, column: int) -> str:
     line = lines[row] if row < len(lines) else ""
     if "mapping values are not allowed" in problem:
         return _value_twice(lines, row)
+    if "whitespace or line break" in problem and (tag := _TAG_BEFORE_BRACKET.match(line, column)):
+        return f"write a space after the tag: `{tag[1]} {tag[2]}`"
     if "could not find expected ':'" in problem:
         return _no_key(line)
     if "cannot start any token" in problem:

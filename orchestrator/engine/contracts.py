@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.core.context import Context
-    from orchestrator.requirements.variables import Variable
+    from orchestrator.spec.variable import Variable
 
 SECRETS_FOLDER = "/run/secrets"
 
@@ -141,21 +141,21 @@ class _Application:
         return text, None
 
     def _from_file(self, name: str, text: str | None) -> tuple[str | None, Outcome | None]:
-        """The `_FILE` convention of images, and secrets as Docker and Compose mount them. One trailing newline is not meant."""
+        """The `_FILE` convention of images, and secrets as Docker and Compose mount them. One line end is taken off."""
         named = self.result.environ.get(f"{name}_FILE")
-        if text is not None and named is not None:
+        if text and named is not None:
             return None, failed(
                 "ORC403", "both", f"both `{name}` and `{name}_FILE` are set", "keep one of them", final=True
             )
-        if text is not None:
+        if text:
             return text, None
         path = named or os.path.join(SECRETS_FOLDER, name.lower())
         if named is None and not os.path.exists(path):
-            return None, None
+            return text, None
         try:
             user = self.context.user if self.context.user_known else None
             content = read_for(self.context.path(path), user)
-            return content.decode().replace("\r\n", "\n").removesuffix("\n"), None
+            return _without_line_end(content.decode()), None
         except (OSError, UnicodeDecodeError) as error:
             said = (
                 error.strerror.lower()
@@ -269,6 +269,10 @@ class _Application:
         self.result.hidden = frozenset(
             name for name in environ if (c := find_contract(self.contracts, name)) is not None and c.unset
         )
+
+
+def _without_line_end(text: str) -> str:
+    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
 def _how_to_set(name: str, contract: Variable) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.core.context import Context, User
-    from orchestrator.requirements._parts import Generate
+    from orchestrator.spec.variable_parts import Generate
 
 LIMIT = 64 * 1024
 PATIENCE = 10.0

@@ -187,7 +187,7 @@ def _watched(plan: LaunchPlan, start: Start, one: Endpoint) -> dict[str, Any]:
     if one.heartbeat is not None:
         file = start.context().path(one.heartbeat.file)
         return plans.heartbeat_endpoint(file, one.heartbeat.max_age, timeout=timeout)
-    host, port = _host(plan), one.port or plan.port
+    host, port = plan.host or "0.0.0.0", one.port or plan.port
     more = one.expect is not None and one.expect.model_fields_set - {"status"}
     return plans.endpoint(
         host=host, port=port, unix=plan.unix if one.port is None else "", request=_request(one, host, port),
@@ -197,14 +197,10 @@ def _watched(plan: LaunchPlan, start: Start, one: Endpoint) -> dict[str, Any]:
 
 
 def _request(one: Endpoint, host: str, port: int) -> bytes:
-    from orchestrator.health.http_probe import request
+    from orchestrator.health.http_probe import loopback, request
 
     headers = tuple(f"{name}: {value}" for name, value in (one.headers or {}).items())
-    return request(one.method, one.path or "/", one.host_header or shown(host, port), headers)
-
-
-def _host(plan: LaunchPlan) -> str:
-    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(plan.host, plan.host)
+    return request(one.method, one.path or "/", one.host_header or shown(loopback(host), port), headers)
 
 
 def _statuses(one: Endpoint) -> tuple[tuple[int, int], ...]:
@@ -242,7 +238,7 @@ def _probed(name: str, one: Endpoint, plan: LaunchPlan) -> Any:
     statuses = ",".join(f"{low}-{high}" if low != high else str(low) for low, high in _statuses(one))
     kind = "unix" if plan.unix and one.port is None else one.scheme
     return Probed(
-        name, kind, host=_host(plan), port=one.port or plan.port, path=one.path or "/", method=one.method, statuses=statuses,
+        name, kind, host=plan.host or "0.0.0.0", port=one.port or plan.port, path=one.path or "/", method=one.method, statuses=statuses,
         timeout=one.timeout or TIMEOUT, host_header=one.host_header or "", headers=tuple((one.headers or {}).items()), file=plan.unix,
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core import verdict
 from orchestrator.core.outcome import Outcome, Status
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ class Work:
     """The word of the remedy after which it is tried again now."""
     lane: int = 0
     """Which of its lanes is heard: one that was given up may still have something to tell."""
+
+    @property
+    def blame(self) -> tuple[str, str]:
+        """Its kind and why it failed, as the exit code judges it."""
+        outcome = self.outcome
+        return verdict.blame(self.kind, outcome.reason, final=outcome.final) if outcome else (self.kind, "")
 
     @property
     def settled(self) -> bool:

@@ -5,40 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.phases import HEALTH, STEP
-from orchestrator.core.restarts import AFTER_READY
+from orchestrator.core.plan import plan
 from orchestrator.engine.build_items import names_in, ordered
-from orchestrator.engine.launch_plan import GRACE, given_for_port
+from orchestrator.engine.launch_plan import given_for_port
 from orchestrator.spec.ordering import flat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.core.order import Order
+    from orchestrator.core.plan import Plan
     from orchestrator.engine.item import Work
     from orchestrator.spec.item import Action
     from orchestrator.spec.loading import Loaded
 
 
-def plan_of(works: Sequence[Work], loaded: Loaded) -> dict[str, Any]:
+def plan_of(works: Sequence[Work], loaded: Loaded) -> Plan:
     """The plan of these items. Conditions, retries and deadlines are added by whoever knows their values."""
     assert loaded.spec is not None
-    order = ordered(works, loaded)
-    by_id = {work.id: work for work in works}
-    lists = {work.id: [action.lowered() for action in actions_of(work, loaded.spec)] for work in works}
-    after_ready = [action.lowered() for action in actions_after_ready(loaded.spec)]
-    return {
-        "nodes": {name: _node(by_id[name], order, loaded) for name in order.sorted},
-        "lists": lists | {AFTER_READY: after_ready},
-        "late_imports": order.late_imports,
-        "on_failure": after_ready,
-        "restart": _restart_policy(loaded.spec),
-        "blamed": _blamed([work.id for work in works if work.phase == HEALTH]),
-        "health": {},
-        "drain": 0.0,
-        "grace": 8.0,
-        "stop_signal": 15,
-        "engine": True,
-    }
+    spec = loaded.spec
+    return plan(
+        ordered(works, loaded),
+        {work.id: _node(work, loaded) for work in works},
+        {work.id: [action.lowered() for action in actions_of(work, spec)] for work in works},
+        [action.lowered() for action in actions_after_ready(spec)],
+        restart=_restart_policy(spec),
+        blamed=_blamed([work.id for work in works if work.phase == HEALTH]),
+    )
 
 
 def actions_of(work: Work, spec: Any) -> list[Action]:
@@ -58,26 +50,14 @@ def actions_after_ready(spec: Any) -> list[Action]:
     return [action for action in flat(given, spec.fallbacks or {}) if action.stands_on(kind)]
 
 
-def _node(work: Work, order: Order, loaded: Loaded) -> dict[str, Any]:
-    item, node = work.item, order.nodes[work.id]
-    imported = work.kind == "module" and item.depth == "importable" and not item.isolated
-    repeatable = work.phase != STEP or item.unless is not None or item.creates is not None
+def _node(work: Work, loaded: Loaded) -> dict[str, Any]:
+    item = work.item
+    imported = work.kind == "module" and item.depth == "importable"
     return {
-        "phase": work.phase,
-        "level": node.level,
-        "needs": node.needs,
-        "bit": order.mask([work.id]),
-        "before": order.before_mask(work.id),
-        "below": order.all_mask(work.id),
         "variables": _variables(work, loaded),
-        "when": None,
         "imported": imported,
-        "retry": None,
-        "deadline": None,
-        "grace": GRACE,
-        "repeatable": repeatable,
         "looks": work.phase != STEP and not imported and work.kind not in ("variable", "port"),
-        "limit": None,
+        "repeatable": work.phase != STEP or item.unless is not None or item.creates is not None,
     }
 
 

@@ -164,7 +164,7 @@ def _next(start: Start, work: Work) -> dict[str, Any]:
     """The action that is the supervisor's to decide; a list that is at its end stops."""
     actions = start.actions(work)
     assert work.outcome is not None
-    code = exit_code([(work.kind, work.outcome.reason)])
+    code = exit_code([work.blame])
     if work.tried >= len(actions):
         return {"what": STOP, "do": STOP, "code": code}
     lowered = actions[work.tried].lowered()

@@ -129,7 +129,7 @@ class Service:
                 (code for work in works if work.outcome and (code := work.outcome.data.get("server_code"))),
                 None,
             )
-        code = exit_code([(work.kind, work.outcome.reason if work.outcome else "") for work in works])
+        code = exit_code([work.blame for work in works])
         return self._ended("failed", code if said is None else said)
 
     def _ended(self, status: str, code: int, *, interrupted: int = 0) -> int:

@@ -80,10 +80,11 @@ def _given(text: str) -> int:
 
 
 def _auto(root: str) -> tuple[int, str]:
-    quota = _quota(root)
+    cpus, quota = _cpus(root)
     if quota is None:
         return 1, "`auto` without a CPU quota is 1; docker run --cpus N, or write a number"
-    return max(1, floor(quota)), f"`auto`, the quota is {quota:g} CPUs"
+    limit = "the quota is" if cpus == quota else "this process may use"
+    return max(1, floor(cpus)), f"`auto`, {limit} {cpus:g} CPUs"
 
 
 def _computed(wanted: Computed, root: str) -> tuple[int, str]:
@@ -108,12 +109,12 @@ def _computed(wanted: Computed, root: str) -> tuple[int, str]:
 def _by_cpu(wanted: Computed, root: str) -> tuple[int, str]:
     if wanted.per_cpu is None:
         return 1, "no `per_cpu`"
-    quota = _quota(root)
+    cpus, quota = _cpus(root)
     if quota is None:
         return 1, "`per_cpu` without a CPU quota is 1"
     # The tenth that a float loses must not cost a worker: 0.1 of 30 is 3.
-    number = min(MOST, max(1, floor(wanted.per_cpu * quota + 1e-9)))
-    return number, f"`per_cpu` {wanted.per_cpu:g} for each of {quota:g} CPUs"
+    number = min(MOST, max(1, floor(wanted.per_cpu * cpus + 1e-9)))
+    return number, f"`per_cpu` {wanted.per_cpu:g} for each of {cpus:g} CPUs"
 
 
 def _by_memory(limit: int, each: int | None) -> tuple[int, str]:
@@ -125,10 +126,10 @@ def _by_memory(limit: int, each: int | None) -> tuple[int, str]:
     return fit, f"`memory_each`: {fit} of {_mega(each)} fit in {_mega(limit)}"
 
 
-def _quota(root: str) -> float | None:
+def _cpus(root: str) -> tuple[float, float | None]:
     from orchestrator.requirements import _cgroup  # most starts ask for neither
 
-    return _cgroup.cpu_quota(root)
+    return _cgroup.cpus(root)
 
 
 def _limit(root: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The words of `orchestrator health`: what is asked for, and the one line that answers. Knows no sockets."""
+"""The command line of `orchestrator health`: its arguments, exit code and one line of output."""
 
 import posix
 import sys
@@ -7,10 +7,10 @@ from orchestrator.health.probe_verdict import judge
 
 USAGE = """usage: orchestrator health [NAME] [--url URL]
 
-Asks a health endpoint of the running service. 0: well; 1: not, or not known. One line says why.
+Asks a health endpoint of the running service. Exits 0 if it is healthy, 1 if not or unknown; one line says why.
 
   NAME       the endpoint: ready (default), live, or one from `health.endpoints`
-  --url URL  ask this http or https URL instead; the service's status counts where an engine runs here"""
+  --url URL  ask this http or https URL instead; the status of a running engine still counts"""
 
 
 def run(argv: list[str]) -> tuple[int, str]:
@@ -26,16 +26,16 @@ def run(argv: list[str]) -> tuple[int, str]:
         elif word.startswith("--url="):
             url = word[6:]
         elif word.startswith("-") or not word or name:
-            return 1, f"health: cannot understand `{word}`: orchestrator health [NAME] [--url URL]"
+            return 1, f"health: unexpected argument `{word}`; usage: orchestrator health [NAME] [--url URL]"
         else:
             name = word
-    well, why = judge(name or "ready", url, named_directory())
-    return int(not well), f"{name or 'ready'}: {' '.join(why.split())}"
+    healthy, why = judge(name or "ready", url, named_directory())
+    return int(not healthy), f"{name or 'ready'}: {' '.join(why.split())}"
 
 
 def named_directory() -> str | None:
     """The state directory that the environment names."""
-    # `os` is not imported for this; where it is already, its environment is the one that can be changed.
+    # Does not import `os`; if it is imported already, its environment is the current one.
     known = getattr(sys.modules.get("os"), "environb", posix.environ)
     value = known.get(b"ORCHESTRATOR_STATE_DIR")
     return value.decode("utf-8", "surrogateescape") if value else None

@@ -1,13 +1,11 @@
-"""Asks an HTTP endpoint for its status within a deadline; knows nothing of state files or of the engine.
+"""Asks an HTTP endpoint for its status within a deadline.
 
-For the probe and the supervisor: raw sockets and builtins, because importing `socket` costs more than asking.
+For the probe and the supervisor: raw sockets and builtins, because importing `socket` costs more than the request.
 """
 
 import _socket
 import _thread
 import time
-
-from orchestrator.health.unanswered import Unanswered, place
 
 LONGEST_LINE = 8192
 
@@ -15,11 +13,23 @@ Address = tuple[int, str | tuple[str, int]]
 """A socket family and what to connect to."""
 
 
-def ask(family: int, address: str | tuple[str, int], request: bytes, timeout: float) -> tuple[int, str]:
-    """Sends the request and gives the status of the answer, or 0 and why: `refused: …`, `timeout: …`.
+class Unanswered(Exception):
+    """Why there is no status: a reason such as `timeout`, a colon, and what happened."""
 
-    The timeout is for all of it, however slowly the other side drips its bytes. Redirects are not followed,
-    and nothing is read beyond what brought the status line.
+
+def place(address: str | tuple[str, int]) -> str:
+    """The address in a message."""
+    if isinstance(address, str):
+        return address
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def ask(family: int, address: str | tuple[str, int], request: bytes, timeout: float) -> tuple[int, str]:
+    """Status and phrase of the answer, or 0 and the reason: `refused: …`, `timeout: …`.
+
+    The timeout (seconds) covers everything, however slow the peer. Redirects are not followed, and nothing after the
+    status line is read.
     """
     try:
         return _exchange(family, address, request, time.monotonic() + timeout, timeout)
@@ -32,7 +42,7 @@ def ask_socket(path: str, request: bytes, timeout: float) -> tuple[int, str]:
 
 
 def request(method: str, target: str, host: str, headers: tuple[str, ...] = ()) -> bytes:
-    """The bytes of a request; `headers` are whole lines, `Name: value`."""
+    """The bytes of a request; `headers` are lines such as `Name: value`."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
     if not any(line.lower().startswith("user-agent:") for line in headers):
         lines.append("User-Agent: orchestrator-health")
@@ -70,7 +80,7 @@ def connect(connection: _socket.socket, address: str | tuple[str, int], end: flo
 def converse(
     connection: _socket.socket, address: str | tuple[str, int], request: bytes, end: float, timeout: float
 ) -> tuple[int, str]:
-    """The exchange on a connection that stands, also one that speaks TLS."""
+    """The exchange on an open connection, with or without TLS."""
     where = place(address)
     received = b""
     try:
@@ -96,7 +106,7 @@ def converse(
 
 
 def _status(received: bytes) -> tuple[int, str, bytes]:
-    """The final status and its phrase, or 0 while it has not come; interim answers (1xx) are left behind."""
+    """The final status, its phrase and the rest; 0 until it has come. Skips interim answers (1xx)."""
     while True:
         line, newline, _ = received.partition(b"\n")
         _check(line, whole=bool(newline))
@@ -115,7 +125,7 @@ def _status(received: bytes) -> tuple[int, str, bytes]:
 
 
 def _check(line: bytes, *, whole: bool) -> None:
-    """Garbage is told at its first bytes, not at the deadline."""
+    """Fails at the first bytes that are not HTTP, not at the deadline."""
     start = b"HTTP/"
     if (whole and not line.startswith(start)) or line[:5] != start[: len(line)]:
         raise Unanswered(f"protocol: not an HTTP answer: {_shown(line)}")
@@ -135,19 +145,35 @@ def _slow(received: bytes) -> str:
     return "did not finish its status line" if received else "did not answer"
 
 
+_LOOPBACKS = {
+    "*": ("127.0.0.1", "::1"),
+    "::": ("::1", "127.0.0.1"),
+    "0.0.0.0": ("127.0.0.1",),
+    "": ("127.0.0.1",),
+}
+
+
+def loopbacks(host: str) -> tuple[str, ...]:
+    """Where a server that listens on all addresses can be asked; any other host itself."""
+    return _LOOPBACKS.get(host, (host,))
+
+
 def loopback(host: str) -> str:
-    """Where a server that listens on all addresses is asked."""
-    return {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    """The address at which a server that listens on `host` is asked: a wildcard becomes loopback."""
+    return loopbacks(host)[0]
 
 
 def locate(host: str, port: int, end: float, timeout: float) -> list[Address]:
-    """The addresses of a host. Numbers need no look-up; that of a name is left alone at the deadline."""
-    host = loopback(host)
-    if ":" in host:
-        return [(_socket.AF_INET6, (host, port))]
-    if host.replace(".", "").isdigit():
-        return [(_socket.AF_INET, (host, port))]
-    return _looked_up(host, port, end, timeout)
+    """The addresses of a host. A look-up that is late is abandoned."""
+    found: list[Address] = []
+    for each in loopbacks(host):
+        if ":" in each:
+            found.append((_socket.AF_INET6, (each, port)))
+        elif each.replace(".", "").isdigit():
+            found.append((_socket.AF_INET, (each, port)))
+        else:
+            found += _looked_up(each, port, end, timeout)
+    return found
 
 
 def _looked_up(host: str, port: int, end: float, timeout: float) -> list[Address]:
@@ -167,7 +193,7 @@ def _looked_up(host: str, port: int, end: float, timeout: float) -> list[Address
         finally:
             done.release()
 
-    # A resolver that does not answer cannot be interrupted, only abandoned.
+    # A resolver cannot be interrupted, only abandoned.
     _thread.start_new_thread(look_up, ())
     if not done.acquire(timeout=max(end - time.monotonic(), 0.001)):
         raise Unanswered(f"timeout: {host} was not looked up within {timeout:g} s")
@@ -177,9 +203,9 @@ def _looked_up(host: str, port: int, end: float, timeout: float) -> list[Address
 
 
 def ask_host(host: str, port: int, request: bytes, timeout: float, tls: str = "") -> tuple[int, str]:
-    """Asks the first of a host's addresses that can be connected to.
+    """Asks the first of a host's addresses that accepts a connection.
 
-    `tls` is the name that the certificate must have, `-` for TLS that trusts any certificate.
+    `tls` is the name that the certificate must be for, `-` for TLS with any certificate.
     """
     end = time.monotonic() + timeout
     why = ""
@@ -208,10 +234,34 @@ def _over(
     tls: str,
 ) -> tuple[int, str]:
     if tls:
-        from orchestrator.health.tls_probe import secured
-
-        connection = secured(connection, address, tls, end, timeout)
+        connection = _secured(connection, address, tls, end, timeout)
     try:
         return converse(connection, address, request, end, timeout)
     finally:
         connection.close()
+
+
+def _secured(
+    connection: _socket.socket, address: str | tuple[str, int], name: str, end: float, timeout: float
+) -> _socket.socket:
+    """The connection with TLS. At the loopback address no certificate can be right: `-` accepts any."""
+    import socket
+    import ssl
+
+    context = ssl.create_default_context()
+    if name == "-":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    plain = socket.socket(fileno=connection.detach())
+    try:
+        plain.settimeout(max(end - time.monotonic(), 0.001))
+        return context.wrap_socket(plain, server_hostname=None if name == "-" else name)
+    except TimeoutError:
+        plain.close()
+        raise Unanswered(
+            f"timeout: {place(address)} was reached, but TLS did not start within {timeout:g} s"
+        ) from None
+    except OSError as error:
+        plain.close()
+        why = getattr(error, "verify_message", "") or error.strerror or error
+        raise Unanswered(f"tls: {place(address)}: {why}") from None

@@ -1,17 +1,16 @@
-"""Says whether an endpoint is well: the service's status, then the endpoint, then the engine's last verdict.
+"""Whether an endpoint is healthy: by the service's status, the endpoint's answer and the engine's last verdict.
 
-Reads the file `probe` (`orchestrator.health.probe` describes it); knows neither the spec nor the report.
+Reads the file `probe`, which `orchestrator.health.probe` describes.
 """
 
 import posix
 import time
 
 from orchestrator.health import http_probe
-from orchestrator.health.unanswered import place
 from orchestrator.system import files
 
 TIMEOUT = 2.0
-"""For a `--url`; an endpoint has its own."""
+"""Seconds, for a `--url`; an endpoint has its own."""
 
 Finding = tuple[bool, str]
 
@@ -52,7 +51,7 @@ def decoded(word: str) -> str:
 
 
 def judge(name: str, url: str, explicit: str | None) -> Finding:
-    """Whether `name` is well, and why; `explicit` is the state directory that was named, if any."""
+    """Whether `name` is healthy, and why; `explicit` is the state directory from the environment, if any."""
     directory = files.find(explicit)
     if directory is None or not files.become_owner(directory):
         return ask_url(url) if url else (False, nothing_known(explicit))
@@ -61,7 +60,7 @@ def judge(name: str, url: str, explicit: str | None) -> Finding:
         return (
             ask_url(url)
             if url
-            else (False, f"the engine (pid {known.pid}) is gone; {directory} is what it left")
+            else (False, f"the engine (pid {known.pid}) is gone; {directory} is left over from it")
         )
     return by_status(name, known) or by_endpoint(name, url, known)
 
@@ -69,7 +68,7 @@ def judge(name: str, url: str, explicit: str | None) -> Finding:
 def nothing_known(explicit: str | None) -> str:
     where = ", ".join(files.candidates(explicit))
     return (
-        f"no running engine is known (looked in {where}): start it with `orchestrator run`, "
+        f"no running engine found (looked in {where}): start it with `orchestrator run`, "
         "set ORCHESTRATOR_STATE_DIR to its state directory, or give --url http://127.0.0.1:PORT/PATH"
     )
 
@@ -80,12 +79,12 @@ def gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False  # it runs, as somebody else
+        return False  # it runs as another user
     return False
 
 
 def by_status(name: str, known: Known) -> Finding | None:
-    """What the status alone decides: an app that answers is still not ready while it starts or stops."""
+    """The verdict that the status alone decides: an app that answers is not ready while it starts or stops."""
     says = (
         f"{known.status}: {known.reason}"
         if known.reason
@@ -98,7 +97,7 @@ def by_status(name: str, known: Known) -> Finding | None:
     if name == "live" and known.status == "maintenance":
         return True, "maintenance is served, which counts as alive"
     if name not in known.endpoints and name in {"ready", "live"}:
-        return True, f"the service is {shown(known)}; it has no `{name}` endpoint to ask"
+        return True, f"the service is {shown(known)}; it has no `{name}` endpoint"
     return None
 
 
@@ -108,27 +107,25 @@ def shown(known: Known) -> str:
 
 def by_endpoint(name: str, url: str, known: Known) -> Finding:
     if url:
-        well, why = ask_url(url)
+        healthy, why = ask_url(url)
     elif name in known.endpoints:
-        well, why = ask_endpoint(name, known)
+        healthy, why = ask_endpoint(name, known)
     else:
-        return (
-            False,
-            f"there is no such endpoint; there are {', '.join(sorted({'live', 'ready', *known.endpoints}))}",
-        )
-    if well:
-        well, why = by_verdict(name, known, why)
-    if not well and known.status not in {"ready", "degraded"}:
+        names = ", ".join(sorted({"live", "ready", *known.endpoints}))
+        return False, f"no such endpoint; the endpoints are {names}"
+    if healthy:
+        healthy, why = by_verdict(name, known, why)
+    if not healthy and known.status not in {"ready", "degraded"}:
         why += f" (the service is {shown(known)})"
-    return well, why
+    return healthy, why
 
 
 def by_verdict(name: str, known: Known, why: str) -> Finding:
-    """The engine judges what takes more than a status; here its last word counts, while it is fresh."""
+    """The engine judges what takes more than a status; its last verdict counts until it expires."""
     verdict = known.verdicts.get(name)
     if verdict is None:
         if known.endpoints.get(name, [""])[0] == "command":
-            return False, "a command, which the engine has not judged yet"
+            return False, "the engine has not run its command yet"
         return True, why
     word, _, rest = verdict.partition(" ")
     expires, _, text = rest.partition(" ")
@@ -147,7 +144,7 @@ def ask_endpoint(name: str, known: Known) -> Finding:
         return True, "judged by the engine"
     host, port, method, target, statuses, timeout, header = words[:7]
     if header == "-":
-        header = "localhost" if kind == "unix" else place((http_probe.loopback(host), int(port)))
+        header = "localhost" if kind == "unix" else http_probe.place((http_probe.loopback(host), int(port)))
     request = http_probe.request(method, target, header, known.headers.get(name, ()))
     started = time.monotonic()
     if kind == "unix":
@@ -178,8 +175,10 @@ def heartbeat(path: str, max_age: float) -> Finding:
         age = time.time() - posix.stat(path).st_mtime
     except OSError as error:
         return False, f"missing: {path}: {error.strerror}"
-    well = age <= max_age
-    return well, f"{path} is {max(age, 0):.1f} s old" + ("" if well else f", expected at most {max_age:g} s")
+    healthy = age <= max_age
+    return healthy, f"{path} is {max(age, 0):.1f} s old" + (
+        "" if healthy else f", expected at most {max_age:g} s"
+    )
 
 
 def ask_url(url: str) -> Finding:
@@ -201,7 +200,7 @@ def taken_apart(url: str) -> tuple[str, str, int, str]:
     if not separator or scheme not in {"http", "https"}:
         raise ValueError("expected http://HOST:PORT/PATH")
     rest = rest.partition("#")[0]
-    if any(each <= " " or each == "\x7f" for each in rest):
+    if any(char <= " " or char == "\x7f" for char in rest):
         raise ValueError("it has blanks or control characters; write %20 for a blank")
     cut = min([at for at in (rest.find("/"), rest.find("?")) if at >= 0], default=len(rest))
     authority, target = rest[:cut], rest[cut:]
@@ -219,4 +218,4 @@ def taken_apart(url: str) -> tuple[str, str, int, str]:
 
 def encoded(target: str) -> str:
     raw = target.encode("utf-8", "surrogateescape")
-    return "".join([chr(each) if each < 128 else f"%{each:02X}" for each in raw])
+    return "".join([chr(byte) if byte < 128 else f"%{byte:02X}" for byte in raw])

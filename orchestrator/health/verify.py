@@ -1,4 +1,4 @@
-"""Asks a health endpoint once, for the engine after the launch. Knows nothing of state files or watching."""
+"""Asks a health endpoint once, with all expectations: for the engine, after the launch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.core.context import Context
+from orchestrator.health.http_probe import loopback, loopbacks
 from orchestrator.waits import _http
 from orchestrator.waits._failure import Deadline, Failure
-from orchestrator.waits._stream import Trust
+from orchestrator.waits._tls import Trust
 from orchestrator.waits.http import judge
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.spec.expect import Expect
 
 CODE = "ORC706"
-_EVERYWHERE = {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Who listens on all addresses is asked on loopback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,9 @@ class Endpoint:
     host_header: str = ""
     expect: Expect | None = None
     unix: str = ""
-    """The path of a socket, if the service listens on one."""
+    """The path of the socket, if the service listens on one."""
     verify: bool = False
-    """Whether the certificate is verified: none can be right for the loopback address."""
+    """Whether to verify the certificate: none can be right for the loopback address."""
 
     @property
     def where(self) -> str:
@@ -46,23 +45,32 @@ class Endpoint:
 
     @property
     def _authority(self) -> str:
-        return _http.authority(_EVERYWHERE.get(self.host, self.host), self.port, tls=self.scheme == "https")
+        return _http.authority(loopback(self.host), self.port, tls=self.scheme == "https")
 
 
 def ask(endpoint: Endpoint, timeout: float, context: Context | None = None) -> Outcome:
     """One attempt, within `timeout` seconds in all. A failure has the health checks' code and a typed reason."""
     context = context or Context(environ={})
     deadline = Deadline(timeout)
+    *others, last = loopbacks(endpoint.host)
+    for host in others:
+        outcome = _asked(endpoint, host, deadline, context)
+        if outcome.reason not in ("refused", "unreachable"):
+            return outcome
+    return _asked(endpoint, last, deadline, context)
+
+
+def _asked(endpoint: Endpoint, host: str, deadline: Deadline, context: Context) -> Outcome:
     try:
-        answer = _http.fetch(_request(endpoint), deadline, context.environ)
+        answer = _http.fetch(_request(endpoint, host), deadline, context.environ)
         return judge(endpoint.where, endpoint.expect, answer)
     except Failure as failure:
         return replace(failure.outcome, code=CODE)
 
 
-def _request(endpoint: Endpoint) -> _http.Request:
+def _request(endpoint: Endpoint, host: str) -> _http.Request:
     return _http.Request(
-        _EVERYWHERE.get(endpoint.host, endpoint.host),
+        host,
         endpoint.port,
         endpoint.scheme == "https",
         _http.encoded(endpoint.path),

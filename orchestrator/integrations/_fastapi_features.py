@@ -1,6 +1,6 @@
-"""`requires_feature` itself: imported when it is used, because FastAPI is imported here."""
+"""The implementation of `requires_feature`, apart because it imports FastAPI."""
 
-# Annotations stay objects: FastAPI reads them off an instance, where a text would not be understood.
+# No postponed annotations: FastAPI reads those of an instance and does not resolve text.
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,7 +16,7 @@ METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch",
 
 
 class FeatureOff(HTTPException):
-    """Without `install_features`, FastAPI's own answer: the same status, the text alone."""
+    """Without `install_features` FastAPI answers with the same status and the detail alone."""
 
     def __init__(self, feature: str, detail: str) -> None:
         super().__init__(
@@ -26,7 +26,7 @@ class FeatureOff(HTTPException):
 
 
 class RequiresFeature:
-    """A dependency that lets nobody pass while its feature is off."""
+    """A dependency that rejects requests while its feature is off."""
 
     def __init__(self, feature: str, detail: str) -> None:
         self.feature = feature
@@ -63,10 +63,10 @@ async def answer(request: Request, off: Exception) -> Response:
 
 
 def required(app: FastAPI) -> Iterable[tuple[str, set[str], list[str]]]:
-    """Every path and its methods, with the features that are required there."""
-    # Since FastAPI includes routers when they are asked for, it has a function that lists what is in them.
-    every: Callable[[Any], Iterable[Any]] = getattr(routing, "iter_route_contexts", iter)
-    for route in every(app.routes):
+    """Every path and its methods, with the features that it requires."""
+    # Newer versions of FastAPI include routers lazily and have a function that lists what is in them.
+    flattened: Callable[[Any], Iterable[Any]] = getattr(routing, "iter_route_contexts", iter)
+    for route in flattened(app.routes):
         methods = getattr(route, "methods", None)  # a WebSocket has none
         features = list(dict.fromkeys(_features(getattr(route, "dependant", None))))
         if methods and features:
@@ -78,17 +78,17 @@ def _features(dependant: Any) -> Iterable[str]:
         return
     if isinstance(dependant.call, RequiresFeature):
         yield dependant.call.feature
-    for each in dependant.dependencies:
-        yield from _features(each)
+    for dependency in dependant.dependencies:
+        yield from _features(dependency)
 
 
 def describe(responses: dict[str, Any], features: list[str]) -> None:
-    """Adds the answer to an operation; what the app says of its own 503 stays."""
+    """Adds the answer to an operation; keeps what the app documents about its own 503."""
     known = responses.setdefault("503", {"description": f"Off at the moment: {', '.join(features)}"})
     known.setdefault("headers", {}).setdefault(
         "Retry-After",
         {
-            "description": "Seconds until it is tried again, where that is known",
+            "description": "Seconds until the next attempt, if known",
             "schema": {"type": "integer"},
         },
     )

@@ -1,4 +1,4 @@
-"""What is answered in place of a feature that is off: a problem of RFC 9457. Knows no framework."""
+"""The answer in place of a degraded feature: a problem of RFC 9457."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 STATUS = 503
 MEDIA_TYPE = "application/problem+json"
 TRY_AGAIN_LATER = 1013
-"""The code with which a WebSocket is closed."""
+"""The close code of a WebSocket."""
 
 
 def document(feature: str, path: str, detail: str = "") -> dict[str, object]:
-    """What anybody may know: which feature is off and that it is for now. Why is in the log."""
+    """What anybody may know: which feature is off, for now. The reason is in the log."""
     from urllib.parse import quote
 
     return {
@@ -31,14 +31,14 @@ def document(feature: str, path: str, detail: str = "") -> dict[str, object]:
 
 
 def headers(feature: str) -> dict[str, str]:
-    """Those beside the type and the length."""
+    """All headers but type and length."""
     found = startup.degradation(feature)
-    again = {"Retry-After": str(max(1, round(found.recheck)))} if found and found.recheck else {}
-    return {"Cache-Control": "no-store", **again}
+    retry = {"Retry-After": str(max(1, round(found.recheck)))} if found and found.recheck else {}
+    return {"Cache-Control": "no-store", **retry}
 
 
 def answer(feature: str, path: str) -> tuple[list[tuple[str, str]], bytes]:
-    """The whole answer for those who write it themselves: headers and body."""
+    """Headers and body of the whole answer."""
     body = json.dumps(document(feature, path)).encode()
     own = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), **headers(feature)}
     return list(own.items()), body
@@ -50,12 +50,12 @@ class Prefixes:
     def __init__(self, features: Mapping[str, str]) -> None:
         wrong = [prefix for prefix in features if not prefix.startswith("/")]
         if wrong:
-            raise ValueError(f"a path begins with a slash, got `{wrong[0]}`")
+            raise ValueError(f"a path must start with a slash, got `{wrong[0]}`")
         self._features = [(prefix.rstrip("/"), feature) for prefix, feature in features.items()]
 
     def off(self, path: str) -> str:
-        """The feature that is off and that the path belongs to; empty when it may be served."""
-        return next((each for each in self._of(path) if startup.degraded(each)), "")
+        """The degraded feature that the path belongs to; empty if it may be served."""
+        return next((feature for feature in self._of(path) if startup.degraded(feature)), "")
 
     def _of(self, path: str) -> Iterable[str]:
         return (

@@ -1,4 +1,4 @@
-"""Paths whose feature is off, for any ASGI app: Starlette, Quart, Django, Litestar. Knows no framework.
+"""Middleware for paths of degraded features, for any ASGI app: Starlette, Quart, Django, Litestar.
 
 app.add_middleware(FeatureMiddleware, features={"/search": "search"})
 """
@@ -23,9 +23,9 @@ __all__ = ["FeatureMiddleware"]
 class FeatureMiddleware:
     """Answers 503 with `application/problem+json` below the paths whose feature is off; the app gets the rest.
 
-    `features` is path → feature: `{"/search": "search"}` is `/search` and all below it. A WebSocket is denied
-    with the same answer where the server can do that, and else closed before it was accepted, which clients
-    see as 403. One that is open stays open.
+    `features` maps path to feature: `{"/search": "search"}` is `/search` and all below it. A WebSocket is denied with
+    the same answer if the server supports that, else closed before it is accepted, which clients see as 403. An open
+    one stays open.
     """
 
     def __init__(self, app: App, features: Mapping[str, str]) -> None:
@@ -50,7 +50,7 @@ async def _answer(feature: str, scope: MutableMapping[str, Any], send: Send, kin
 
 
 async def _deny(feature: str, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-    await receive()  # its `websocket.connect`: before that there is nothing to deny
+    await receive()  # `websocket.connect`
     if "websocket.http.response" in (scope.get("extensions") or {}):
         await _answer(feature, scope, send, "websocket.http.response")
     else:

@@ -1,4 +1,4 @@
-"""For a FastAPI app: health endpoints that know the start's result, and endpoints of features that may be off.
+"""For FastAPI apps: health endpoints that know the result of the start, and endpoints that need a feature.
 
 app.include_router(health_router(dependencies={"db": ping}))
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["Dependency", "health_router", "install_features", "requires_feature"]
 
 Dependency = Callable[[], object | Awaitable[object]]
-"""Called without arguments, plain or `async`. False and an exception mean that it does not work."""
+"""Called without arguments, plain or `async`. False and an exception mean failure."""
 
 
 def requires_feature(name: str, *, detail: str = "") -> "Callable[[HTTPConnection], Awaitable[None]]":
-    """A dependency that answers 503 while the feature is off, with Retry-After where it is tried again.
+    """A dependency that answers 503 while the feature is off, with Retry-After if it is rechecked.
 
-    `detail` is what a visitor is told. A WebSocket is closed with 1013, "try again later", before it is
-    accepted. `install_features` makes the answer a problem of RFC 9457.
+    `detail` is shown to visitors. A WebSocket is closed with 1013, "try again later", before it is accepted.
+    `install_features` turns the answer into a problem of RFC 9457.
     """
     from orchestrator.integrations._fastapi_features import RequiresFeature
 
@@ -35,7 +35,7 @@ def requires_feature(name: str, *, detail: str = "") -> "Callable[[HTTPConnectio
 
 
 def install_features(app: "FastAPI") -> None:
-    """Lets the app answer `requires_feature` with `application/problem+json`, and show it in its OpenAPI document."""
+    """Makes `requires_feature` answer with `application/problem+json`, and documents that in OpenAPI."""
     from orchestrator.integrations._fastapi_features import install
 
     install(app)
@@ -59,16 +59,14 @@ def health_router(
 ) -> "APIRouter":
     """A router with three endpoints, 200 or 503 each.
 
-    `live`: the process answers. `startup`: the engine has finished the start. `ready`: the engine is not
-    taking traffic away (while it stops, or serves maintenance) and every dependency works within `timeout`
-    seconds. While the engine starts, `ready` is what it waits for, so then the dependencies alone decide. A
-    dependency named like a degraded feature does not count while that feature is off. Without an engine all
-    is as if it were ready.
+    `live`: the process answers. `startup`: the start has finished. `ready`: the service is not stopping or in
+    maintenance, and every dependency succeeds within `timeout` seconds. While the engine starts it waits for `ready`, so
+    then the dependencies alone decide. A dependency with the name of a degraded feature is ignored while that is off.
+    Without an engine the service counts as ready.
 
-    `?verbose` lists the checks one by one for those to whom `verbose` allows it: nobody, everybody, or who
-    passes the function, which is given the request. A plain function is called in a thread, and not again
-    while that has no answer yet: one that hangs does not use up the app's threads. Asked for `application/health+json`, all three answer in
-    that form.
+    `?verbose` lists the checks for those whom `verbose` allows to see them: nobody, everybody, or whoever passes the
+    function, which gets the request. A plain dependency is called in a thread, and not again while that call runs: one
+    that hangs does not use up the app's threads. On request all answer in `application/health+json`.
     """
     from fastapi import APIRouter, Request
 
@@ -92,8 +90,8 @@ def health_router(
     return router
 
 
-def _engine(unwell: set[str]) -> _Check:
-    return _Check("engine", "fail" if startup.status() in unwell else "pass")
+def _engine(failing: set[str]) -> _Check:
+    return _Check("engine", "fail" if startup.status() in failing else "pass")
 
 
 def _features() -> list[_Check]:
@@ -103,10 +101,10 @@ def _features() -> list[_Check]:
 async def _dependencies(
     dependencies: Mapping[str, Dependency], seconds: float, threads: "dict[str, asyncio.Future[object]]"
 ) -> list[_Check]:
-    """All at once: the slowest decides how long it takes."""
+    """All concurrently."""
     counted = [name for name in dependencies if not startup.degraded(name)]
     works = await asyncio.gather(*[_works(name, dependencies[name], seconds, threads) for name in counted])
-    return [_Check(name, "pass" if each else "fail") for name, each in zip(counted, works, strict=True)]
+    return [_Check(name, "pass" if ok else "fail") for name, ok in zip(counted, works, strict=True)]
 
 
 async def _works(
@@ -120,7 +118,7 @@ async def _works(
     try:
         return await asyncio.wait_for(called, seconds) is not False
     except Exception:
-        return False  # whatever it raises, it says that it does not work; why is for its own log
+        return False  # any exception means that it does not work
 
 
 async def _awaited(dependency: Dependency) -> object:
@@ -131,11 +129,11 @@ async def _awaited(dependency: Dependency) -> object:
 async def _in_its_thread(
     name: str, dependency: Dependency, threads: "dict[str, asyncio.Future[object]]"
 ) -> object:
-    """The answer of the call that runs, if one does: a thread cannot be ended, so there is at most one."""
+    """The result of the running call, if there is one: threads cannot be ended, so there is at most one."""
     running = threads.get(name)
     if running is None or running.done() or running.get_loop() is not asyncio.get_running_loop():
         running = threads[name] = asyncio.ensure_future(_threaded(dependency))
-        # Whoever asked may have gone: an exception that nobody hears is no news for the app's log.
+        # The request may be over: retrieve the exception, so that asyncio does not log it.
         running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     return await asyncio.shield(running)
 
@@ -151,19 +149,19 @@ def _response(
     from fastapi import Response
     from fastapi.responses import JSONResponse
 
-    well = all(check.status != "fail" for check in checks)
+    ok = all(check.status != "fail" for check in checks)
     allowed = verbose(request) if callable(verbose) else verbose
     shown = checks if allowed and "verbose" in request.query_params else []
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
-    code = 200 if well else 503
+    code = 200 if ok else 503
     kind = _kind(request.headers.get("accept", ""))
     if kind:
         return JSONResponse(_document(checks, shown), code, headers, media_type=kind)
-    return Response(_text(name, shown, well=well), code, headers, media_type="text/plain")
+    return Response(_text(name, shown, ok=ok), code, headers, media_type="text/plain")
 
 
 def _kind(accept: str) -> str:
-    """The JSON type that is asked for by name, if any."""
+    """The JSON type that is accepted by name, if any."""
     named = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     return next((kind for kind in ("application/health+json", "application/json") if kind in named), "")
 
@@ -176,9 +174,9 @@ def _document(checks: list[_Check], shown: list[_Check]) -> dict[str, object]:
     return {"status": worst, "checks": {check.name: [{"status": check.status}] for check in shown}}
 
 
-def _text(name: str, shown: list[_Check], *, well: bool) -> str:
+def _text(name: str, shown: list[_Check], *, ok: bool) -> str:
     if not shown:
-        return "ok\n" if well else f"not {name}\n"
+        return "ok\n" if ok else f"not {name}\n"
     words = {"pass": "[+]{} ok", "warn": "[~]{} is off", "fail": "[-]{} failed: reason withheld"}
     lines = [words[check.status].format(check.name) for check in shown]
-    return "\n".join([*lines, f"{name} check {'passed' if well else 'failed'}"]) + "\n"
+    return "\n".join([*lines, f"{name} check {'passed' if ok else 'failed'}"]) + "\n"

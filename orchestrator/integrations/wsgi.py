@@ -1,4 +1,4 @@
-"""Paths whose feature is off, for any WSGI app: Flask, Django. Knows no framework.
+"""Middleware for paths of degraded features, for any WSGI app: Flask, Django.
 
 app.wsgi_app = FeatureMiddleware(app.wsgi_app, {"/search": "search"})
 """
@@ -18,7 +18,7 @@ __all__ = ["FeatureMiddleware"]
 class FeatureMiddleware:
     """Answers 503 with `application/problem+json` below the paths whose feature is off; the app gets the rest.
 
-    `features` is path → feature: `{"/search": "search"}` is `/search` and all below it.
+    `features` maps path to feature: `{"/search": "search"}` is `/search` and all below it.
     """
 
     def __init__(self, app: WSGIApplication, features: Mapping[str, str]) -> None:
@@ -26,7 +26,7 @@ class FeatureMiddleware:
         self._prefixes = _problem.Prefixes(features)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # WSGI hands bytes over as Latin-1.
+        # WSGI passes bytes as Latin-1.
         path = (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1")
         readable = path.decode("utf-8", "replace")
         feature = self._prefixes.off(readable)

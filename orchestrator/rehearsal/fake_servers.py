@@ -89,8 +89,8 @@ def answering(status: str) -> Callable[[socket.socket], None]:
 
 
 well = answering("200 OK")
-FAULTS: dict[str, Callable[[socket.socket], None]] = {
-    "timeout": silent, "dropped": dropping, "protocol": nonsense,
+BEHAVIOURS: dict[str, Callable[[socket.socket], None]] = {
+    "silent": silent, "healthy": well, "timeout": silent, "dropped": dropping, "protocol": nonsense,
     "unexpected": answering("500 Internal Server Error"), "auth": answering("401 Unauthorized"),
 }  # fmt: skip
-"""How a server behaves, by the failure; the last two are HTTP."""
+"""How a server behaves, by its word in `spec.breaking.Sandbox.serve`."""

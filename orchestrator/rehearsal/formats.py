@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
+from orchestrator.diagnostics.formats.junit import Case, document
 from orchestrator.diagnostics.printable import printable
 from orchestrator.rehearsal.failures import EXPLAINED
 from orchestrator.rehearsal.rows import HEALED
@@ -103,31 +103,16 @@ def _sum(rows: Sequence[Row], *, proving: bool) -> str:
 
 def as_junit(service: str, rows: Sequence[Row], wrong: Mapping[str, Diagnostic]) -> str:
     """A test case for each row. A finding is its failure; what could not be proved is skipped."""
-    skipped = [row for row in rows if row.name not in wrong and _is_open(row)]
-    root = ET.Element("testsuites", name="orchestrator rehearse")
-    suite = ET.SubElement(root, "testsuite", name=service, tests=str(len(rows)), failures=str(len(wrong)), errors="0",
-                          skipped=str(len(skipped)))  # fmt: skip
-    for row in rows:
-        _case(suite, row, wrong.get(row.name))
-    ET.indent(root)
-    text: bytes = ET.tostring(root, encoding="us-ascii", xml_declaration=True)
-    return text.decode("ascii") + "\n"
+    return document([(service, [_case(row, wrong.get(row.name)) for row in rows])], "orchestrator rehearse")
 
 
 def _is_open(row: Row) -> bool:
     return row.skipped or "not proved" in row.note
 
 
-def _case(suite: ET.Element, row: Row, finding: Diagnostic | None) -> None:
-    case = ET.SubElement(
-        suite, "testcase", classname=printable(row.id), name=row.reason, time=f"{row.seconds:.3f}"
-    )
+def _case(row: Row, finding: Diagnostic | None) -> Case:
+    case = Case(row.id, row.reason, text=f"{row.ending}", seconds=row.seconds)
     if finding is not None:
-        message = printable(finding.message)
-        ET.SubElement(
-            case, "failure", type=finding.code, message=message
-        ).text = f"{finding.place}: {message}"
-    elif _is_open(row):
-        ET.SubElement(case, "skipped", message=printable(row.note))
-    else:
-        ET.SubElement(case, "system-out").text = printable(f"{row.ending}")
+        text = f"{finding.place}: {finding.message}"
+        return case._replace(failure=finding.code, message=finding.message, text=text)
+    return case._replace(skipped=True, message=row.note) if _is_open(row) else case

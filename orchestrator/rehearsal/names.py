@@ -6,6 +6,7 @@ import ipaddress
 from itertools import count
 
 from orchestrator.rehearsal import sandbox
+from orchestrator.spec.breaking import CannotBreak
 
 _HOSTS = "/etc/hosts"
 _free = count(2)
@@ -30,8 +31,6 @@ def _made_ours(host: str) -> str:
         return ours
     if not address.is_loopback and not address.is_unspecified:
         if address.version != 4:
-            from orchestrator.rehearsal.sandbox_filesystem import CannotBreak
-
             raise CannotBreak(f"the private network cannot have the address {host}")
         sandbox.own_address(host, next(_free))
     return host

@@ -29,10 +29,6 @@ TOOLS = ".orchestrator-rehearsal"
 _OWN = ("rehearsal", "lint", "roles", "default_role", "unknown_role")
 
 
-class CannotBreak(Exception):
-    """Raised where something cannot be made to fail for real. The text says why."""
-
-
 @dataclass(slots=True)
 class Job:
     """What a start of a rehearsal is told: data, so that it can be handed to another process."""
@@ -114,7 +110,9 @@ class Place:
         for step in above:
             parent = parent[step]
         if not isinstance(parent[last], dict):
-            key = shorthand(str(above[0])) if above and above[0] in ITEM_LISTS else "is"
+            key = (
+                "is" if above and above[0] not in ITEM_LISTS else shorthand(str(above[0] if above else last))
+            )
             parent[last] = {key: parent[last]}
         found: dict[str, Any] = parent[last]
         return found

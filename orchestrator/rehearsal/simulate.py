@@ -13,10 +13,10 @@ from orchestrator.document.plain import Unknown
 from orchestrator.engine.estimate import works_of
 from orchestrator.engine.item import Work
 from orchestrator.engine.lowering import actions_after_ready, actions_of, plan_of
-from orchestrator.rehearsal import asked
 from orchestrator.rehearsal.driver import Rehearsed
 from orchestrator.rehearsal.failures import EXPLAINED, failures
 from orchestrator.rehearsal.rows import DEGRADED, HEALED, MAINTENANCE, READY, STOPPED, Ending, Row
+from orchestrator.spec.item import Item
 from orchestrator.spec.loading import items_with_values
 from orchestrator.spec.values import StaticValues
 
@@ -128,7 +128,7 @@ class _Simulation:
         return Row(work.id, reason, Ending(HEALED, self._goes_on), tuple(told), (ending,))
 
     def _run(self, work: Work, reason: str, *, helps: bool) -> Rehearsed:
-        outcome = failure(_reason(work, reason), EXPLAINED.get(reason, reason))
+        outcome = failure(_reason_of(work, reason), EXPLAINED.get(reason, reason))
         return Rehearsed(
             self.plan, self.actions, work.id, reason, outcome=outcome, item=work.item, helps=helps
         ).run()
@@ -169,14 +169,9 @@ class _Simulation:
         return found
 
 
-def _reason(work: Work, reason: str) -> str:
+def _reason_of(work: Work, failure: str) -> str:
     """How the item itself calls the failure."""
-    if reason == "missing" and work.kind == "wait":
-        return "refused"  # as a socket is that is not there yet
-    if reason == "dropped":
-        secured = asked.secured(work.item) or asked.word(work.item) == "mysql"
-        return "tls" if secured else "refused"
-    return reason
+    return work.item.reason_of(failure) if isinstance(work.item, Item) else failure
 
 
 def _described(lowered: Lowered, said: str) -> str:

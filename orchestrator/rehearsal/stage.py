@@ -14,8 +14,9 @@ from orchestrator.engine.exceptions import Invalid
 from orchestrator.rehearsal import breaking, sandbox
 from orchestrator.rehearsal.assumptions import shorten, suppose
 from orchestrator.rehearsal.observe import Observer, Seen
-from orchestrator.rehearsal.sandbox_filesystem import CannotBreak, Job, Place
+from orchestrator.rehearsal.sandbox_filesystem import Job, Place
 from orchestrator.rehearsal.simulate import items
+from orchestrator.spec.breaking import CannotBreak
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Runs in a child: calls a check's function and prints what came of it. Knows nothing of the engine.
+"""Runs in a child: calls a check's function and prints its result as JSON.
 
 Its arguments are a token, which marks the line for the engine, and `package.module:function`.
 """
@@ -50,9 +50,9 @@ def _judged(result: Any) -> dict[str, Any]:
     if result is None or result is True:
         return {"ok": True}
     if isinstance(result, str):
-        return {"ok": False, "said": result[:2000]}
+        return {"ok": False, "message": result[:2000]}
     if result is False:
-        return {"ok": False, "said": ""}
+        return {"ok": False, "message": ""}
     return {"ok": False, "returned": type(result).__name__}
 
 

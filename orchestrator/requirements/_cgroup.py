@@ -1,4 +1,4 @@
-"""The limits of the container: memory and CPU, of cgroup v1 and v2. Knows nothing of requirements.
+"""The limits of the container: memory and CPU, of cgroup v1 and v2.
 
 `root` is another place for `/`, for trees that were recorded elsewhere.
 """
@@ -31,6 +31,12 @@ def cpu_quota(root: str = "/") -> float | None:
         _quota(text) for text in _values(root, "cpu", "cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us")
     ]
     return min((each for each in quotas if each is not None), default=None)
+
+
+def cpus(root: str = "/") -> tuple[float, float | None]:
+    """CPUs that this process may use: the smaller of quota and affinity; and the quota, None without one."""
+    quota, own = cpu_quota(root), float(len(os.sched_getaffinity(0)))
+    return (own if quota is None else min(quota, own)), quota
 
 
 def version(root: str = "/") -> int:

@@ -1,4 +1,4 @@
-"""Facts about the machine or container, each found out by one function. Judges nothing."""
+"""Facts about the machine or container, one function each."""
 
 from __future__ import annotations
 
@@ -45,11 +45,8 @@ def _total(root: str) -> int:
 
 def cpus(root: str = "/") -> tuple[float, str]:
     """CPUs that can be used, and what limits them."""
-    own = float(len(os.sched_getaffinity(0)))
-    quota = _cgroup.cpu_quota(root)
-    if quota is not None and quota < own:
-        return quota, "the container's quota"
-    return own, "the processors this process may use"
+    usable, quota = _cgroup.cpus(root)
+    return usable, "the container's quota" if usable == quota else "the processors this process may use"
 
 
 def open_files() -> tuple[int, int]:

@@ -10,6 +10,7 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics.patterns import pattern
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _SEPARATORS = pattern(r"[-_.]+")
 _EXTRA_SECTION = pattern(r"\[(?P<extra>[^:\]]*)(:(?P<marker>.*))?\]\Z")
+_TOP_LEVEL = pattern(r"(?P<file>(?P<name>[A-Za-z_]\w*)(?:/__init__)?\.py),")
+_MOST_LINES = 5000
+"""Of RECORD: a namespace package has no module at its top."""
 _METADATA = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}
 
 _listed: dict[str, tuple[int, dict[str, list[str]]]] = {}
@@ -104,6 +108,19 @@ class Distribution:
     def top_level(self) -> list[str]:
         """The import names it says it brings."""
         return self._read("top_level.txt").split()
+
+    def lost_module(self) -> str:
+        """Its first top-level module, where that was installed and is gone; empty otherwise, and where nothing tells."""
+        try:
+            with open(os.path.join(self.path, "RECORD"), encoding="utf-8", errors="replace") as record:
+                lines = list(islice(record, _MOST_LINES))
+        except OSError:
+            return ""
+        module = next((found for line in lines if (found := _TOP_LEVEL.match(line))), None)
+        if module is None:
+            return ""
+        file = os.path.join(self.place, module["file"])
+        return "" if os.path.exists(file) or os.path.exists(file + "c") else module["name"]
 
     def _first(self, header: str) -> str:
         return next(iter(self._headers.get(header, ())), "")

@@ -1,11 +1,13 @@
 """`checks`: checks of your own. A command, a Python function in a child, or a condition."""
 
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from orchestrator.core.exit_status import named
 from orchestrator.core.outcome import failed, ok
 from orchestrator.requirements._base import Requirement
 from orchestrator.spec.commanding import Commanding, CommandLine
@@ -17,7 +19,10 @@ from orchestrator.spec.types import FunctionReference
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.system.processes import Result
+    from orchestrator.waits._child import Done
+    from orchestrator.waits._failure import Failure
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_call.py")
 _DETAILS = 8000
@@ -37,6 +42,9 @@ class Check(Requirement):
         description="The check's name: `ledger` makes the id `check:ledger`.", examples=["ledger"]
     )
 
+    def failures(self) -> tuple[str, ...]:
+        return ("unexpected", "timeout")
+
 
 def _some_command(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value[0]:
@@ -54,10 +62,24 @@ class Run(Check, Commanding):
         description="The command and its arguments.", examples=[["python", "-m", "app.selfcheck"]]
     )
 
-    def attempt(self, context: "Context") -> "Outcome":
-        from orchestrator.requirements._running import checked
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        sandbox.item["run"] = sandbox.command(failure, self.run)
 
-        return checked(self, context)
+    def attempt(self, context: "Context") -> "Outcome":
+        from orchestrator.waits._child import asked as run
+        from orchestrator.waits._failure import Deadline, Failure
+        from orchestrator.waits.command import output_wrong
+
+        try:
+            done = run(self.run, self, context, Deadline(context.timeout))
+        except Failure as failure:
+            return _not_ended(self, failure, context)
+        if done.code not in self.exit_codes:
+            return _wrong_exit(self, done)
+        if wrong := output_wrong(self, done):
+            summary = f"the output of `{self.run[0]}`: {wrong}"
+            return _run_failed("output", summary, _by_hand(self), done.whole)
+        return ok(_last_line(done.stdout) or _last_line(done.stderr) or f"ended with {done.code}")
 
 
 class PythonCheck(Check):
@@ -69,6 +91,9 @@ class PythonCheck(Check):
     python: Templated[FunctionReference] = Field(
         description="The function, as `package.module:function`.", examples=["app.checks:ledger_is_balanced"]
     )
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        sandbox.item["python"] = sandbox.function(failure)
 
     def attempt(self, context: "Context") -> "Outcome":
         from orchestrator.system.processes import capture
@@ -92,6 +117,13 @@ class Holds(Check):
         description="The condition.", examples=[{"variable": "REGION", "in": ["eu", "us"]}]
     )
 
+    def failures(self) -> tuple[str, ...]:
+        return ("unexpected",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        del failure
+        sandbox.item["holds"] = {"exists": "/there/is/no/such/path"}
+
     def attempt(self, context: "Context") -> "Outcome":
         from orchestrator.requirements._conditions import answer
 
@@ -105,11 +137,55 @@ class Holds(Check):
         return failed("ORC471", "condition", message, _to_make_hold(self.holds))
 
 
-KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds}
+def _not_ended(check: Run, failure: "Failure", context: "Context") -> "Outcome":
+    name = check.run[0]
+    if failure.reason == "timeout":
+        summary = f"`{name}` did not end within {context.timeout:g} s"
+        return _run_failed(
+            "timeout", summary, "give it a longer `timeout`, or make it faster", failure.details
+        )
+    if not failure.final:
+        return _run_failed("output", failure.summary, failure.hint, failure.details)
+    return _run_failed("not-started", failure.summary, _to_start(name, failure, context), failure.details)
+
+
+def _to_start(name: str, failure: "Failure", context: "Context") -> str:
+    path = context.environ.get("PATH", os.defpath)
+    if failure.summary.startswith("there is no command"):
+        return f"install {name} in the image; PATH is {path}"
+    return failure.hint or f"ls -l {name}"
+
+
+def _wrong_exit(check: Run, done: "Done") -> "Outcome":
+    line = _last_line(done.stderr) or _last_line(done.stdout)
+    behind = f": {line}" if line else ""
+    name = check.run[0]
+    if done.code < 0:
+        how = f"`{name}` was ended by {named(-done.code)}"
+        return _run_failed("signal", how + behind, _by_hand(check), done.whole)
+    wanted = " or ".join(map(str, check.exit_codes))
+    how = f"`{name}` ended with {done.code}, expected {wanted}"
+    return failed(
+        "ORC471", "exit", how + behind, _by_hand(check), details=done.whole[-_DETAILS:], exit_code=done.code
+    )
+
+
+def _by_hand(check: Run) -> str:
+    return f"run it by hand: {shlex.join(check.run)}"
+
+
+def _run_failed(reason: str, summary: str, hint: str, details: str) -> "Outcome":
+    return failed("ORC471", reason, summary, hint, details=details[-_DETAILS:])
+
+
+def _last_line(output: str) -> str:
+    """The last line that says something."""
+    lines = [each.strip() for each in output.splitlines() if each.strip()]
+    return lines[-1][:300] if lines else ""
 
 
 def _to_make_hold(condition: Any) -> str:
-    """What mends a condition of which there is one thing to mend."""
+    """The hint for a condition with one thing to fix."""
     if (variable := getattr(condition, "variable", None)) is not None:
         return f"set `{variable}` to what the condition asks for"
     if (path := getattr(condition, "exists", None)) is not None:
@@ -122,17 +198,17 @@ def _to_make_hold(condition: Any) -> str:
 def _no_answer(reference: str, result: "Result", context: "Context") -> "Outcome":
     """The child ended before it could say anything: killed, crashed, or the function ended the process."""
     if result.timed_out:
-        said, reason = f"{reference} did not end within {context.timeout:.3g} s", "timeout"
+        summary, reason = f"{reference} did not end within {context.timeout:.3g} s", "timeout"
         hint = "give it a longer `timeout`, or make it faster"
     elif result.problem:
-        said, reason, hint = f"{reference}: {result.ended}", "not-started", f"ls -l {sys.executable}"
+        summary, reason, hint = f"{reference}: {result.ended}", "not-started", f"ls -l {sys.executable}"
     elif result.code < 0:
-        said, reason = f"{reference}: its process {result.ended}", "crash"
+        summary, reason = f"{reference}: its process {result.ended}", "crash"
         hint = "python -X faulthandler shows the line that crashes"
     else:
-        said, reason = f"{reference}: its process {result.ended} without an answer", "exit"
+        summary, reason = f"{reference}: its process {result.ended} without an answer", "exit"
         hint = "a check returns True, False or a text; it must not call sys.exit"
-    return failed("ORC471", reason, said, hint, details=result.output[-_DETAILS:])
+    return failed("ORC471", reason, summary, hint, details=result.output[-_DETAILS:])
 
 
 def _judged(reference: str, answer: dict[str, Any], output: str, context: "Context") -> "Outcome":
@@ -141,13 +217,13 @@ def _judged(reference: str, answer: dict[str, Any], output: str, context: "Conte
     if "type" in answer:
         return _raised(reference, answer, context)
     if "returned" in answer:
-        said = f"{reference} returned a value of type {answer['returned']}, which says neither yes nor no"
+        summary = f"{reference} returned a value of type {answer['returned']}, which says neither yes nor no"
         return failed(
-            "ORC471", "answer", said, "return True, False, or a text that says what is wrong", final=True
+            "ORC471", "answer", summary, "return True, False, or a text that says what is wrong", final=True
         )
-    said = answer["said"] or f"{reference} returned False"
+    summary = answer["message"] or f"{reference} returned False"
     return failed(
-        "ORC471", "check", said, f"see what {reference} asks for", details=output.strip()[-_DETAILS:]
+        "ORC471", "check", summary, f"see what {reference} asks for", details=output.strip()[-_DETAILS:]
     )
 
 
@@ -162,16 +238,17 @@ def _raised(reference: str, answer: dict[str, Any], context: "Context") -> "Outc
         return failed("ORC427", "attribute", f"`{module}` has no `{name}`", hint, details=details, final=True)
     place = answer["at"].removeprefix(context.cwd.rstrip("/") + "/")
     first = answer["message"].splitlines()[0] if answer["message"] else ""
-    said = (
+    summary = (
         f"{reference} raises {answer['type']}{f': {first}' if first else ''}{f' ({place})' if place else ''}"
     )
     return failed(
         "ORC471",
         "exception",
-        said,
-        f"mend {place or reference}: the traceback says what led there",
+        summary,
+        f"fix {place or reference}: the traceback says what led there",
         details=details,
     )
 
 
 KIND = Check
+KINDS: dict[str, type[Check]] = {"run": Run, "python": PythonCheck, "holds": Holds}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
 
 _MOST = 10
 _DENIED = (errno.EPERM, errno.EACCES)
@@ -96,6 +97,17 @@ class Directory(Requirement):
                 "write `writable: false`, or another mode",
             )
         return self
+
+    def failures(self) -> tuple[str, ...]:
+        unwritable = ("unwritable",) if self.writable else ()
+        full = ("full",) if self.writable or self.min_free is not None else ()
+        return ("missing", *unwritable, *full)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        path = sandbox.path(self.path)
+        {"missing": sandbox.remove_directory, "unwritable": sandbox.make_read_only, "full": sandbox.fill}[
+            failure
+        ](path)
 
     def attempt(self, context: "Context") -> "Outcome":
         path = context.path(self.path)

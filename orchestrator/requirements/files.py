@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
 
 _KINDS: "dict[str, Callable[[int], bool]]" = {
     "file": stat.S_ISREG,
@@ -39,6 +40,8 @@ _KINDS: "dict[str, Callable[[int], bool]]" = {
 }
 _CONTENT = ("min_size", "max_size", "format", "schema_", "sha256", "contains")
 """What has no meaning for anything but a file."""
+
+_SOMETHING_ELSE = b"\x00{[ made to hold something else by the rehearsal\n"
 
 
 class File(Requirement):
@@ -154,6 +157,22 @@ class File(Requirement):
             raise problem(
                 "ORC113", f"a schema has no meaning for format `{self.format}`", "take `schema` out"
             )
+
+    def failures(self) -> tuple[str, ...]:
+        has_rules = self.min_size or _contents.asked_about(self)
+        return ("missing", "content") if has_rules and not self.template else ("missing",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        path = sandbox.path(self.path)
+        if failure == "missing":
+            for each in (self.path, self.copy_from, self.template):
+                if each is not None:
+                    sandbox.remove(sandbox.path(each))
+            return
+        sandbox.remove(path)
+        sandbox.write(path, b"" if self.min_size else _SOMETHING_ELSE)
+        if self.mode is not None:
+            os.chmod(path, self.mode)
 
     def attempt(self, context: "Context") -> "Outcome":
         path = context.path(self.path)

@@ -1,80 +1,30 @@
 """`host`: properties of the machine or container. Each key of the map is an item: `host:memory`."""
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.core.outcome import failed, ok
 from orchestrator.diagnostics.patterns import pattern
-from orchestrator.document.node import words_for
 from orchestrator.requirements import _host
 from orchestrator.requirements._base import Requirement
+from orchestrator.requirements._comparison import comparison, holds, least, number, size
+from orchestrator.spec.breaking import CannotBreak
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated, filled_in, pending
-from orchestrator.spec.types import parse_size
 from orchestrator.system import accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
 
-_BOUND = pattern(r"\s*(>=|<=|==|>|<)\s*(\S+)\s*\Z")
 _RANGE = pattern(r"(\d+)-(\d+)\Z")
-_NUMBER = pattern(r"\d+(\.\d+)?\Z")
 _SHOWN = 5
-_TESTS: "dict[str, Callable[[float, float], bool]]" = {
-    ">=": lambda found, wanted: found >= wanted,
-    "<=": lambda found, wanted: found <= wanted,
-    "==": lambda found, wanted: found == wanted,
-    ">": lambda found, wanted: found > wanted,
-    "<": lambda found, wanted: found < wanted,
-}
-
-
-def _size(text: str) -> float:
-    return float(parse_size(text))
-
-
-def _number(text: str) -> float:
-    if not _NUMBER.match(text):
-        raise problem("ORC103", f"expected a number, got `{text}`", 'for example ">=2"')
-    return float(text)
-
-
-def _bounds(value: str, read: "Callable[[str], float]") -> list[tuple[str, float]]:
-    """`>=256MB,<2GB` as operators and values."""
-    bounds = []
-    for part in value.split(","):
-        found = _BOUND.match(part)
-        if found is None:
-            raise problem("ORC103", f"expected a comparison, got `{part}`", f'write ">={part.strip()}"')
-        bounds.append((found[1], read(found[2])))
-    low = max((each for sign, each in bounds if sign[0] in ">="), default=0.0)
-    high = min((each for sign, each in bounds if sign[0] in "<="), default=float("inf"))
-    if low > high:
-        raise problem("ORC124", f"nothing satisfies `{value}`", "swap the comparisons")
-    return bounds
-
-
-def _compared(value: Any, read: "Callable[[str], float]", example: str) -> str:
-    if not isinstance(value, str):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        hint = f'write ">={value}"' if number and read is _number else f'for example "{example}"'
-        raise problem("ORC102", f"expected a comparison, got {words_for(value)}", hint)
-    _bounds(value, read)
-    return value
-
-
-def _comparison(read: "Callable[[str], float]", example: str) -> Any:
-    schema = WithJsonSchema({"type": "string", "pattern": "^\\s*(>=|<=|==|>|<)", "examples": [example]})
-    return Annotated[str, PlainValidator(lambda value: _compared(value, read, example)), schema]
-
-
-def _holds(found: float, value: str, read: "Callable[[str], float]") -> bool:
-    return all(_TESTS[sign](found, wanted) for sign, wanted in _bounds(value, read))
 
 
 class HostItem(Requirement):
@@ -84,27 +34,39 @@ class HostItem(Requirement):
     noun = "host property"
     shorthand = "is"
     key: ClassVar[str] = ""
+    impossible: ClassVar[Any] = None
+    """A value of `is` that no host has; None where every value may be the host's."""
 
     @property
     def title(self) -> str:
         return self.key
+
+    def failures(self) -> tuple[str, ...]:
+        return ("limit",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        del failure
+        if self.impossible is None:
+            raise CannotBreak(f"the host's {self.key} cannot be changed for one start")
+        sandbox.item["is"] = self.impossible
 
 
 class Memory(HostItem):
     """Memory that can be used: the container's limit (cgroup v1 or v2), else the machine's."""
 
     key = "memory"
+    impossible = ">=1000000GB"
 
-    is_: Templated[_comparison(_size, ">=256MB")] = Field(  # type: ignore[valid-type]
+    is_: Templated[comparison(size, ">=256MB")] = Field(  # type: ignore[valid-type]
         description="A comparison with a size.", alias="is", examples=[">=256MB"]
     )
 
     def attempt(self, context: "Context") -> "Outcome":
         del context
         found, what = _host.memory()
-        if _holds(found, self.is_, _size):
+        if holds(found, self.is_, size):
             return ok(f"{_mega(found)}: {what}", found=found)
-        wanted = next((each for sign, each in _bounds(self.is_, _size) if sign[0] == ">"), 0)
+        wanted = least(self.is_, size, 0)
         mega = max(1, -(-int(wanted) // 2**20))
         return failed(
             "ORC451",
@@ -120,17 +82,18 @@ class Cpus(HostItem):
     """Processors that can be used: the container's quota, else those the process may run on."""
 
     key = "cpus"
+    impossible = ">=1000000"
 
-    is_: Templated[_comparison(_number, ">=1")] = Field(  # type: ignore[valid-type]
+    is_: Templated[comparison(number, ">=1")] = Field(  # type: ignore[valid-type]
         description="A comparison with a number.", alias="is", examples=[">=0.5"]
     )
 
     def attempt(self, context: "Context") -> "Outcome":
         del context
         found, what = _host.cpus()
-        if _holds(found, self.is_, _number):
+        if holds(found, self.is_, number):
             return ok(f"{found:g} CPUs: {what}", found=found)
-        wanted = next((each for sign, each in _bounds(self.is_, _number) if sign[0] == ">"), 1)
+        wanted = least(self.is_, number, 1)
         return failed(
             "ORC451",
             "cpus",
@@ -145,17 +108,18 @@ class OpenFiles(HostItem):
     """How many files the service may have open at once (the soft limit)."""
 
     key = "open_files"
+    impossible = ">=2000000000"
 
-    is_: Templated[_comparison(_number, ">=1024")] = Field(  # type: ignore[valid-type]
+    is_: Templated[comparison(number, ">=1024")] = Field(  # type: ignore[valid-type]
         description="A comparison with a number.", alias="is", examples=[">=1024"]
     )
 
     def attempt(self, context: "Context") -> "Outcome":
         del context
         soft, hard = _host.open_files()
-        if _holds(float("inf") if soft < 0 else soft, self.is_, _number):
+        if holds(float("inf") if soft < 0 else soft, self.is_, number):
             return ok(f"{'any number of' if soft < 0 else soft} open files", found=soft)
-        wanted = int(next((each for sign, each in _bounds(self.is_, _number) if sign[0] == ">"), soft))
+        wanted = int(least(self.is_, number, soft))
         return failed(
             "ORC452",
             "open-files",
@@ -186,6 +150,7 @@ class User(HostItem):
     """The user the service runs as."""
 
     key = "user"
+    impossible = "4000000000-4000000001"
 
     is_: Templated[Annotated[Any, PlainValidator(_user), _ANY_USER]] = Field(
         description="`not-root`, a name, a number, or a range of numbers.", alias="is", examples=["not-root"]
@@ -230,6 +195,7 @@ class Timezone(HostItem):
     """The time zone of the service, which the system must have the rules of."""
 
     key = "timezone"
+    impossible = "Antarctica/Troll"
 
     is_: Templated[str] = Field(description="The zone's name.", alias="is", examples=["UTC", "Europe/Oslo"])
 
@@ -279,6 +245,7 @@ class Capabilities(HostItem):
     """The Linux capabilities that the service will have."""
 
     key = "capabilities"
+    impossible = "none" if os.geteuid() == 0 else None
 
     is_: Templated[Annotated[Any, PlainValidator(_capabilities), _ANY_CAPABILITIES]] = Field(
         description="`none`: all are dropped; or those it must have.",
@@ -308,6 +275,11 @@ class ReadOnlyRoot(HostItem):
     key = "read_only_root"
 
     is_: Templated[bool] = Field(description="True: it must be; false: it must not.", alias="is")
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        if self.is_:
+            super().make_fail(failure, sandbox)
+        sandbox.item["is"] = True
 
     def attempt(self, context: "Context") -> "Outcome":
         del context

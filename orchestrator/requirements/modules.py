@@ -5,6 +5,7 @@ process tells into outcomes.
 """
 
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -15,6 +16,7 @@ from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
 from orchestrator.requirements._base import Requirement
 from orchestrator.requirements._finding import Found, Missing, elsewhere, find, siblings
+from orchestrator.spec.breaking import RAISES, CannotBreak
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import Duration, ImportName, PathText
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
 
 _FROM = pattern(
     r"cannot import name '(?P<name>[^']+)' from "
@@ -86,6 +89,22 @@ class Module(Requirement):
         """How long its import may take before it is ended; None where nothing says."""
         given = (self.deadline if self.deadline is not None else self.timeout, self.max_import_time)
         return min((each for each in given if each), default=None)
+
+    def failures(self) -> tuple[str, ...]:
+        return ("missing", "import") if self.depth == "importable" else ("missing",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        found = find(self.module, sandbox.search_path())
+        if isinstance(found, Missing) or not found.is_file:
+            raise CannotBreak(f"there is no file of {self.module}")
+        if failure == "missing":
+            for folder in found.locations:
+                shutil.rmtree(folder)
+            sandbox.remove(found.origin)
+        elif found.origin.endswith(".py"):
+            sandbox.write(found.origin, RAISES.encode())
+        else:
+            raise CannotBreak(f"{self.module} has no Python source")
 
     def attempt(self, context: "Context") -> "Outcome":
         """Finds the module without running any code. What importing it comes to is judged by `judge`."""
@@ -249,19 +268,29 @@ def _missing(module: str, missing: Missing, path: list[str], context: "Context")
         where = f"`{top}` is a module and no package ({parent.origin})"
     else:
         where = f"no `{last}` in {', '.join(parent.locations)}"
-    hint = _meant(module, missing, candidates) or _locked(last, parent.locations if parent else path)
-    summary = f"{module} is not there: {where}"
-    return failed("ORC421", "missing", summary, hint or _how_to_bring(module, missing, context), final=True)
+    hint = _locked(last, parent.locations if parent else path) or _how_to_bring(module, missing, context)
+    meant = _meant(module, missing, candidates)
+    if meant:
+        hint = _both(meant, hint, last) if hint.startswith("COPY") else f"did you mean `{meant}`?"
+    return failed("ORC421", "missing", f"{module} is not there: {where}", hint, final=True)
+
+
+def _both(meant: str, copy: str, last: str) -> str:
+    """The likelier remedy first: a name that only goes on is rather another module than a slip."""
+    if meant.rpartition(".")[2].startswith(f"{last}_"):
+        return f"{copy}; or did you mean `{meant}`?"
+    return f"did you mean `{meant}`? otherwise {copy}"
 
 
 def _meant(module: str, missing: Missing, candidates: list[str]) -> str:
+    """A module of nearly that name; empty where there is none."""
     from orchestrator.core.suggest import closest
 
     parent, _, last = missing.name.rpartition(".")
     near = closest(last, candidates)
     if near is None:
         return ""
-    return f"did you mean `{parent + '.' if parent else ''}{near}{module[len(missing.name) :]}`?"
+    return f"{parent + '.' if parent else ''}{near}{module[len(missing.name) :]}"
 
 
 def _locked(name: str, places: "Sequence[str]") -> str:

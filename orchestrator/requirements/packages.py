@@ -10,6 +10,7 @@ from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements import _installed
 from orchestrator.requirements._agreement import applies, bare, consistent, fits, hidden, lacking, same_place
 from orchestrator.requirements._base import Requirement, judged
+from orchestrator.spec.breaking import CannotBreak
 from orchestrator.spec.errors import problem
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import NonEmpty, PathText
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
 
 _NAME = pattern(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _PLAIN = pattern(
@@ -144,6 +146,26 @@ class Package(Requirement):
         ]
         return [self, *made] if listed.problems or not made else made
 
+    def failures(self) -> tuple[str, ...]:
+        if self.consistent:
+            return ("version",)
+        has_version = self.requirement is not None and any(sign in self.requirement for sign in "<>=~!")
+        return ("missing", "version") if has_version else ("missing",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        from orchestrator.requirements import _uninstall
+
+        if self.requirement is None:
+            raise CannotBreak("it is no single distribution")
+        name = _named(self.requirement)
+        found = _installed.find(name, sandbox.search_path())
+        if not found or not found[0].path.endswith(".dist-info"):
+            raise CannotBreak(f"{name} is not installed as a folder of metadata")
+        if failure == "version":
+            _uninstall.change_version(found[0], self.requirement)
+        else:
+            _uninstall.uninstall(found[0])
+
     def attempt(self, context: "Context") -> "Outcome":
         path = _installed.search_path(context)
         if self.consistent:
@@ -158,7 +180,7 @@ class Package(Requirement):
         found = _installed.find(wanted.name, path)
         if not found:
             return self._missing(wanted, path)
-        wrong = [*self._version(wanted, found), *_url(wanted, found[0])] or [
+        wrong = [*self._version(wanted, found), *_url(wanted, found[0]), *_lost(wanted, found[0])] or [
             *self._extras(wanted, found[0], path)
         ]
         return judged(wrong, _summary(found[0]), found=found[0].version, path=found[0].path)
@@ -250,6 +272,18 @@ def _url(wanted: "Parsed", found: _installed.Distribution) -> "Iterator[Outcome]
             "version",
             f"needs {wanted.name} from {hidden(wanted.url)}, it comes from {hidden(recorded)}",
             f"pip install --force-reinstall {shlex.quote(wanted.name + ' @ ' + hidden(wanted.url))}",
+            package=wanted.name,
+        )
+
+
+def _lost(wanted: "Parsed", found: _installed.Distribution) -> "Iterator[Outcome]":
+    """Metadata without the files, as an image that copies too little leaves them."""
+    if module := found.lost_module():
+        yield failed(
+            "ORC412",
+            "missing",
+            f"{found.name} {found.version} is broken: its module `{module}` is not in {found.place}",
+            f"pip install --force-reinstall {shlex.quote(bare(wanted))}",
             package=wanted.name,
         )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
 
 _IN_A_CHECK = "write a check: `{name: build, run: [python, -c, 'import sys; sys.exit(…)']}`"
 _AS_VARIABLE = "declare it under `variables`: `{}: {{required: true}}`"
@@ -61,6 +62,13 @@ class Python(Requirement):
     @property
     def title(self) -> str:
         return ""
+
+    def failures(self) -> tuple[str, ...]:
+        return ("version",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        del failure
+        sandbox.item["version"] = ">=99"
 
     def attempt(self, context: "Context") -> "Outcome":
         del context

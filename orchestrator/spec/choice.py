@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.document.node import words_for
-from orchestrator.spec.errors import combined, details, problem
+from orchestrator.spec.errors import combined, details, problem, refuse_template
 from orchestrator.spec.model import Model
 from orchestrator.spec.wording import NOTHING
 
@@ -39,6 +39,7 @@ def validate_chosen(
     """
     if isinstance(data, Model):
         return data
+    refuse_template(data)
     if not isinstance(data, dict):
         hint = NOTHING if data is None else _LISTS.get(noun, "") if isinstance(data, tuple) else ""
         raise problem("ORC102", f"expected a {noun}, got {words_for(data)}", hint or _example(noun, names))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from orchestrator.document.plain import Template
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -41,6 +43,16 @@ def problem(
     return Problem(code, message, hint, key, exclusive)
 
 
+NO_TEMPLATE = "template_not_allowed"
+"""The type of the error for `${…}` where it cannot stand."""
+
+
+def refuse_template(value: Any) -> None:
+    """For a validator that takes values of any type: raises where it is given `${…}`."""
+    if isinstance(value, Template):
+        raise PydanticCustomError(NO_TEMPLATE, "a value with `${{…}}` cannot stand here")
+
+
 def details(
     error: ValidationError | PydanticCustomError, *path: str | int, value: Any = None
 ) -> list[InitErrorDetails]:
@@ -55,6 +67,8 @@ def detail(line: Any, *path: str | int) -> InitErrorDetails:
     kind, context = line["type"], line.get("ctx") or {}
     if kind.startswith("ORC"):
         kind = PydanticCustomError(kind, "{message}", context)
+    elif kind == NO_TEMPLATE:
+        kind = PydanticCustomError(NO_TEMPLATE, line["msg"])
     return InitErrorDetails(type=kind, loc=(*path, *line["loc"]), input=line["input"], ctx=context)
 
 

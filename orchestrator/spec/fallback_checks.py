@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     Path = tuple[str | int, ...]
 
+MOST_ACTIONS = 1000
+"""A named list that stands for more is a slip: lists that name others twice double."""
+
 
 def action_lists(spec: Spec) -> Iterator[tuple[Path, str, tuple[Action, ...]]]:
     """Every `on_failure` of the spec: its path, the kind it stands on, and the actions."""
@@ -41,6 +44,12 @@ def action_path(path: Path, at: int, places: Locations) -> Path:
 
 def check(spec: Spec, places: Locations, findings: Findings, known: Known, broken: frozenset[str]) -> None:
     named = spec.fallbacks or {}
+    for name, size in _sizes(named).items():
+        if size > MOST_ACTIONS:
+            places.add(findings, "ORC225", f"the fallback `{name}` stands for more than {MOST_ACTIONS:,} actions", ("fallbacks", name),
+                       key=True, hint="name a fallback once where its actions are to be tried once")  # fmt: skip
+            known.used_fallbacks.update(named)
+            return  # looking through them would take for ever
     for path, kind, actions in action_lists(spec):
         for at, action in enumerate(actions):
             place = action_path(path, at, places)
@@ -59,6 +68,23 @@ def check(spec: Spec, places: Locations, findings: Findings, known: Known, broke
     for cycle, path in cycles(edges):
         places.add(findings, "ORC220", f"fallbacks name one another in a circle: {' → '.join(cycle)}", path, key=True,
                    hint="end one of them with an action of its own")  # fmt: skip
+
+
+def _sizes(named: Mapping[str, Sequence[Action]]) -> dict[str, int]:
+    """How many actions each named list stands for; one that names itself counts as nothing there."""
+    sizes: dict[str, int] = {}
+    for name in named:
+        stack = {name: None}
+        while stack:
+            top = next(reversed(stack))
+            parts = [each.name for each in named[top] if isinstance(each, Named) and each.name in named]
+            missing = next((part for part in parts if part not in sizes and part not in stack), None)
+            if missing is None:
+                sizes[top] = len(named[top]) - len(parts) + sum(sizes.get(part, 0) for part in parts)
+                del stack[top]
+            else:
+                stack[missing] = None
+    return sizes
 
 
 def unused(spec: Spec, places: Locations, findings: Findings, known: Known) -> None:

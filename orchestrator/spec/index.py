@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.suggest import closest
+from orchestrator.spec.sections import ITEM_LISTS, NAMING_KEYS
 from orchestrator.spec.spec import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from orchestrator.diagnostics import Findings, Place
     from orchestrator.document.node import Node
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Known:
     """What is known beside one effective spec: the roles there are, and what any of them uses."""
 
-    roles: tuple[str, ...] = ()
+    roles: Mapping[str, Node] = field(default_factory=dict)
     overlays: Callable[[], list[str]] = list
     """The environments that have an overlay; none when that is not known."""
     role: str = ""
@@ -35,11 +36,25 @@ class Known:
     @classmethod
     def of(cls, tree: Node, overlays: Callable[[], list[str]]) -> Known:
         section = tree.get("roles")
-        names = tuple(section.value) if section is not None and isinstance(section.value, dict) else ()
-        return cls(names, overlays)
+        return cls(section.value if section is not None and isinstance(section.value, dict) else {}, overlays)
+
+    def role_with(self, reference: str) -> str:
+        """The first role that adds an item of this id or name; empty where none does."""
+        name = reference.partition(":")[2] or reference
+        return next((role for role, body in self.roles.items() if {reference, name} & _added_by(body)), "")
 
     def within(self, role: str) -> Known:
         return replace(self, role=role)
+
+
+def _added_by(role: Node) -> set[str]:
+    """What the items in the lists of a role are called, by any of the keys that may name one."""
+    items = [item for key in ITEM_LISTS if (section := role.get(key)) for _, item in section.children()]
+    named = [
+        *items,
+        *(each for item in items for key in ("id", "name", *NAMING_KEYS) if (each := item.get(key))),
+    ]
+    return {each.value for each in named if isinstance(each.value, str) and each.directive != "remove"}
 
 
 class Index:
@@ -145,7 +160,9 @@ def _looked_up(reference: str, index: Index) -> str:
     return f"did you mean `{near}`?" if near else _there(there) or "the spec has no items"
 
 
-def near(word: str, there: Sequence[str]) -> str:
+def near(word: str, there: Iterable[str]) -> str:
+    """The hint for a word that is not there: which was meant, else which there are."""
+    there = list(there)
     near = closest(word, there)
     return f"did you mean `{near}`?" if near else _there(there)
 

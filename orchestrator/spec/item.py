@@ -16,6 +16,7 @@ from orchestrator.spec.types import Duration
 
 if TYPE_CHECKING:
     from orchestrator.core.words import Lowered
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.spec.retry import Retry
 else:
     Retry = Annotated[Any, Lazy("orchestrator.spec.retry:Retry")]
@@ -134,6 +135,7 @@ Actions = Annotated[Any, PlainValidator(validate_actions), WithJsonSchema({"$ref
 class Item(Model):
     """A requirement, a wait or a step."""
 
+    elsewhere: ClassVar = {"retries": "write `retry: {times: …}`"}
     kind: ClassVar[str] = ""
     """The first half of its id: `package`, `wait`."""
 
@@ -172,6 +174,20 @@ class Item(Model):
     def title(self) -> str:
         """The second half of its id."""
         raise NotImplementedError
+
+    def failures(self) -> tuple[str, ...]:
+        """The ways in which it can fail, in the words of `orchestrator rehearse`: `missing`, `timeout`."""
+        return ("failed",)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:  # noqa: ARG002 - for kinds that can
+        """Makes it fail in one of these ways; raises CannotBreak where that is not possible."""
+        from orchestrator.spec.breaking import CannotBreak
+
+        raise CannotBreak(f"nothing here can make a {self.kind} fail")
+
+    def reason_of(self, failure: str) -> str:
+        """The reason of its outcome when it fails in one of these ways."""
+        return failure
 
     @property
     def identity(self) -> str:

@@ -132,6 +132,9 @@ class Launch(Model):
     noun = "launch"
     shorthand = "app"
     alternatives: ClassVar = (("app",), ("command",))
+    elsewhere: ClassVar = dict.fromkeys(
+        ("environment", "env"), "declare it at the top level: `variables: {NAME: {default: …}}`"
+    )
     removed_keys: ClassVar = {
         "interface": "leave it out: the server decides, uvicorn serves ASGI, gunicorn and granian take what the app is",
         "routes_present": "ask the route itself: `health: {endpoints: {orders: /orders}}`",

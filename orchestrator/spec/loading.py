@@ -266,13 +266,13 @@ def _contracts(tree: Node) -> dict[str, Any]:
     section = tree.get("variables")
     if section is None or not isinstance(section.value, dict):
         return {}
-    from orchestrator.requirements.variables import KIND as VARIABLE
+    from orchestrator.spec.variable import Variable
 
     contracts: dict[str, Any] = {}
     raw = Plain(StaticValues({}), Findings())
     for name, node in section.value.items():
         try:
-            contracts[name] = VARIABLE.model_validate(raw.of(node) or {})
+            contracts[name] = Variable.model_validate(raw.of(node) or {})
         except ValidationError:
             continue
     return contracts

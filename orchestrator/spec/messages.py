@@ -10,6 +10,8 @@ from orchestrator.document.node import Node, pointer, words_for
 from orchestrator.document.overlay import related
 from orchestrator.document.plain import Template
 from orchestrator.document.scalars import explain_trap
+from orchestrator.spec.errors import NO_TEMPLATE
+from orchestrator.spec.sections import NAMING_KEYS
 from orchestrator.spec.wording import NOTHING
 
 if TYPE_CHECKING:
@@ -254,7 +256,7 @@ def _one_of_types(path: Path, lines: list[Any], node: Node) -> tuple[str, str, s
 
 def _words(line: Any, path: Path, of_key: bool, told: _Told) -> tuple[str, str, str]:
     kind, context = line["type"], line.get("ctx", {})
-    if isinstance(line["input"], Template) and not kind.startswith("ORC2"):
+    if kind == NO_TEMPLATE or (isinstance(line["input"], Template) and not kind.startswith("ORC")):
         return "ORC219", f"{_subject(path)} cannot hold `${{…}}`: it is needed before any value is known", "write the value itself"  # fmt: skip
     if kind.startswith("ORC"):
         return kind, context["message"], context.get("hint", "")
@@ -326,7 +328,7 @@ def _named(code: str, message: str, path: Path, told: _Told) -> str:
     if code not in ("ORC101", "ORC104") or not path or " key `" not in message:
         return message
     node = told.node(path[:-1])
-    for key in ("name", "path", "module", "requirement"):
+    for key in NAMING_KEYS:
         named = node.get(key)
         if named is not None and isinstance(named.value, str):
             return f"{message} `{named.value}`"

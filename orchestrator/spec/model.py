@@ -29,7 +29,7 @@ class Model(BaseModel):
     shorthand: ClassVar[str] = ""
     """The key that a plain text stands for."""
     elsewhere: ClassVar[dict[str, str]] = {}
-    """What other tools call a key, and the key here."""
+    """What other tools call a key: the key here, or a hint."""
     removed_keys: ClassVar[dict[str, str]] = {}
     """Keys of earlier releases: what to write instead, as a hint."""
     alternatives: ClassVar[tuple[tuple[str, ...], ...]] = ()

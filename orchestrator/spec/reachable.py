@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.suggest import Lookup, closest
+from orchestrator.core.suggest import Lookup
 from orchestrator.document.plain import Template, as_text
 from orchestrator.spec import conditions
 from orchestrator.spec.conditions import Condition
+from orchestrator.spec.index import near
 from orchestrator.spec.model import Model
 from orchestrator.spec.values import BUILT_IN_VARIABLES, run_time_names
 
@@ -93,13 +94,13 @@ def _refers(name: str, item: Any, path: Path, condition: Condition, index: Index
             for word in _words(condition.role):
                 if word not in known.roles and "roles" not in index.broken:
                     places.add(findings, "ORC221", f"there is no role `{word}`", (*path, "role"), item=name,
-                               hint=_near(word, known.roles) or "the spec declares no `roles`")  # fmt: skip
+                               hint=near(word, known.roles) or "the spec declares no `roles`")  # fmt: skip
         case conditions.Environment():
             there = known.overlays()
             for word in _words(condition.environment) if there else ():
                 if word not in there:
                     places.add(findings, "ORC210", f"the environment `{word}` has no overlay", (*path, "environment"), item=name,
-                               severity="warning", hint=_near(word, there))  # fmt: skip
+                               severity="warning", hint=near(word, there))  # fmt: skip
 
 
 def _variables(spec: Spec) -> set[str]:
@@ -117,24 +118,13 @@ def _mistyped(
                    hint=f"did you mean `{meant}`?")  # fmt: skip
 
 
-def _near(word: str, there: Sequence[str]) -> str:
-    near = closest(word, there)
-    return (
-        f"did you mean `{near}`?"
-        if near
-        else f"there are: {', '.join(f'`{each}`' for each in there)}"
-        if there
-        else ""
-    )
-
-
 def _step(name: str, item: Any, path: Path, word: str, index: Index, needs: Needs, order: Mapping[str, int],
           places: Locations, findings: Findings) -> None:  # fmt: skip
     target = word if word.startswith("step:") else f"step:{word}"
     if target not in order:
         if word.removeprefix("step:") not in index.broken and "steps" not in index.broken:
             places.add(findings, "ORC201", f"there is no step `{word}`", (*path, "step"), item=name,
-                       hint=_near(word, [each.removeprefix("step:") for each in order]) or "the spec has no steps")  # fmt: skip
+                       hint=near(word, [each.removeprefix("step:") for each in order]) or "the spec has no steps")  # fmt: skip
         return
     if target in _needed(name, needs) or (name in order and order[target] < order[name]):
         return

@@ -45,7 +45,7 @@ def check(
     fallback_checks.check(spec, places, findings, known, broken)
     _locks(spec, index, places, findings)
     _roles(spec, places, findings, known, broken)
-    _rehearsal(spec, index, places, findings)
+    _rehearsal(spec, index, places, findings, known)
     _names(spec, plain, findings, broken)
     _default_cycles(spec, places, findings)
     if (
@@ -146,9 +146,15 @@ def _roles(spec: Spec, places: Locations, findings: Findings, known: Known, brok
                        hint=near(role, [*known.roles, *words]) or "the spec declares no `roles`")  # fmt: skip
 
 
-def _rehearsal(spec: Spec, index: Index, places: Locations, findings: Findings) -> None:
+def _rehearsal(spec: Spec, index: Index, places: Locations, findings: Findings, known: Known) -> None:
     for reference in spec.rehearsal or {}:
-        resolve(reference, index, places, ("rehearsal", reference), "", findings, key=True)
+        path = ("rehearsal", reference)
+        role = "" if index.find(reference) else known.role_with(reference)
+        if not role:
+            resolve(reference, index, places, path, "", findings, key=True)
+        elif not known.role:  # each role inherits the line: the top level reports it
+            places.add(findings, "ORC201", f"`{reference}` is an item of the role `{role}`, not of the top level", path,
+                       key=True, hint=f"write it under `roles.{role}.rehearsal`")  # fmt: skip
 
 
 def _names(spec: Spec, plain: Plain, findings: Findings, broken: frozenset[str]) -> None:

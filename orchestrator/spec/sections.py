@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.document.node import words_for
 from orchestrator.spec.choice import validate_chosen
-from orchestrator.spec.errors import problem, validate_each
+from orchestrator.spec.errors import problem, refuse_template, validate_each
 from orchestrator.spec.item import Item
 from orchestrator.spec.kinds import REQUIREMENTS, WAITS
 from orchestrator.spec.wording import NOTHING
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ITEM_LISTS = ("packages", "modules", "directories", "files", "wait_for", "checks", "steps")
 """Overlays merge these by identity."""
+NAMING_KEYS = ("name", "path", "module", "requirement")
+"""The keys that say what an item is called."""
 _OF_SEVERAL_KINDS = ("wait_for", "checks")
 
 
@@ -65,6 +67,7 @@ def validator(section: str) -> Callable[[Any], Any]:
 
 def validate_items(section: str, value: Any) -> tuple[Any, ...]:
     """The items of a section, with the errors of all of them."""
+    refuse_template(value)
     if not isinstance(value, tuple):
         hint = NOTHING if value is None else "put `- ` before each item"
         raise problem("ORC102", f"`{section}` is a list, got {words_for(value)}", hint)

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
-from orchestrator.spec.errors import combined, details, problem, validate_each
+from orchestrator.spec.errors import combined, details, problem, refuse_template, validate_each
 from orchestrator.spec.item import Actions
 from orchestrator.spec.kinds import REQUIREMENTS
 from orchestrator.spec.model import Lazy, Model
@@ -47,6 +47,7 @@ class Items:
 
 
 def _variables(value: Any) -> dict[str, Any]:
+    refuse_template(value)
     if not isinstance(value, dict):
         raise problem(
             "ORC102",
@@ -89,6 +90,7 @@ def _validate_named(named: tuple[str, Any]) -> Any:
 
 
 def _version(value: Any) -> int:
+    refuse_template(value)
     if value == 1 and isinstance(value, int) and not isinstance(value, bool):
         return 1
     if isinstance(value, str) and value in ("1", "1.0"):

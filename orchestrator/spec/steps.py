@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from orchestrator.document.node import words_for
-from orchestrator.spec.errors import problem, validate_each
+from orchestrator.spec.errors import problem, refuse_template, validate_each
 from orchestrator.spec.item import AnyCondition, Item
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import (
@@ -31,7 +31,10 @@ def _shell(value: Any) -> Any:
 
 
 def _no_line(value: Any) -> Any:
-    """A line for a shell has a key of its own here, unlike elsewhere."""
+    """A line for a shell has a key of its own here, unlike in waits and checks."""
+    if isinstance(value, dict) and list(value) == ["shell"]:
+        raise problem("ORC102", "`run` is a list of arguments, got a mapping",
+                      "a step has a key of its own for it: write `shell: …` in place of `run: {shell: …}`")  # fmt: skip
     if isinstance(value, str) and needs_a_shell(value):
         from orchestrator.document.dump import in_a_list
 
@@ -49,6 +52,7 @@ def _not_reserved(name: str) -> str:
 
 
 def _output_name(value: Any) -> str:
+    refuse_template(value)
     if not isinstance(value, str):
         raise problem("ORC102", f"a variable's name is a text, got {words_for(value)}", "write it in quotes")
     return _not_reserved(variable_name(value))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from orchestrator.document.node import words_for
 from orchestrator.document.plain import Template
 from orchestrator.spec.building import adapter
-from orchestrator.spec.errors import ENOUGH, combined, detail, details, problem
+from orchestrator.spec.errors import ENOUGH, combined, detail, details, problem, refuse_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +33,13 @@ def worded(model: ModelType, data: Any, error: ValidationError) -> ValidationErr
     """The same error; what it says of the model's own keys is put into our words."""
     lines = error.errors(include_url=False)[: ENOUGH + 1]
     if lines[0]["type"] == "model_type" and not lines[0]["loc"]:
+        refuse_template(data)
         return _no_mapping(model, data)
     found: list[InitErrorDetails] = []
     meant: set[str] = set()
     for line in lines:
         if line["type"] == "extra_forbidden":
-            unknown, near = _unknown_key(model, str(line["loc"][0]))
+            unknown, near = _unknown_key(model, str(line["loc"][0]), data)
             meant.add(near)
             found += details(unknown, *line["loc"], value=line["input"])
     for line in lines:
@@ -60,13 +61,15 @@ def noun_of(model: ModelType) -> str:
     )
 
 
-def _unknown_key(model: ModelType, key: str) -> tuple[Problem, str]:
+def _unknown_key(model: ModelType, key: str, data: Mapping[str, Any]) -> tuple[Problem, str]:
     """The error, and the key here that was meant, where that is known."""
     noun = noun_of(model)
     if key in model.removed_keys:
         return problem("ORC104", f"`{key}` was removed from {noun}", model.removed_keys[key]), ""
+    if text := _cut_at_comma(key, data):
+        return problem("ORC104", f"unknown key `{key}` in {noun}", text), ""
     if near := model.elsewhere.get(key, ""):
-        hint = f"here it is called `{near}`"
+        hint = f"here it is called `{near}`" if near in model.keys() else near
     elif near := next((holder for holder, keys in model.below().items() if key in keys), ""):
         hint = f"it stands under `{near}`: `{near}: {{{key}: …}}`"
     elif near := _nearest(model, key):
@@ -75,6 +78,16 @@ def _unknown_key(model: ModelType, key: str) -> tuple[Problem, str]:
         own = sorted(model.keys(), key=lambda each: each in ITEM_KEYS)  # what is special comes first
         hint = "the keys are " + ", ".join(f"`{each}`" for each in own)
     return problem("ORC104", f"unknown key `{key}` in {noun}", hint), near
+
+
+def _cut_at_comma(key: str, data: Mapping[str, Any]) -> str:
+    """The hint where a key is the rest of a text that a comma within `{}` has ended; else empty."""
+    keys = list(data)
+    at = keys.index(key)
+    if data[key] is not None or " " not in key or at == 0 or not isinstance(data[keys[at - 1]], str):
+        return ""
+    before = keys[at - 1]
+    return f'a comma ends a text within `{{}}`: write `{before}: "{data[before]}, {key}"`'
 
 
 def _nearest(model: ModelType, key: str) -> str:

@@ -1,7 +1,6 @@
-"""The state directory: where it is, and what is written there for `health`, `status`, `report` and the app.
+"""The state directory: where it is, and the files in it for `health`, `status`, `report` and the app.
 
-Knows the files' form, not what leads to their content. `orchestrator.system.files` is the part of it for
-processes that must stay small.
+`orchestrator.system.files` has what processes need that must stay small.
 """
 
 from __future__ import annotations
@@ -19,16 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 VARIABLE = "ORCHESTRATOR_STATE_DIR"
-KEPT = frozenset({"probe", "state.json", "report.json", "events.jsonl", "events.jsonl.1"})
-"""The names of all that is kept in it."""
+OWN_FILES = frozenset({"probe", "state.json", "report.json", "events.jsonl", "events.jsonl.1"})
+"""All names that the engine writes there."""
 KINDS = ("http", "https", "unix", "heartbeat", "command")
 
 
 def locate(environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """Makes or takes over the state directory: its path, or none and why not.
+    """Creates or reuses the state directory: its path, or None and the reason.
 
-    A directory that `ORCHESTRATOR_STATE_DIR` names is the only one tried; that it cannot be used is for the
-    caller to report as an error. Without the variable the places are tried in turn, and none is a warning.
+    If `ORCHESTRATOR_STATE_DIR` names one, no other is tried.
     """
     explicit = environ.get(VARIABLE) or None
     refused = []
@@ -41,28 +39,28 @@ def locate(environ: Mapping[str, str]) -> tuple[str | None, str]:
 
 
 def find(environ: Mapping[str, str]) -> str | None:
-    """The state directory of an engine that runs or ran here, for those who read."""
+    """The state directory of an engine that runs or ran here, for readers."""
     explicit = environ.get(VARIABLE) or None
     return files.find(explicit, "state.json") or files.find(explicit, "probe")
 
 
 def opened(environ: Mapping[str, str]) -> str | None:
-    """The same, for a command: where it is root, it is the directory's owner from now on."""
+    """The same for a command, which becomes the directory's owner if it is root."""
     directory = find(environ)
     return directory if directory is not None and files.become_owner(directory) else None
 
 
 def _prepare(path: str, *, named: bool) -> str:
-    """Makes the directory ours alone; says why that cannot be."""
+    """Creates the directory, or takes it if it is ours alone; returns why it cannot be used."""
     try:
         if named or (path.endswith(files.GIVEN) and os.geteuid() == 0):
             os.makedirs(os.path.dirname(path) or ".", mode=0o755, exist_ok=True)
-        # Not makedirs for the last one: its mode is that of whoever makes it first.
+        # Not makedirs for the last part, which must have our mode.
         if not os.path.lexists(path):
             os.mkdir(path, 0o700)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        return "it is a symbolic link or no directory" if os.path.lexists(path) else str(error.strerror)
+        return "it is a symbolic link or not a directory" if os.path.lexists(path) else str(error.strerror)
     try:
         return _not_ours(descriptor, path, named=named) or _not_writable(path)
     finally:
@@ -77,9 +75,9 @@ def _not_ours(descriptor: int, path: str, *, named: bool) -> str:
     if mode == 0o700:
         return ""
     if named:
-        # It may be anything, /tmp even: whose directory it is decides who may look in.
+        # It may be any directory, even /tmp: its mode is not ours to change.
         better = f"{path.rstrip('/')}/orchestrator"
-        return f"its mode is {mode:04o}, expected 0700: name a directory for this alone, such as {better}"
+        return f"its mode is {mode:04o}, expected 0700: use a directory of its own, such as {better}"
     try:
         os.fchmod(descriptor, 0o700)
     except OSError as error:
@@ -88,13 +86,13 @@ def _not_ours(descriptor: int, path: str, *, named: bool) -> str:
 
 
 def provide(environ: Mapping[str, str], uid: int, gid: int) -> str:
-    """As root, before that is given up: makes the directory that `locate` finds as this user; says why that cannot be.
+    """As root: creates the directory that `locate` finds as this user; returns why it cannot.
 
-    Below a parent of root's, so that nobody else can put another one there. Follows no link.
+    Its parent belongs to root, so that nobody else can replace it. Follows no link.
     """
     explicit = environ.get(VARIABLE) or None
     why = ""
-    places = [each for each in files.candidates(explicit) if explicit or each.endswith(files.GIVEN)]
+    places = [path for path in files.candidates(explicit) if explicit or path.endswith(files.GIVEN)]
     for path in places:
         try:
             _hand_out(path, uid, gid, named=bool(explicit))
@@ -121,10 +119,10 @@ def _hand_out(path: str, uid: int, gid: int, *, named: bool) -> None:
 
 
 def _reached(path: str, start: int | None = None, mode: int = 0o700) -> int:
-    """A descriptor of the directory, made where it is missing; its components are no links."""
+    """A descriptor of the directory, created if it is missing; no part of the path may be a link."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     here = os.dup(start) if start is not None else os.open("/", flags)
-    for part in (each for each in path.split("/") if each):
+    for part in filter(None, path.split("/")):
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(part, mode, dir_fd=here)
@@ -140,10 +138,12 @@ def _give(directory: int, uid: int, gid: int, *, named: bool) -> None:
     if found.st_uid == uid:
         return
     inside = os.listdir(directory)
-    ours = stat.S_IMODE(found.st_mode) == 0o700 and found.st_uid == os.geteuid() and KEPT.issuperset(inside)
+    ours = (
+        stat.S_IMODE(found.st_mode) == 0o700 and found.st_uid == os.geteuid() and OWN_FILES.issuperset(inside)
+    )
     if named and not ours:
-        return  # it may be anything, /root even: the user is told whose it is
-    for name in inside:  # of an earlier start, as root or as another user
+        return  # it may be any directory, even /root: `locate` reports its owner
+    for name in inside:  # from an earlier start as another user
         with contextlib.suppress(IsADirectoryError):
             os.unlink(name, dir_fd=directory)
     os.fchown(directory, uid, gid)
@@ -167,13 +167,13 @@ class Endpoint:
     kind: str = "http"
     """`http`, `https`, `unix`, `heartbeat` or `command`."""
     host: str = "127.0.0.1"
-    """Where the server listens; all addresses (`0.0.0.0`, `::`) are asked at the loopback one."""
+    """Where the server listens; a wildcard (`0.0.0.0`, `::`) is asked at loopback."""
     port: int = 0
     path: str = "/"
     """The request's target."""
     method: str = "GET"
     statuses: str = "200-299"
-    """Those that are well: `200-299`, `200,204`."""
+    """The healthy ones: `200-299`, `200,204`."""
     timeout: float = 2.0
     host_header: str = ""
     headers: tuple[tuple[str, str], ...] = ()
@@ -197,7 +197,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the file `probe` says; `orchestrator.health.probe` describes its form."""
+    """The file `probe`, whose format `orchestrator.health.probe` describes."""
 
     status: str
     pid: int
@@ -217,13 +217,12 @@ class Probe:
 
 
 def _word(value: str) -> str:
-    """One word of the probe file: blanks, control characters and `%` are encoded, nothing is `-`."""
-    plain = [each if "!" <= each <= "~" and each != "%" else _encoded(each) for each in value]
-    return "".join(plain) or "-"
-
-
-def _encoded(character: str) -> str:
-    return "".join([f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape")])
+    """A word of the probe file: blanks, control characters and `%` are encoded; empty is `-`."""
+    encoded = value.encode("utf-8", "surrogateescape")
+    return (
+        "".join([chr(byte) if 0x21 <= byte <= 0x7E and byte != 0x25 else f"%{byte:02X}" for byte in encoded])
+        or "-"
+    )
 
 
 def _line(text: str) -> str:
@@ -233,13 +232,13 @@ def _line(text: str) -> str:
 
 
 class StateDirectory:
-    """Writes what the engine makes known. Files are replaced whole; who may read them, the directory decides."""
+    """Reads and writes the files. They are replaced atomically; the directory's mode decides who may read them."""
 
     def __init__(self, path: str) -> None:
         self.path = path
 
     def write_state(self, state: Mapping[str, Any]) -> None:
-        """`state.json`. A top-level key a line, so that the status is changed without parsing JSON."""
+        """`state.json`, with one top-level key a line, so that it can be changed without parsing JSON."""
         import json
 
         whole = {"status": "starting", "reason": "", "updated": int(time.time()), "degraded": [], **state}
@@ -266,13 +265,13 @@ class StateDirectory:
         files.set_status(self.path, status, reason, degraded)
 
     def set_degraded(self, features: Sequence[str]) -> None:
-        """Changes the degraded features in `state.json` alone."""
+        """Changes the degraded features in `state.json` only."""
         import json
 
         files.set_value(self.path, "degraded", json.dumps(list(features)))
 
     def set_verdict(self, name: str, *, ok: bool, expires: float, text: str = "") -> None:
-        """Notes how an endpoint was judged, and the time until which the probe may believe it."""
+        """An endpoint's verdict, and the time until which the probe may rely on it."""
         files.set_verdict(self.path, name, ok=ok, expires=expires, text=text)
 
     def read_state(self) -> dict[str, Any] | None:
@@ -282,7 +281,7 @@ class StateDirectory:
         return self._read("report.json")
 
     def _read(self, name: str) -> dict[str, Any] | None:
-        """The file's content; none where there is no such file or it is not ours to read."""
+        """The file's content; None if it does not exist or we may not read it."""
         import json
 
         try:

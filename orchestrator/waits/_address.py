@@ -1,8 +1,8 @@
-"""Addresses as a spec writes them: a URL, or its parts. Secrets stay out of every text that is made here."""
+"""Addresses as a spec writes them: a URL or its parts. No text made here holds a secret."""
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -10,12 +10,14 @@ from orchestrator.diagnostics.patterns import pattern
 from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model
 from orchestrator.spec.templated import Templated, pending
-from orchestrator.spec.types import PathText, Port
-from orchestrator.waits._stream import Trust, shown
+from orchestrator.spec.types import Port
+from orchestrator.waits._failure import Deadline, Failure
+from orchestrator.waits._stream import shown
 
 if TYPE_CHECKING:
-    from orchestrator.core.context import Context
+    from collections.abc import Callable
 
+T = TypeVar("T")
 _URL = pattern(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?"
 )
@@ -25,13 +27,13 @@ _HOST_PORT = pattern(
 _PATHS = frozenset({"unix", "redis+socket", "redis+unix"})
 _ESCAPES = "in a password write %2F, %3F, %23, %40 for `/`, `?`, `#`, `@`; or write it apart, as `password`"
 WRITABLE = {"writable": "write it under `expect`: `expect: {writable: true}`"}
-"""What became of the key of an address."""
+"""Where the key of an address has moved to."""
 _BLANKS = pattern(r"[\s\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What an address says, decoded."""
+    """A decoded address."""
 
     host: str
     port: int
@@ -39,7 +41,7 @@ class Server:
     user: str = ""
     password: str = field(default="", repr=False)
     path: str = ""
-    """As it is written in the URL, with its slash."""
+    """As written in the URL, with its slash."""
     query: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -48,13 +50,21 @@ class Server:
 
 
 def references(written: object) -> str:
-    """The `${…}` of a text, without what stands around them: that may hold a password."""
+    """The `${…}` of a text without the text around them, which may hold a password."""
     return " ".join(f"${{{name}}}" for name in re.findall(r"\$\{([A-Za-z_][A-Za-z0-9_]*)", str(written)))
 
 
 def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
-    """Reads a URL. Messages never show it, because most URLs of databases hold a password."""
-    from urllib.parse import parse_qsl, unquote
+    """The one server of a URL. Messages never show the URL: most hold a password."""
+    first, *others = parse_urls(url, schemes, default_port)
+    if others:
+        raise problem("ORC117", "the URL names several hosts", "write a wait for each of them")
+    return first
+
+
+def parse_urls(url: str, schemes: tuple[str, ...], default_port: int) -> list[Server]:
+    """The servers of a URL with hosts separated by commas."""
+    from urllib.parse import unquote
 
     found = _URL.match(url)
     example = f"for example {schemes[0]}://host"
@@ -66,22 +76,39 @@ def parse_url(url: str, schemes: tuple[str, ...], default_port: int) -> Server:
     if _BLANKS.search(url):
         raise problem("ORC117", "the URL has blanks or control characters", "write %20 for a blank")
     if _is_cut_in_two(found, url):
-        # What stands before it is no host, but a piece of a password: it must neither be asked for nor shown.
+        # What stands before the `@` is a piece of a password: it must neither be asked nor shown.
         of_path = "; behind a user, in a path as well" if scheme in ("http", "https") else ""
         raise problem("ORC117", "the URL has an `@` behind its host", _ESCAPES + of_path)
-    userinfo, _, hostport = found["authority"].rpartition("@")
+    if "%00" in url:
+        raise problem("ORC117", "the URL has a NUL character (%00)", "no server accepts one")
+    userinfo, _, hosts = found["authority"].rpartition("@")
     user, _, password = userinfo.partition(":")
-    host, port = _split(hostport, default_port)
-    if _BLANKS.search(unquote(host)):
-        raise problem("ORC117", "the URL's host has blanks or control characters", example)
-    query = dict(parse_qsl(found["query"] or "", keep_blank_values=True))
-    return Server(unquote(host), port, scheme, unquote(user), unquote(password), found["path"], query)
+    query = _query(found["query"] or "")
+    servers = []
+    for each in hosts.split(","):
+        host, port = split_port(each, default_port)
+        if _BLANKS.search(unquote(host)):
+            raise problem("ORC117", "the URL's host has blanks or control characters", example)
+        servers.append(
+            Server(unquote(host), port, scheme, unquote(user), unquote(password), found["path"], query)
+        )
+    return servers
+
+
+def _query(text: str) -> dict[str, str]:
+    """The options of a URL; the values of one that is repeated are joined by commas."""
+    from urllib.parse import parse_qsl
+
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return query
 
 
 def _is_cut_in_two(found: re.Match[str], url: str) -> bool:
-    """Whether a password with an `@` and a sign that ends the host was not escaped.
+    """Whether an unescaped `@` of a password ended the host too early.
 
-    HTTP has paths with an `@`: there it is one only where a user stands before the host as well.
+    A path of HTTP may have an `@`: there it counts only behind a user.
     """
     if found["scheme"].lower() in ("http", "https"):
         return "@" in found["authority"] and "@" in found["path"]
@@ -100,18 +127,14 @@ def _listed(schemes: tuple[str, ...]) -> str:
     return " or ".join(f"`{each}://`" for each in schemes)
 
 
-def _split(hostport: str, default_port: int) -> tuple[str, int]:
+def split_port(hostport: str, default_port: int) -> tuple[str, int]:
     if hostport.startswith("["):
         host, _, rest = hostport[1:].partition("]")
         port = rest.removeprefix(":")
     else:
         host, _, port = hostport.partition(":")
     if port and not (port.isdecimal() and port.isascii() and 0 < int(port[:6]) < 65536):
-        raise problem(
-            "ORC117",
-            "the URL's port is not a number from 1 to 65535",
-            _ESCAPES,
-        )
+        raise problem("ORC117", "the URL's port is not a number from 1 to 65535", _ESCAPES)
     return host, int(port or default_port)
 
 
@@ -133,7 +156,7 @@ class HostPort(Model):
         return self
 
     def check_parts(self) -> None:
-        """Raises unless it is one text, or a host and a port, from which a server can be made."""
+        """Raises unless it is one text, or a host and a port, and names a server."""
         if self.address is None and (self.host is None or self.port is None):
             raise problem("ORC101", "an address needs a host and a port", "for example `db:5432`")
         if self.address is not None and (self.host is not None or self.port is not None):
@@ -176,37 +199,6 @@ def host_name(host: str) -> str:
     return host.removeprefix("[").removesuffix("]")
 
 
-class Tls(Model):
-    """How the other side of a TLS connection is verified."""
-
-    removed_keys: ClassVar = {
-        "min_tls": "take it out: nothing older than TLS 1.2 is spoken, and the server decides whether 1.2 is enough"
-    }
-
-    verify: Templated[bool] = Field(
-        True, description="Whether the certificate must be valid, trusted, and for the host that is asked."
-    )
-    ca: Templated[PathText] | None = Field(
-        None, description="A file with the authorities that are trusted instead of the system's."
-    )
-    certificate: Templated[PathText] | None = Field(
-        None, description="A file with the certificate that is shown to the server."
-    )
-    key: Templated[PathText] | None = Field(
-        None, description="The certificate's private key, where it is not in the same file."
-    )
-    server_name: Templated[str] | None = Field(
-        None,
-        description="Whom the certificate must be for, if not the host that is asked; it is what is asked for (SNI).",
-    )
-
-    def trust(self, context: "Context") -> Trust:
-        ca, certificate, key = (
-            context.path(each) if each else "" for each in (self.ca, self.certificate, self.key)
-        )
-        return Trust(self.server_name or "", self.verify, ca, certificate, key)
-
-
 class Url(Model):
     """A URL, or its parts."""
 
@@ -214,6 +206,8 @@ class Url(Model):
     shorthand = "url"
     schemes: ClassVar[tuple[str, ...]] = ()
     default_port: ClassVar[int] = 0
+    several: ClassVar[bool] = False
+    """Whether a URL may name several hosts."""
     parts: ClassVar[tuple[str, ...]] = ("host", "port", "user", "password")
     """The fields that make an address without a URL."""
 
@@ -239,7 +233,9 @@ class Url(Model):
                 "ORC101", "an address needs `url` or `host`", f"for example `{self.schemes[0]}://host`"
             )
         if not self.pending:
-            self.server()
+            for each in self.servers():
+                if "\0" in each.user + each.password:
+                    raise problem("ORC117", "a user or password has a NUL character", "no server accepts one")
         return self
 
     def complete(self) -> bool:
@@ -250,16 +246,39 @@ class Url(Model):
     def pending(self) -> bool:
         return any(pending(getattr(self, each)) for each in ("url", *self.parts))
 
+    def servers(self) -> list[Server]:
+        """All servers that it names, of which any will do."""
+        if self.url is None:
+            host = self.host or ""
+            host = host if not host or host.startswith("/") else host_name(host)
+            return [Server(host, self.port or self.default_port, "", self.user or "", self.password or "")]
+        found = (parse_urls if self.several else lambda *given: [parse_url(*given)])(
+            self.url, self.schemes, self.default_port
+        )
+        return [
+            each if each.host or each.scheme in _PATHS else replace(each, host="localhost") for each in found
+        ]
+
     def server(self) -> Server:
-        if self.url is not None:
-            server = parse_url(self.url, self.schemes, self.default_port)
-            return server if server.host or server.scheme in _PATHS else replace(server, host="localhost")
-        host = self.host or ""
-        host = host if not host or host.startswith("/") else host_name(host)
-        return Server(host, self.port or self.default_port, "", self.user or "", self.password or "")
+        return self.servers()[0]
 
     def shown(self) -> str:
-        """In words and without secrets: `db:5432`."""
+        """Without secrets: `db:5432`."""
         if self.pending:
             return references(" ".join(str(getattr(self, each)) for each in ("url", "host", "port")))
-        return self.server().where
+        return ",".join(each.where for each in self.servers())
+
+
+def any_of(servers: list[Server], deadline: Deadline, ask: "Callable[[Server, Deadline], T]") -> T:
+    """The first good answer. Each server gets its share of the time; the failure names them all."""
+    failures: list[Failure] = []
+    for index, server in enumerate(servers):
+        left = len(servers) - index
+        try:
+            return ask(server, deadline if left == 1 else Deadline(deadline.left / left))
+        except Failure as failure:
+            failures.append(failure)
+    worst = min(failures, key=lambda each: each.final)  # one that may still answer keeps the wait going
+    if len(failures) > 1:
+        worst.summary = "no host will do: " + "; ".join(each.summary for each in failures)
+    raise worst

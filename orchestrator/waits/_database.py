@@ -1,4 +1,4 @@
-"""What a database must be like beyond accepting a login: `expect` of `postgres` and `mysql`. Speaks no protocol."""
+"""`expect` of `postgres` and `mysql`: what a database must be like beyond accepting a login."""
 
 from typing import Any, ClassVar, Self
 
@@ -72,17 +72,17 @@ class OfMysql(Expectation):
     }
 
 
-def compare(target: str, expect: Expectation, rows: list[list[Any]]) -> None:
-    """Raises Failure where the rows of the query are not as expected."""
+def compare(target: str, expect: Expectation, first: list[Any] | None, count: int) -> None:
+    """Raises Failure where the first row of the query, or the number of all rows, is not as expected."""
     from orchestrator.spec.matching import mismatch
 
     if "rows" in expect.model_fields_set:
-        wrong = mismatch(expect.rows, len(rows))
+        wrong = mismatch(expect.rows, count)
         if wrong:
-            raise Failure("unexpected", f"{target}: the number of rows: {wrong}")
-    elif not rows:
-        raise Failure("unexpected", f"{target}: the query gave no row")
+            raise Failure("unexpected", f"{target}: number of rows: {wrong}")
+    elif not count:
+        raise Failure("unexpected", f"{target}: the query returned no rows")
     if "value" in expect.model_fields_set:
-        wrong = mismatch(expect.value, rows[0][0]) if rows and rows[0] else "expected a value, got no row"
+        wrong = mismatch(expect.value, first[0]) if first else "expected a value, got no row"
         if wrong:
             raise Failure("unexpected", f"{target}: {wrong}")

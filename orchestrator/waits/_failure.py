@@ -1,4 +1,4 @@
-"""Why something did not answer, as waits say it to themselves: raised deep down, an outcome at the top."""
+"""The failure of an attempt, raised at any depth, and the deadline that bounds it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from orchestrator.core.outcome import Outcome, failed
+from orchestrator.diagnostics.printable import printable, printable_lines
 
 CODES = {
     "refused": "ORC501",
@@ -20,14 +21,14 @@ CODES = {
 }
 """The typed reasons, each with its code."""
 _FINAL = frozenset({"tls", "auth", "driver"})
-
-
-PATIENCE = "give an attempt more time with `timeout`, or find out what keeps it from answering"
-"""The hint where nothing better is known."""
+_SLOW = "give an attempt more time with `timeout`, or find out why it does not answer"
 
 
 class Failure(Exception):
-    """Ends an attempt. What trying again cannot mend is final; `tls`, `auth` and `driver` are unless said."""
+    """Ends an attempt. `final` means that trying again cannot help: the default for `tls`, `auth` and `driver`.
+
+    The texts may quote what a server sent: control characters in them are escaped.
+    """
 
     def __init__(
         self,
@@ -41,21 +42,22 @@ class Failure(Exception):
     ) -> None:
         super().__init__(summary)
         self.reason = reason
-        self.summary = summary
-        self.hint = hint
+        self.summary = printable(summary)
+        self.hint = printable(hint)
         self.details = details
         self.final = reason in _FINAL if final is None else final
         self.data = data
 
     @property
     def outcome(self) -> Outcome:
+        details = "\n".join(printable_lines(self.details))
         return failed(
-            CODES[self.reason], self.reason, self.summary, self.hint, details=self.details, final=self.final, **self.data
+            CODES[self.reason], self.reason, self.summary, self.hint, details=details, final=self.final, **self.data
         )  # fmt: skip
 
 
 class Deadline:
-    """The end of one attempt: every single step gets what is left, so that drips cannot stretch it."""
+    """The end of one attempt: every step gets the time that is left, so that a slow drip cannot stretch it."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -74,4 +76,4 @@ class Deadline:
         return left
 
     def over(self, summary: str, hint: str = "") -> Failure:
-        return Failure("timeout", f"{summary} within {self.seconds:.3g} s", hint or PATIENCE)
+        return Failure("timeout", f"{summary} within {self.seconds:.3g} s", hint or _SLOW)

@@ -1,4 +1,4 @@
-"""A small HTTP client: one request, one answer, one deadline. Follows nothing, and keeps nothing."""
+"""A small HTTP client: one request, one answer, one deadline. Redirects are not followed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.spec.matching import Answer
 from orchestrator.waits._failure import Deadline, Failure
-from orchestrator.waits._stream import Trust, connect, connect_unix, secure
+from orchestrator.waits._stream import connect, connect_unix
+from orchestrator.waits._tls import Trust, secure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ AGENT = "orchestrator"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of whom. The headers may hold secrets and are not shown."""
+    """A request and where to send it. The headers may hold secrets and are not shown."""
 
     host: str
     port: int
@@ -57,9 +58,9 @@ def _connected(request: Request, deadline: Deadline, environ: Mapping[str, str])
 
 
 def _bytes(request: Request) -> bytes:
-    place = authority(request.host, request.port, tls=request.tls)
+    host = authority(request.host, request.port, tls=request.tls)
     headers = {
-        "Host": request.host_header or place,
+        "Host": request.host_header or host,
         "User-Agent": AGENT,
         "Accept": "*/*",
         "Accept-Encoding": "identity",
@@ -71,7 +72,7 @@ def _bytes(request: Request) -> bytes:
         kept["Content-Length"] = str(len(request.body or b""))
     lines = [f"{name}: {value}" for name, value in (kept | dict(request.headers)).items()]
     head = "\r\n".join([f"{request.method} {request.target} HTTP/1.1", *lines, "", ""])
-    return head.encode("utf-8") + (request.body or b"")
+    return head.encode("utf-8", "surrogateescape") + (request.body or b"")
 
 
 def authority(host: str, port: int, *, tls: bool) -> str:
@@ -80,13 +81,13 @@ def authority(host: str, port: int, *, tls: bool) -> str:
 
 
 def _final_head(stream: Stream) -> tuple[int, dict[str, str]]:
-    """Status and headers; interim answers (1xx) are passed over."""
+    """Status and headers; interim answers (1xx) are skipped."""
     for _ in range(20):
         status = _status(stream)
         headers = _headers(stream)
         if not 100 <= status < 200:
             return status, headers
-    raise Failure("protocol", f"{stream.where} sent nothing but interim answers")
+    raise Failure("protocol", f"{stream.where} sent only interim answers")
 
 
 def _status(stream: Stream) -> int:
@@ -117,7 +118,7 @@ def _headers(stream: Stream) -> dict[str, str]:
             raise Failure("protocol", f"{stream.where} sent more than 64 KiB of headers")
         name, colon, value = line.decode("latin-1").partition(":")
         if not colon or name != name.strip():
-            raise Failure("protocol", f"{stream.where} sent a header that is none: {name[:40]!a}")
+            raise Failure("protocol", f"{stream.where} sent an invalid header: {name[:40]!a}")
         key = name.lower()
         headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
     return headers
@@ -153,7 +154,7 @@ def _chunked(stream: Stream) -> tuple[bytes, bool]:
         except ValueError:
             size = -1
         if size < 0 or len(length) > 16:
-            raise Failure("protocol", f"{stream.where} sent a chunk without a size")
+            raise Failure("protocol", f"{stream.where} sent a chunk without a valid size")
         if size == 0:
             return body, True
         body += stream.exactly(min(size, BODY_LIMIT + 1))
@@ -171,7 +172,9 @@ def basic(user: str, password: str) -> str:
 
 def encoded(target: str) -> str:
     """A path and query in which nothing is left that a request line cannot hold."""
-    return "".join(chr(each) if 32 < each < 127 else f"%{each:02X}" for each in target.encode("utf-8"))
+    return "".join(
+        chr(each) if 32 < each < 127 else f"%{each:02X}" for each in target.encode("utf-8", "surrogateescape")
+    )
 
 
 def start_of(body: bytes) -> str:

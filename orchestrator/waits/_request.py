@@ -1,4 +1,4 @@
-"""What is asked over HTTP, as a spec writes it: address, credentials, content. Sends nothing."""
+"""An HTTP request as a spec writes it: address, credentials, content."""
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
@@ -10,8 +10,9 @@ from orchestrator.spec.templated import AnyTemplated, Templated, pending
 from orchestrator.spec.types import PathText
 from orchestrator.system.reading import open_for
 from orchestrator.waits import _http
-from orchestrator.waits._address import Tls, parse_url, references
+from orchestrator.waits._address import parse_url, references
 from orchestrator.waits._failure import Failure
+from orchestrator.waits._security import Tls
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
@@ -30,7 +31,7 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
 
 
 def _from_file(path: str, context: "Context") -> str:
-    """What a file holds, without one line end; raises Failure."""
+    """The content of a file without one line end; raises Failure."""
     try:
         with open(open_for(context.path(path), context.user), encoding="utf-8") as file:
             return file.read().removesuffix("\n")
@@ -69,7 +70,7 @@ class Bearer(Model):
 
 
 class Auth(Model):
-    """What is shown to whom is asked."""
+    """The credentials of a request."""
 
     noun = "authentication"
     alternatives = (("basic",), ("bearer",))
@@ -95,7 +96,7 @@ class Auth(Model):
 
 
 class Request(Tls):
-    """An address and how it is asked."""
+    """An address, and the request that is sent to it."""
 
     noun = "request"
     shorthand = "url"
@@ -109,7 +110,7 @@ class Request(Tls):
         repr=False,
     )
     method: Templated[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]] = Field(
-        "GET", description="The method; POST where something is sent and nothing else is said."
+        "GET", description="The method; POST where something is sent and no method is given."
     )
     headers: Annotated[dict[str, Templated[str]], AfterValidator(_headers)] | None = Field(
         None, description="Headers that are sent. Their values are never shown.", repr=False
@@ -151,7 +152,7 @@ class Request(Tls):
         return f"{server.scheme}://{name}{server.path}"
 
     def ready(self, context: "Context") -> _http.Request:
-        """The request as it is sent; raises Failure where a file with a secret cannot be read."""
+        """The request to send; raises Failure where a file with a secret cannot be read."""
         server = self.server()
         content, kind = self._content()
         query = self.url.partition("#")[0].partition("?")[2]
@@ -180,12 +181,12 @@ class Request(Tls):
         return headers
 
     def _content(self) -> tuple[bytes | None, str]:
-        """What is sent, and of which type it is."""
+        """The body and its content type."""
         if "json_" in self.model_fields_set:
             import json
 
             return json.dumps(self.json_).encode(), "application/json"
-        return (self.body.encode(), "") if self.body is not None else (None, "")
+        return (self.body.encode("utf-8", "surrogateescape"), "") if self.body is not None else (None, "")
 
 
 def _port(server: "Server") -> int:

@@ -12,6 +12,7 @@ from orchestrator.waits._failure import Failure
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.waits._child import Done
     from orchestrator.waits._failure import Deadline
 
@@ -22,6 +23,7 @@ class Command(Asking, Commanding):
     No shell is involved unless it is asked for. What it starts ends with it.
     """
 
+    ways = ("unexpected", "timeout")
     example: ClassVar = {"name": "bucket", "command": ["mc", "ls", "store/uploads"]}
 
     command: CommandLine = Field(
@@ -31,6 +33,10 @@ class Command(Asking, Commanding):
 
     def target(self) -> str:
         return " ".join(map(str, self.command))
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        sandbox.item["command"] = sandbox.command(failure, self.command)
+        sandbox.item.pop("exit_codes", None)
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         from orchestrator.waits._child import asked

@@ -18,6 +18,7 @@ from orchestrator.waits._stream import in_time
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.waits._failure import Deadline
 
 _READ = 1024 * 1024
@@ -49,12 +50,21 @@ class Path(Model):
 class File(Asking):
     """Waits until a path is there (or not there any more): what another container or process leaves behind."""
 
+    ways = ("unexpected",)
     example: ClassVar = {"name": "migrated", "file": {"path": "/shared/migrated", "max_age": "1h"}}
 
     file: Path = Field(description="The path, or a mapping with more.", examples=["/shared/migrated"])
 
     def target(self) -> str:
         return str(self.file.path)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        del failure
+        path = sandbox.path(self.file.path)
+        if not self.file.absent:
+            sandbox.remove(path)
+        elif not os.path.lexists(path):
+            sandbox.write(path, b"")
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         path = context.path(self.file.path)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.breaking import TALKING, CannotBreak
 from orchestrator.spec.expect import Expect
 from orchestrator.waits import _http
 from orchestrator.waits._base import Asking
@@ -13,6 +14,7 @@ from orchestrator.waits._request import Request
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.spec.matching import Answer
     from orchestrator.waits._failure import Deadline, Failure
 
@@ -23,6 +25,7 @@ class Http(Asking):
     Redirects are not followed and no proxy is used.
     """
 
+    ways = (*TALKING, "unexpected")
     example: ClassVar = {
         "name": "assistant",
         "http": "http://ollama:11434/api/version",
@@ -33,6 +36,33 @@ class Http(Asking):
         description="The URL, or a mapping with more.", examples=["http://ollama:11434/api/version"]
     )
     expect: Expect | None = Field(None, description="What the answer must look like.")
+
+    def logs_in(self) -> bool:
+        from orchestrator.waits._breaking import address
+
+        if address(self) is None:
+            return False
+        named = any(name.lower() == "authorization" for name in self.http.headers or ())
+        return named or bool(self.http.server().user or self.http.auth)
+
+    def make_answerable(self, failure: str, sandbox: "Sandbox") -> None:
+        """Without TLS: the rehearsal has no certificate that would be trusted."""
+        if failure == "auth" and not self.logs_in():
+            raise CannotBreak("nobody logs in there")
+        if self.speaks_tls():
+            server, item = self.http.server(), sandbox.item
+            more = item["http"] if isinstance(item["http"], dict) else {}
+            item["http"] = {
+                **more,
+                "url": f"http://{_http.authority(server.host, server.port or 443, tls=False)}/",
+            }
+
+    def make_healthy(self, sandbox: "Sandbox") -> None:
+        from orchestrator.waits._breaking import address, place
+
+        if address(self) is None or self.speaks_tls():
+            super().make_healthy(sandbox)
+        sandbox.serve(place(self.http), "healthy")
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         answer = _http.fetch(self.http.ready(context), deadline, context.environ)

@@ -16,6 +16,7 @@ from orchestrator.waits._failure import Failure
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.waits._failure import Deadline
 
 _SCRIPT = """
@@ -64,6 +65,7 @@ class Python(Asking):
     environment; a coroutine function is run.
     """
 
+    ways = ("unexpected", "timeout")
     example: ClassVar = {"name": "models", "python": "app.startup:models_loaded"}
 
     python: Templated[FunctionReference] = Field(description="The function: `package.module:function`.")
@@ -73,6 +75,10 @@ class Python(Asking):
 
     def target(self) -> str:
         return str(self.python)
+
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        sandbox.item["python"] = sandbox.function(failure)
+        sandbox.item.pop("expect", None)
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         import json

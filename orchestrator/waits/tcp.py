@@ -9,14 +9,17 @@ from orchestrator.core.outcome import ok
 from orchestrator.spec.errors import problem
 from orchestrator.spec.expect import AnyMatcher
 from orchestrator.spec.templated import Templated, pending
-from orchestrator.waits._address import HostPort, Tls, parse_url, references
+from orchestrator.waits._address import HostPort, parse_url, references
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._stream import Trust, connect, secure
+from orchestrator.waits._security import Tls
+from orchestrator.waits._stream import connect
+from orchestrator.waits._tls import Trust, secure
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
     from orchestrator.core.outcome import Outcome
+    from orchestrator.spec.breaking import Sandbox
     from orchestrator.waits._address import Server
     from orchestrator.waits._failure import Deadline
     from orchestrator.waits._stream import Stream
@@ -27,9 +30,7 @@ _PORTS = {
     "mongodb": 27017, "mqtt": 1883, "mysql": 3306, "nats": 4222, "postgres": 5432, "postgresql": 5432, "redis": 6379, "rediss": 6379,
     "smtp": 25, "smtps": 465, "ssh": 22, "valkey": 6379, "valkeys": 6379,
 }  # fmt: skip
-"""The port that a URL means when it says none."""
-
-
+"""The port of a URL that names none."""
 _SENDING = "a wait of its own asks: `command: {shell: 'echo PING | nc db 6379'}` with `expect`, or `python: module:function`"
 
 
@@ -60,15 +61,15 @@ class Address(HostPort):
 
     url: Templated[Annotated[str, AfterValidator(_url)]] | None = Field(
         None,
-        description="A URL of which host and port are taken: that of the driver will do. What else it says is never shown.",
+        description="A URL whose host and port are used, such as the driver's. The rest of it is never shown.",
         repr=False,
         examples=["${DATABASE_URL}"],
     )
     family: Templated[Literal["ipv4", "ipv6"]] | None = Field(
-        None, description="The kind of address that is connected to."
+        None, description="The kind of address to connect to."
     )
     tls: Templated[bool] | Tls = Field(
-        False, description="Whether TLS is spoken; a mapping says how the other side is verified."
+        False, description="Whether TLS is used; a mapping says how the certificate is verified."
     )
 
     def check_parts(self) -> None:
@@ -88,7 +89,7 @@ class Address(HostPort):
         return references(self.url) if pending(self.url) else self.server().where
 
     def open(self, context: "Context", deadline: "Deadline") -> "Stream":
-        """A connection to it, with TLS where that is spoken."""
+        """A connection to it, with TLS if `tls` asks for it."""
         server = self.server()
         stream = connect(server.host, server.port, deadline, context.environ, family=self.family or "")
         if not self.tls:
@@ -97,7 +98,7 @@ class Address(HostPort):
 
 
 class Tcp(Asking):
-    """Waits until a port accepts connections. Whether what listens is ready is another question.
+    """Waits until a port accepts connections. That says nothing about whether what listens is ready.
 
     With `expect` its greeting counts too: the first line that the other side sends.
     """
@@ -114,6 +115,19 @@ class Tcp(Asking):
     )
     expect: AnyMatcher = Field(None, description="A matcher for the first line that the other side sends.")
 
+    def make_fail(self, failure: str, sandbox: "Sandbox") -> None:
+        super().make_fail("full" if failure == "timeout" else failure, sandbox)
+
+    def make_healthy(self, sandbox: "Sandbox") -> None:
+        from orchestrator.waits._breaking import address, place
+
+        if address(self) is None or self.speaks_tls():
+            super().make_healthy(sandbox)
+        sandbox.serve(place(self.tcp), "silent")
+
+    def speaks_tls(self) -> bool:
+        return super().speaks_tls() or (bool(self.tcp.tls) and not pending(self.tcp.tls))
+
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         with self.tcp.open(context, deadline) as stream:
             if "expect" in self.model_fields_set:
@@ -125,7 +139,7 @@ class Tcp(Asking):
 
         wrong = mismatch(self.expect, line)
         if wrong:
-            raise Failure("unexpected", f"{self.target()} greets differently: {wrong}")
+            raise Failure("unexpected", f"the greeting of {self.target()}: {wrong}")
         return ok(f"{self.target()} greets as expected")
 
 

@@ -1,4 +1,4 @@
-"""`tls`: a certificate that is right, and stays so for a while."""
+"""`tls`: a certificate that is valid, and stays valid for a while."""
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from orchestrator.core.outcome import ok
+from orchestrator.spec.breaking import TALKING
 from orchestrator.spec.templated import Templated
 from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._stream import Trust, connect, secure
+from orchestrator.waits._stream import connect
+from orchestrator.waits._tls import Trust, secure
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Certificate(HostPort):
-    """Where TLS is spoken, and what its certificate must be like."""
+    """A server with TLS, and what its certificate must be like."""
 
     noun = "address"
     removed_keys: ClassVar = {
@@ -29,7 +31,7 @@ class Certificate(HostPort):
     }
 
     days_left: Templated[Annotated[int, Field(ge=0, le=3650)]] | None = Field(
-        None, description="For how many days more it must be valid.", examples=[14]
+        None, description="How many more days it must be valid.", examples=[14]
     )
     server_name: Templated[str] | None = Field(
         None, description="Whom it must be for, if not the host that is asked."
@@ -45,9 +47,13 @@ class Certificate(HostPort):
 class Tls(Asking):
     """Waits until a server speaks TLS with a certificate that is valid, trusted and for the name that is asked."""
 
+    ways = TALKING
     example: ClassVar = {"name": "mail", "tls": {"host": "mail.example.org", "port": 993, "days_left": 14}}
 
     tls: Certificate = Field(description="The host and the port, or a mapping with more.")
+
+    def speaks_tls(self) -> bool:
+        return True
 
     def ask(self, context: "Context", deadline: "Deadline") -> "Outcome":
         server = self.tls.server()

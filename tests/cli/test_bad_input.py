@@ -47,6 +47,13 @@ def test_what_is_no_spec_gives_one_clear_error_and_78(orchestrator, case, comman
     assert len(done.stderr) < 3000
 
 
+@pytest.mark.parametrize("command", ["run", "validate", "check", "config", "plan", "rehearse"])
+def test_an_invalid_spec_ends_every_command_with_78(orchestrator, command):
+    orchestrator.spec("lunch: 1\n")
+    done = orchestrator(command)
+    assert (done.returncode, done.stderr.count("error[ORC104]")) == (78, 1)
+
+
 def test_an_overlay_that_is_not_there_is_an_error(orchestrator):
     orchestrator.spec("")
     done = orchestrator("--env", "production", "run")
@@ -58,7 +65,7 @@ def test_an_overlay_that_is_not_there_is_an_error(orchestrator):
     ["frobnicate"], ["run", "--frobnicate"], ["check", "--format", "yaml"], ["--env", "UPPER!", "run"], ["-f", "a", "-f", "b", "--env", "x", "validate"],
     ["run", "nonsense-role"], ["check", "--only", "nothing"], [], ["explain", "ORC99999"],
 ], ids=" ".join)  # fmt: skip
-def test_a_command_line_that_cannot_be_meant_is_usage_and_2(orchestrator, words):
+def test_a_usage_error_is_2(orchestrator, words):
     orchestrator.spec("directories: [logs]\nlaunch: main:app\n")
     done = orchestrator(*words)
     assert done.returncode == 2

@@ -3,8 +3,6 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from orchestrator.cli import main
-
 SPEC = """
 packages: [pydantic]
 directories: [logs]
@@ -73,28 +71,6 @@ def test_check_says_in_text_what_failed_and_what_to_do(service):
     assert "shop would not start (exit 3)" in done.stderr
 
 
-@pytest.mark.parametrize(("text", "options", "code"), [
-    ("launch: main:app\n", [], 0),
-    ("lunch: main:app\n", [], 78),
-    ("launch: {app: main:app, port: '${NOBODY}'}\n", [], 0),
-    ("launch: {app: main:app, port: '${NOBODY}'}\n", ["--fail-on", "warning"], 4),
-    ("lunch: main:app\n", ["--fail-on", "never"], 0),
-])  # fmt: skip
-@pytest.mark.parametrize("form", ["text", "json", "sarif", "junit", "github", "gitlab"])
-def test_validate_has_an_exit_code_for_errors_and_one_for_lesser_findings(
-    tmp_path, monkeypatch, capsys, text, options, code, form
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    (tmp_path / "startup.yaml").write_text("version: 1\nservice: shop\n" + text)
-    assert main(["validate", *options, "--format", form]) == code
-    printed = capsys.readouterr().out
-    if form in ("json", "sarif", "gitlab"):
-        json.loads(printed)
-    elif form == "junit":
-        ET.fromstring(printed.encode())
-
-
 def test_config_is_the_effective_spec_with_values_not_put_in(orchestrator):
     orchestrator.spec("launch: {app: main:app, port: '${PORT:-8000}'}\n")
     orchestrator.write("startup.production.yaml", "launch: {app: main:other}\n")
@@ -109,11 +85,6 @@ def test_config_is_the_effective_spec_with_values_not_put_in(orchestrator):
     place = told["provenance"]["/launch/app"]
     assert place["file"] == "startup.production.yaml"
     assert place["overrides"][0]["file"] == "startup.yaml"
-
-
-def test_config_of_an_invalid_spec_says_what_is_wrong(orchestrator):
-    orchestrator.spec("lunch: 1\n")
-    assert orchestrator("config").returncode == 78
 
 
 def test_config_of_a_role_is_what_that_role_runs(orchestrator):

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli import main
+
 CASES = Path(__file__).parents[1] / "cases" / "plans"
 
 SPEC = """
@@ -91,11 +93,6 @@ def test_a_step_without_a_deadline_has_no_worst_case(orchestrator):
     assert "no limit, because of step:migrate" in orchestrator("plan").stdout
 
 
-def test_the_plan_of_an_invalid_spec_is_78(orchestrator):
-    orchestrator.spec("lunch: 1\n")
-    assert orchestrator("plan").returncode == 78
-
-
 WAITING = """
 variables: {PATIENCE: {type: duration, default: 90s}}
 defaults: {timeout: 3s}
@@ -116,9 +113,13 @@ defaults: {timeout: 3s}
     ("steps: [{name: a, run: [a], timeout: 10s, deadline: 5s, grace: '${GRACE:-2s}'}]", 5 + 2),
     ("steps: [{name: a, run: [a], deadline: 5s, on_failure: [{run: [b], deadline: '${PATIENCE}'}]}]", 13 + 90 + 13),
 ])  # fmt: skip
-def test_the_worst_case_knows_attempts_and_the_defaults_of_variables(orchestrator, item, worst):
-    orchestrator.spec(WAITING + item)
-    assert json.loads(orchestrator("plan", "--format", "json").stdout)["worst_case_s"] == worst
+def test_the_worst_case_knows_attempts_and_the_defaults_of_variables(
+    tmp_path, monkeypatch, capsys, item, worst
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "startup.yaml").write_text(f"version: 1\nservice: shop\n{WAITING}{item}")
+    assert main(["plan", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["worst_case_s"] == worst
 
 
 def test_a_deadline_that_only_a_start_knows_is_no_bound(orchestrator):

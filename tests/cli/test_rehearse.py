@@ -191,8 +191,3 @@ def test_nothing_is_touched(orchestrator):
     before = sorted(path.name for path in orchestrator.root.iterdir())
     orchestrator("rehearse", "--all")
     assert sorted(path.name for path in orchestrator.root.iterdir()) == before
-
-
-def test_an_invalid_spec_is_78(orchestrator):
-    orchestrator.spec("lunch: 1\n")
-    assert orchestrator("rehearse").returncode == 78

@@ -2,9 +2,9 @@
 
 import marshal
 
+from orchestrator.core import plan as core_plan
 from orchestrator.core.order import Node, Order
 from orchestrator.core.phases import PHASES
-from orchestrator.core.restarts import AFTER_READY
 from orchestrator.core.state import dump, load
 from orchestrator.core.transition import deadline, starting, transition
 
@@ -33,56 +33,40 @@ def failed(reason="missing", **more):
 
 
 def plan(items, *, after_ready=(), **more):
-    """`items`: id → changes to its node, with `actions`, `needs`, `after` and `outputs`."""
+    """`items`: id → what is known of it, besides its `actions`, `needs`, `after` and `outputs`."""
     nodes = [
         Node(
             name,
-            PHASES.get(name.partition(":")[0], 0),
+            PHASES[kind_of(name)],
             given.get("needs", ()),
             given.get("after", ()),
-            outputs=given.get("outputs", False),
+            outputs="outputs" in given,
         )
         for name, given in items.items()
     ]
-    order = Order(nodes)
     health = [name for name in items if name.startswith("health:")]
-    lists = {name: list(given.get("actions", ())) for name, given in items.items()}
-    return {
-        "nodes": {name: _node(name, items[name], order) for name in order.sorted},
-        "lists": lists | {AFTER_READY: list(after_ready)},
-        "late_imports": order.late_imports,
-        "on_failure": list(after_ready),
-        "restart": {"policy": "never"},
-        "blamed": next(iter(health), "launch"),
-        "health": {},
-        "drain": 0.0,
-        "grace": 8.0,
-        "stop_signal": 15,
-        "engine": True,
-    } | more
+    return core_plan.plan(
+        Order(nodes),
+        {name: known_of(name, given) for name, given in items.items()},
+        {name: given.get("actions", ()) for name, given in items.items()},
+        after_ready,
+        **{"blamed": next(iter(health), "launch"), **more},
+    )
 
 
-def _node(name, given, order):
-    kind, node = name.partition(":")[0], order.nodes[name]
-    waits = kind in ("wait", "health")
+def kind_of(name):
+    return "file" if name.startswith("variable:") else name.partition(":")[0]
+
+
+def known_of(name, given):
+    kind = kind_of(name)
+    waits = {"retry": RETRY, "deadline": 60.0} if kind in ("wait", "health") else {}
     known = {
-        "phase": node.phase,
-        "level": node.level,
-        "needs": node.needs,
-        "bit": order.mask([name]),
-        "before": order.before_mask(name),
-        "below": order.all_mask(name),
-        "variables": [],
-        "when": None,
         "imported": kind == "module",
-        "retry": RETRY if waits else None,
-        "deadline": 60.0 if waits else None,
-        "grace": 8.0,
-        "repeatable": kind != "step",
         "looks": kind in ("file", "wait", "check"),
-        "limit": None,
+        "repeatable": kind != "step",
     }
-    return known | {key: value for key, value in given.items() if key in known and key != "needs"}
+    return known | waits | {key: given[key] for key in ("variables", "when") if key in given}
 
 
 class Started:

@@ -3,7 +3,7 @@
 from collections import deque
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from supervised import Supervised
 from test_server import (
@@ -31,6 +31,8 @@ from test_server import (
 )
 
 from orchestrator.core.restarts import STABLE
+
+ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 WELL = {"word": "well", "summary": "there", "tried": 1}
 STILL = {"word": "off", "summary": "refused", "tried": 1}
@@ -296,6 +298,7 @@ ACTIONS = st.lists(
 )
 
 
+@ON_A_BUSY_MACHINE
 @given(
     actions=ACTIONS, attempts=st.integers(0, 5), live=st.booleans(), beside=st.sampled_from([STOPS, BROKEN])
 )

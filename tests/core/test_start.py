@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from started import OK, RUN, SERVE, STOP, WARN, Started, degrade, failed, plan, words
 
@@ -318,7 +318,7 @@ def answers(start, command, chance):
     return []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(made=plans(), seed=st.integers(0, 10_000), stops_at=st.integers(0, 40))
 def test_any_history_comes_to_an_end(made, seed, stops_at):
     """Whatever is answered, in whatever order, marshalled at every event: a request to stop ends it."""

@@ -3,10 +3,12 @@
 import marshal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.conditions import Facts, evaluate, leaves
+
+ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PATHS = [("exists", path) for path in "abcd"]
 ANSWERS = st.sampled_from([True, False, None])
@@ -35,11 +37,13 @@ def opposite(found):
     return None if found is None else not found
 
 
+@ON_A_BUSY_MACHINE
 @given(CONDITIONS, WORLDS)
 def test_a_double_negation_changes_nothing(condition, world):
     assert value(("not", ("not", condition)), world) is value(condition, world)
 
 
+@ON_A_BUSY_MACHINE
 @given(st.lists(CONDITIONS, min_size=1, max_size=4).map(tuple), WORLDS)
 def test_not_all_is_any_not(parts, world):
     some = tuple(("not", part) for part in parts)
@@ -47,16 +51,19 @@ def test_not_all_is_any_not(parts, world):
     assert value(("not", ("all", parts)), world) is value(("any", some), world)
 
 
+@ON_A_BUSY_MACHINE
 @given(CONDITIONS, CONDITIONS, WORLDS, st.sampled_from(["all", "any"]))
 def test_the_order_does_not_matter(one, other, world, word):
     assert value((word, (one, other)), world) is value((word, (other, one)), world)
 
 
+@ON_A_BUSY_MACHINE
 @given(CONDITIONS, CONDITIONS, WORLDS)
 def test_absorption(one, other, world):
     assert value(("all", (one, ("any", (one, other)))), world) is value(one, world)
 
 
+@ON_A_BUSY_MACHINE
 @given(CONDITIONS, WORLDS, st.sampled_from(PATHS), st.booleans())
 def test_what_is_decided_stays_so_when_more_becomes_known(condition, world, leaf, found):
     before = value(condition, {**world, leaf: None})
@@ -65,6 +72,7 @@ def test_what_is_decided_stays_so_when_more_becomes_known(condition, world, leaf
         assert value(condition, {**world, leaf: found}) is before
 
 
+@ON_A_BUSY_MACHINE
 @given(CONDITIONS, WORLDS)
 def test_asking_one_leaf_after_the_other_comes_to_the_answer_of_all_at_once(condition, world):
     known, asked = Facts({}), []
@@ -80,6 +88,7 @@ def test_asking_one_leaf_after_the_other_comes_to_the_answer_of_all_at_once(cond
     assert set(asked) <= set(leaves(condition))
 
 
+@ON_A_BUSY_MACHINE
 @given(CONDITIONS)
 def test_a_condition_is_data(condition):
     assert marshal.loads(marshal.dumps(condition)) == condition

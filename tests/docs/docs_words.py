@@ -76,7 +76,7 @@ def refused(words: list[str]) -> str:
     if words[at] == "health":
         return ""
     own = argparse.ArgumentParser(exit_on_error=False)
-    cli._common(own, default=None)
+    cli.add_common(own, default=None)
     import_module(f"orchestrator.cli.{words[at]}").add(own)
     try:
         cli.parser().parse_args(words[:at])

@@ -162,6 +162,7 @@ def test_set_starts_a_crashed_server_with_another_environment(service):
     assert engine.serving().stop() == 0
 
 
+@pytest.mark.long
 def test_another_app_is_served_until_the_service_can_be_again(service):
     engine = service("{serve: 'closed:app'}")
     engine.write("closed.py", """
@@ -253,6 +254,7 @@ def test_a_command_mends_a_server_that_lives(service):
     engine.until(lambda: engine.statuses()["health:live"] == "healed")
 
 
+@pytest.mark.long
 def test_a_command_that_does_not_mend_leads_on(service):
     engine = service("[{run: ['true']}, {stop: {exit_code: 23}}]", watch=WATCHED)
     engine.write("broken-live")
@@ -287,6 +289,7 @@ def test_features_stay_off_while_the_engine_is_back(service):
     engine.until(lambda: engine.status() == "ready")
 
 
+@pytest.mark.long
 def test_nothing_is_left_open_from_one_engine_to_the_next(service):
     engine = service("{serve: maintenance}")
     pid = engine.process.pid

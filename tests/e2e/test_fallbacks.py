@@ -6,7 +6,7 @@ import sys
 import zipfile
 
 import pytest
-from matrices import mostly_long
+from matrices import crossed, mostly_long
 from packaging.tags import sys_tags
 from ports import free_port
 
@@ -402,16 +402,18 @@ def test_install_refuses_a_wheel_that_others_can_write(engine, own_python):
     assert "others may write" in engine.item("package:tinything")["fallbacks"][0]["result"]
 
 
-@pytest.mark.parametrize("action", ["warn", "{degrade: search}"], ids=["warn", "degrade"])
-@pytest.mark.parametrize(("text", "item"), [
-    ("modules: [{module: whoosh_of_ours, on_failure: %s}]", "module:whoosh_of_ours"),
-    ("packages: [{requirement: whoosh-of-ours, on_failure: %s}]", "package:whoosh-of-ours"),
-], ids=["module", "package"])  # fmt: skip
-def test_what_the_app_itself_imports_cannot_be_let_go(engine, text, item, action):
+NEEDED = {
+    "module:whoosh_of_ours": "modules: [{module: whoosh_of_ours, on_failure: %s}]",
+    "package:whoosh-of-ours": "packages: [{requirement: whoosh-of-ours, on_failure: %s}]",
+}
+
+
+@crossed(item=NEEDED, action=["warn", "{degrade: search}"])
+def test_what_the_app_itself_imports_cannot_be_let_go(engine, item, action):
     engine.write("lib/__init__.py")
     engine.write("lib/search.py", "import os\n\nimport whoosh_of_ours\n")
     engine.write("main.py", "import lib.search\n" + (engine.root / "main.py").read_text())
-    done = engine.spec(text % action).run()
+    done = engine.spec(NEEDED[item] % action).run()
     assert done.returncode == 3, done.stderr
     found = engine.item(item)
     assert found["status"] == "failed"

@@ -126,6 +126,7 @@ def test_what_is_off_for_too_long_goes_on_with_the_next_action(engine):
     assert engine.status() == "failed"
 
 
+@pytest.mark.long
 def test_the_end_of_the_list_stops_with_the_code_of_the_item(engine):
     engine.spec(
         "files: [{path: late, on_failure: [{degrade: search, recheck: 100ms, max_degraded: 4s}]}]"
@@ -143,6 +144,7 @@ def test_a_remedy_behind_degrade_is_tried_beside_the_server(engine):
     assert engine.item("file:late")["fallbacks"][-1]["action"] == "run"
 
 
+@pytest.mark.long
 def test_warn_behind_degrade_leaves_the_feature_off(engine):
     engine.spec("""
         files: [{path: late, on_failure: [{degrade: search, recheck: 10s, max_degraded: 4s}, warn]}]
@@ -183,7 +185,7 @@ def test_maintenance_behind_degrade_checks_again_and_hands_over(engine):
     """).start().serving()
     engine.until(lambda: (engine.tries() or (0,))[0] == 503)
     engine.says("the engine is back")
-    engine.says("is in maintenance until this holds")
+    engine.says("is in maintenance until this is resolved")
     assert "  file:late (startup.yaml:4) [ORC441]" in engine.stderr, "what failed is the file, and no server"
     assert "what it printed is above" not in engine.stderr
     engine.write("late")

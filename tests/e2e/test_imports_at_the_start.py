@@ -1,4 +1,5 @@
 import pytest
+from matrices import mostly_long
 from starting import APP
 
 
@@ -21,7 +22,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", mostly_long(CASES, "hang", "crash"))
 def test_a_module_that_hangs_ends_or_crashes_is_an_outcome_and_not_the_end(engine, case):
     text, reason, said = CASES[case]
     engine.write("bad.py", text + "\n")

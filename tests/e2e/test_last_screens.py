@@ -9,6 +9,7 @@ import termios
 from pathlib import Path
 
 import pytest
+from matrices import mostly_long
 
 CASES = Path(__file__).parents[1] / "cases" / "starts"
 
@@ -47,7 +48,9 @@ def checked(name, text):
     assert text == path.read_text(), f"set UPDATE_CASES=1 to write {path}"
 
 
-@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize(
+    "name", mostly_long(STARTS, "many-things", "step-that-fails", "app-that-raises", "degraded-and-failed")
+)
 def test_the_last_screen_says_what_failed_what_was_tried_and_what_to_do(engine, name):
     text, env = STARTS[name]
     if name == "app-that-raises":

@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 import pytest
+from matrices import mostly_long
 from starting import alive, cmdline, eventually, family
 
 
@@ -122,7 +123,7 @@ def test_without_a_state_directory_it_starts_and_warns(engine):
     connection.close()
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", mostly_long(["<&-", ">&-", "2>&-", "<&- >&- 2>&-"], "<&- >&- 2>&-"))
 def test_a_service_whose_streams_are_closed_serves(engine, closed):
     engine.spec("health: {ready: /ready}", launch="{app: main:app, host: 127.0.0.1, port: PORT, workers: 2}")
     engine.start(prefix=("sh", "-c", f'exec "$@" {closed}', "sh")).serving()

@@ -130,7 +130,7 @@ def test_when_the_time_is_over_while_a_wait_goes_on_nothing_is_said_twice(engine
     """).run()  # fmt: skip
     assert done.returncode == 75, done.stderr
     assert 6.9 < time.monotonic() - began < 15
-    assert done.stderr.count("is in maintenance until this holds") == 1
+    assert done.stderr.count("is in maintenance until this is resolved") == 1
     assert done.stderr.count("blocked   step:migrate") == 1
     assert "serving maintenance instead, for 3 s at most" in done.stderr
     db = engine.item("wait:db")

@@ -5,6 +5,7 @@ import stat
 import time
 
 import pytest
+from matrices import mostly_long
 from starting import APP, alive, eventually, family
 
 from orchestrator.core.exit_status import ECHO
@@ -99,7 +100,16 @@ FAILED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", FAILED)
+@pytest.mark.parametrize(
+    "case",
+    mostly_long(
+        FAILED,
+        "a package that is missing",
+        "a wait that is refused",
+        "an invalid spec",
+        "an app that is missing",
+    ),
+)
 def test_exit_codes_say_what_kind_of_failure_it_was(engine, case):
     text, code = FAILED[case]
     launch = (

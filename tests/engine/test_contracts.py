@@ -117,6 +117,38 @@ def test_a_value_and_a_file_contradict_each_other(tmp_path):
     assert reasons(applied({"KEY": "{from_file: true}"}, environ)) == {"KEY": "both"}
 
 
+def test_an_empty_variable_gives_way_to_its_file(tmp_path):
+    (tmp_path / "key").write_text("from the file\n")
+    environ = {"KEY": "", "KEY_FILE": str(tmp_path / "key")}
+
+    assert applied({"KEY": "{required: true, from_file: true}"}, environ).environ["KEY"] == "from the file"
+    assert reasons(applied({"KEY": "{required: true, from_file: true}"}, {"KEY": ""})) == {"KEY": "missing"}
+
+
+@pytest.mark.parametrize(("content", "value"), [(b"a\rb\r\n\n", "a\rb\r\n"), (b"a\r\n", "a"), (b"a", "a")])
+def test_a_secret_keeps_its_bytes_but_for_one_line_end(tmp_path, content, value):
+    (tmp_path / "key").write_bytes(content)
+
+    assert applied({"KEY": "{from_file: true}"}, {"KEY_FILE": str(tmp_path / "key")}).environ["KEY"] == value
+
+
+@pytest.mark.parametrize(
+    ("of_type", "text"),
+    [("url", "http://api/\n"), ("number", " 1"), ("path", "/data\n"), ("boolean", "true "), ("list", "a,b\n"),
+     ("size", "1MB\n"), ("duration", "1s\n"), ("email", "a@b.c\n"), ("port", "80\n"), ("integer", "1\n")],
+)  # fmt: skip
+def test_blanks_that_would_be_handed_on_are_refused(of_type, text):
+    assert reasons(applied({"A": f"{{type: {of_type}}}"}, {"A": text})) == {"A": "invalid"}
+    assert reasons(applied({"A": f"{{type: {of_type}}}"}, {"A": text.strip()})) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [('"8000"', "--env-file"), ("tcp://10.0.0.1:6379", "enableServiceLinks"), ("x", "8000")]
+)
+def test_a_value_that_nobody_wrote_like_this_is_told_from_a_mistake(text, hint):
+    assert hint in applied({"PORT": "{type: port}"}, {"PORT": text}).outcomes["PORT"].hint
+
+
 def test_a_file_that_cannot_be_read_is_a_failure(tmp_path):
     environ = {"KEY_FILE": str(tmp_path / "gone")}
 

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.core.context import Context
 from orchestrator.engine import generated_secrets
 from orchestrator.engine.generated_secrets import generate, why_not_kept
-from orchestrator.requirements._parts import Generate
+from orchestrator.spec.variable_parts import Generate
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.core.verdict import exit_code
+from orchestrator.core.verdict import blame, exit_code
 from orchestrator.engine import events
 from orchestrator.engine.report import Report
 
@@ -55,6 +55,17 @@ def item(tell, name, status, **data):
 ])  # fmt: skip
 def test_the_exit_code_of_what_failed(failures, code):
     assert exit_code(failures) == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "final", "code"),
+    [
+        ("wait", "unexpected", False, 75), ("wait", "protocol", False, 75), ("wait", "auth", True, 3),
+        ("wait", "unexpected", True, 3), ("check", "exit", False, 3), ("step", "unexpected", False, 3),
+    ],
+)  # fmt: skip
+def test_a_wait_whose_time_is_up_is_late_whatever_it_heard_last(kind, reason, final, code):
+    assert exit_code([blame(kind, reason, final=final)]) == code
 
 
 def test_a_report_is_the_sum_of_what_was_told(told):

@@ -11,6 +11,11 @@ V2 = "30 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime - cgroup2 cgro
 MB = 10**6
 
 
+@pytest.fixture(autouse=True)
+def sixty_four_processors(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+
+
 def limits(project, cpus=None, memory=None):
     """A recorded tree of cgroup v2 with these limits; its root."""
     project.write("proc/self/cgroup", "0::/\n")
@@ -33,6 +38,18 @@ def test_auto_is_the_whole_cpus_of_the_quota(project, cpus, expected):
     number, why = count("auto", {}, limits(project, cpus=cpus))
     assert number == expected
     assert f"{cpus:g} CPUs" in why
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("auto", 2), (computed(per_cpu=2.0), 4)])
+def test_a_quota_beyond_the_processors_that_may_be_used_is_not_counted_on(
+    project, monkeypatch, wanted, expected
+):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+
+    number, why = count(wanted, {}, limits(project, cpus=8))
+
+    assert number == expected
+    assert "2 CPUs" in why
 
 
 @pytest.mark.parametrize("wanted", ["auto", computed(per_cpu=4.0)])
@@ -125,7 +142,9 @@ def test_the_real_limits_of_a_group_of_v1_are_seen(real_v1_group):
         "from orchestrator.engine.workers import count\n"
         "from orchestrator.spec.launch import Computed\n"
         "print(count('auto', {})[0], count(Computed(per_cpu=2), {})[0], "
-        'count(Computed(per_cpu=2, memory_each="200MB"), {})[0])\n'
+        'count(Computed(per_cpu=2, memory_each="200MB"), {})[0], len(os.sched_getaffinity(0)))\n'
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout.split() == ["2", "5", "3"], done.stderr
+    *numbers, usable = map(int, done.stdout.split())
+    # The quota is 2.5: more than a process of one or two processors can use.
+    assert numbers == [min(2, usable), min(5, 2 * usable), min(3, 2 * usable)], done.stderr

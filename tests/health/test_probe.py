@@ -259,7 +259,7 @@ def test_what_the_service_is_doing_is_added_to_a_failure(directory):
 def test_an_unknown_name_lists_those_there_are(directory):
     write(directory, "ready", Endpoint("search", port=1))
     code, line = health(directory, "serach")
-    assert (code, line) == (1, "serach: there is no such endpoint; there are live, ready, search\n")
+    assert (code, line) == (1, "serach: no such endpoint; the endpoints are live, ready, search\n")
 
 
 def test_without_endpoints_the_status_answers(directory):
@@ -288,7 +288,7 @@ def test_the_engines_verdict_counts_while_it_is_fresh(directory):
 
 def test_a_command_is_what_the_engine_says_it_is(directory):
     write(directory, "ready", Endpoint("queue", kind="command"))
-    assert health(directory, "queue") == (1, "queue: a command, which the engine has not judged yet\n")
+    assert health(directory, "queue") == (1, "queue: the engine has not run its command yet\n")
     StateDirectory(str(directory)).set_verdict("queue", ok=True, expires=time.time() + 60)
     assert health(directory, "queue")[0] == 0
 
@@ -368,7 +368,7 @@ def test_a_name_that_does_not_exist_is_a_dns_failure(directory):
 def test_wrong_usage_is_1_and_a_line(directory, arguments):
     code, line = health(directory, *arguments)
     assert code == 1
-    assert line.startswith("health: cannot understand `")
+    assert line.startswith("health: unexpected argument `")
 
 
 def test_help_is_0(directory):
@@ -442,7 +442,7 @@ def test_https_is_taken_from_an_endpoint_and_verified_for_a_url(directory, tmp_p
 def test_ask_gives_the_status_or_a_typed_reason():
     request = http_probe.request("GET", "/", "x")
     with server(answering(OK)) as address:
-        assert probe.ask(socket.AF_INET, address, request, 2) == (200, "OK")
+        assert http_probe.ask(socket.AF_INET, address, request, 2) == (200, "OK")
     status, why = http_probe.ask(socket.AF_INET, address, request, 2)
     assert status == 0
     assert why.startswith("refused: ")

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from orchestrator.health import http_probe
 from orchestrator.health.verify import Endpoint, ask
 from orchestrator.spec.expect import Expect
 from orchestrator.testing import closed_port, served, silent_port
@@ -46,8 +47,12 @@ def test_an_endpoint_that_answers_200_is_well(service):
     assert outcome.summary == f"http://127.0.0.1:{service}/ready answered 200"
 
 
-def test_a_service_that_listens_everywhere_is_asked_on_loopback(service):
-    assert ask(Endpoint("/ready", service, host="0.0.0.0"), 2).ok
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "*", "", "localhost"])
+def test_a_service_that_listens_everywhere_is_asked_on_every_loopback_that_it_serves(service, host):
+    """The service listens on 127.0.0.1 alone."""
+    assert ask(Endpoint("/ready", service, host=host), 2).ok
+    status, _ = http_probe.ask_host(host, service, http_probe.request("GET", "/ready", "x"), 2.0)
+    assert status == 200
 
 
 def test_what_is_expected_is_compared(service):

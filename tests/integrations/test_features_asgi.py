@@ -143,7 +143,7 @@ def test_the_lifespan_is_the_apps():
 
 
 def test_a_path_without_a_slash_is_a_mistake_that_is_told():
-    with pytest.raises(ValueError, match="a path begins with a slash, got `search`"):
+    with pytest.raises(ValueError, match="a path must start with a slash, got `search`"):
         FeatureMiddleware(plain, {"search": "search"})
 
 

@@ -115,6 +115,7 @@ wait_for:
     assert "only the real server can refuse a password" in rows["wait:db", "auth"]["note"]
 
 
+@pytest.mark.long
 def test_an_address_that_is_taken_instead_is_answered_where_no_protocol_is_needed(service):
     service.spec("""
 wait_for:
@@ -195,6 +196,7 @@ def test_a_fallback_that_does_not_do_what_it_says_is_found(service):
     assert "WRONG" in done.out
 
 
+@pytest.mark.long
 def test_a_pin_is_about_the_truth(service):
     service.write("needed.py", "")
     service.write("main.py", "import needed\n" + (service.root / "main.py").read_text())

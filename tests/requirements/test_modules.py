@@ -55,7 +55,19 @@ def test_a_mistyped_name_is_answered_with_its_sibling(app):
     outcome = check(app, "helloria.cor")
     assert (outcome.code, outcome.reason) == ("ORC421", "missing")
     assert outcome.summary == f"helloria.cor is not there: no `cor` in {app.path('helloria')}"
-    assert outcome.hint == "did you mean `helloria.core`?"
+    assert outcome.hint.startswith("did you mean `helloria.core`? otherwise COPY helloria/cor.py ./helloria/")
+
+
+def test_another_module_whose_name_goes_on_does_not_hide_that_one_was_not_copied(app, project):
+    project.write("helloria/core_api.py")
+    hint = check(app, "helloria.core_api_v2").hint
+    assert hint.startswith("did you mean `helloria.core_api`? otherwise COPY")
+    hint = check(app, "helloria.core_ap").hint
+    assert hint.startswith("did you mean `helloria.core_api`? otherwise COPY")
+    project.write("pkg/core_api.py")
+    hint = check(app, "pkg.core").hint
+    assert hint.startswith("COPY pkg/core.py ./pkg/")
+    assert hint.endswith("; or did you mean `pkg.core_api`?")
 
 
 def test_a_mistyped_package_keeps_the_rest_of_the_name(app):
@@ -224,7 +236,7 @@ def test_a_module_that_is_not_there_is_searched_for(project, imported):
     project.write("hello_pkg/core.py")
     outcome = told(project, imported, "hello_pkg.cor")
     assert outcome.code == "ORC421"
-    assert outcome.hint == "did you mean `hello_pkg.core`?"
+    assert outcome.hint.startswith("did you mean `hello_pkg.core`? otherwise COPY")
 
 
 def test_without_a_context_a_missing_module_is_still_an_outcome():

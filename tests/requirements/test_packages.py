@@ -147,6 +147,17 @@ def test_names_of_extras_are_normalised(project, install):
     assert check(project, "thing[fast-path]").ok
 
 
+def test_metadata_without_its_files_is_a_broken_package(project, install):
+    install("mine", "0.1", RECORD="mine-0.1.dist-info/METADATA,,\n../../bin/mine,,\nmine/__init__.py,,\n")
+    outcome = check(project, "mine")
+    assert (outcome.code, outcome.reason) == ("ORC412", "missing")
+    assert "its module `mine` is not in" in outcome.summary
+    assert outcome.hint == "pip install --force-reinstall mine"
+
+    project.write("site-packages/mine/__init__.pyc", "")
+    assert check(project, "mine").ok
+
+
 def test_an_editable_install_is_found_and_said(project, install):
     install("mine", "0.1", direct_url__json='{"url": "file:///src/mine", "dir_info": {"editable": true}}')
     assert check(project, "mine").summary == "mine 0.1 (editable, /src/mine)"

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 import orchestrator
 from orchestrator.document.plain import Template
-from orchestrator.spec import schema
+from orchestrator.spec import load_text, schema
 from orchestrator.spec.building import adapter
 from orchestrator.spec.errors import problem, validate_each
 from orchestrator.spec.model import Model
@@ -244,3 +244,24 @@ def test_plugins_find_what_kinds_are_made_of():
     from orchestrator import plugins
 
     assert {"Model", "Templated", "problem"} <= set(plugins.__all__)
+
+
+def test_a_short_form_from_variables_is_judged_by_its_text():
+    spec = "{version: 1, service: a, variables: {N: {default: many}}, wait_for: [{name: db, tcp: 'db:${N}'}]}"
+    found = [(each.code, each.message) for each in load_text(spec).diagnostics]
+    assert found == [("ORC218", "expected host:port, got `db:many` (from `db:${N}`)")]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "wait_for: '${X}'",
+        "variables: '${X}'",
+        "version: '${X}'",
+        "steps: [{name: a, run: [b], when: '${X}'}]",
+        "defaults: '${X}'",
+    ],
+)
+def test_what_is_no_value_cannot_be_left_to_variables(part):
+    codes = {each.code for each in load_text(f"{{service: a, {part}}}").diagnostics}
+    assert "ORC219" in codes

@@ -18,9 +18,9 @@ from orchestrator.engine.events import Event
 from orchestrator.engine.plan import timed
 from orchestrator.engine.report import Report
 from orchestrator.spec import load_text
-from orchestrator.spec.formats import FORMATS, format_schema
 from orchestrator.spec.schema import base_schema, overlay_schema
 from orchestrator.status.state import StateDirectory
+from tools.formats import FORMATS, format_schema
 from tools.generate import ROOT, files
 
 REPOSITORY = Path(ROOT)

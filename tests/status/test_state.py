@@ -60,7 +60,7 @@ def test_a_symbolic_link_and_a_file_are_refused(tmp_path):
     for name in ("link", "file", "dangling"):
         path, why = locate(named(tmp_path / name))
         assert path is None
-        assert "symbolic link or no directory" in why
+        assert "symbolic link or not a directory" in why
 
 
 @AS_ROOT

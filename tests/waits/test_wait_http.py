@@ -162,18 +162,18 @@ def test_answers_of_many_shapes_are_read(attempt, raw, expect):
         (b"SSH-2.0-OpenSSH\r\n", "protocol", "does not answer in HTTP: 'SSH-2.0-OpenSSH"),
         (b"\x15\x03\x01\x00\x02\x02\x46", "protocol", "answers in TLS"),
         (b"HTTP/1.1 abc\r\n\r\n", "protocol", "does not answer in HTTP"),
-        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "protocol", "a header that is none"),
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "protocol", "an invalid header"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "protocol", "the content length 'x'"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "protocol", "in the middle of its answer"),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             "protocol",
-            "a chunk without a size",
+            "a chunk without a valid size",
         ),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
             "protocol",
-            "a chunk without a size",
+            "a chunk without a valid size",
         ),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
@@ -182,9 +182,9 @@ def test_answers_of_many_shapes_are_read(attempt, raw, expect):
         ),
         (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 20_000, "protocol", "more than 64 KiB of headers"),
         (b"HTTP/1.1 200 OK\r\na: " + b"b" * 200_000, "protocol", "a line of more than"),
-        (b"HTTP/1.1 100 Go\r\n\r\n" * 50, "protocol", "nothing but interim answers"),
+        (b"HTTP/1.1 100 Go\r\n\r\n" * 50, "protocol", "only interim answers"),
         (b"HT", "protocol", "in the middle"),
-        (b"", "refused", "closed it without a word"),
+        (b"", "refused", "closed it at once"),
     ],
 )
 def test_answers_that_are_none_are_said(attempt, raw, reason, part):

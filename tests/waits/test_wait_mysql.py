@@ -122,7 +122,7 @@ def test_a_query_is_compared(attempt, parts, driver):
     outcome = attempt("mysql", parts, expect={"query": "select n from t", "value": 4})
     assert outcome.summary.endswith("expected 4, got 3")
     assert attempt("mysql", parts, expect="select n from t where n = 4").summary.endswith(
-        "the query gave no row"
+        "the query returned no rows"
     )
     assert attempt("mysql", parts, expect="select * from nowhere").reason == "unexpected"
 
@@ -142,7 +142,7 @@ def test_one_that_takes_no_writes_is_told(attempt, server, parts, driver):
             outcome = attempt("mysql", parts, expect={"writable": True})
         finally:
             cursor.execute("set global read_only = 0")
-    assert outcome.summary == f"127.0.0.1:{parts['port']}/app is read-only, and takes no writes"
+    assert outcome.summary == f"127.0.0.1:{parts['port']}/app is read-only"
 
 
 @real
@@ -151,6 +151,34 @@ def test_tls_is_verified(attempt, parts, driver, certificates):
     assert attempt("mysql", {**parts, "tls": True, "verify": False}).ok
     outcome = attempt("mysql", {**parts, "tls": True})
     assert (outcome.reason, outcome.final) == ("tls", True)
+
+
+@real
+def test_all_rows_of_a_query_count(attempt, parts, driver):
+    expect = {"query": "select seq, repeat('x', 200) from seq_1_to_30000", "rows": {"ge": 1500}, "value": 1}
+    assert attempt("mysql", parts, timeout=10, expect=expect).ok
+    assert attempt("mysql", parts, expect={"query": "select n from t where n = 4", "rows": 0}).ok
+
+
+@real
+def test_tls_that_is_required_and_not_offered_is_final(attempt, server, parts, driver):
+    """A proxy takes the offer of TLS out of the greeting."""
+    heard = []
+
+    def handle(connection):
+        with socket.create_connection(("127.0.0.1", server.port)) as behind:
+            greeting = bytearray(behind.recv(4096))
+            flags = greeting.index(0, 5) + 1 + 4 + 8 + 1
+            greeting[flags + 1] &= ~0x08 & 0xFF
+            connection.sendall(greeting)
+            heard.append(connection.recv(4096))
+
+    for query in ("ssl-mode=REQUIRED", "ssl_mode=VERIFY_CA", "tls=true", "useSSL=true"):
+        with served(handle) as port:
+            outcome = attempt("mysql", f"mysql://app:x@127.0.0.1:{port}/app?{query}")
+        assert (outcome.reason, outcome.final) == ("tls", True), outcome
+        assert outcome.summary == f"127.0.0.1:{port} offers no TLS"
+    assert not any(heard)
 
 
 @real

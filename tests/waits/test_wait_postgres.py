@@ -1,5 +1,6 @@
 """`postgres` against real PostgreSQL servers, and against what they say in bad moments."""
 
+import socket
 import struct
 import subprocess
 import time
@@ -7,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 from pydantic import ValidationError
-from servers import BIN, PrivatePostgres
+from servers import BIN, PGBOUNCER, Pooler, PrivatePostgres
 
-from orchestrator.testing import served
+from orchestrator.testing import closed_port, served
 
 PASSWORD = "pa ss'/%@ü²"
 real = pytest.mark.skipif(not BIN, reason="PostgreSQL is not installed")
@@ -111,7 +112,7 @@ def test_a_user_who_is_trusted_needs_no_password(attempt, entry):
 def test_without_a_user_a_server_that_takes_logins_is_well(attempt, server):
     outcome = attempt("postgres", f"postgresql://127.0.0.1:{server.port}")
     assert outcome.ok
-    assert outcome.summary == f"127.0.0.1:{server.port} takes logins"
+    assert outcome.summary == f"127.0.0.1:{server.port} accepts logins"
 
 
 @real
@@ -126,7 +127,7 @@ def test_a_database_that_is_not_there_may_still_come(attempt, entry):
     outcome = attempt("postgres", entry(database="nowhere"))
     assert (outcome.reason, outcome.final) == ("unexpected", False)
     assert '"nowhere" does not exist (3D000)' in outcome.summary
-    assert "somebody must create it" in outcome.hint
+    assert "create it" in outcome.hint
 
 
 @real
@@ -170,8 +171,8 @@ def test_a_query_is_compared(attempt, entry, expect):
     ("expect", "said"),
     [
         ({"query": "select n from t", "value": 4}, "expected 4, got 3"),
-        ("select 1 from t where false", "the query gave no row"),
-        ({"query": "select n from t", "rows": 2}, "the number of rows: expected 2, got 1"),
+        ("select 1 from t where false", "the query returned no rows"),
+        ({"query": "select n from t", "rows": 2}, "number of rows: expected 2, got 1"),
         ("select * from nowhere", '"nowhere" does not exist (42P01)'),
     ],
 )
@@ -179,6 +180,93 @@ def test_a_query_that_gives_something_else_is_said(attempt, entry, expect, said)
     outcome = attempt("postgres", entry(), expect=expect)
     assert outcome.reason == "unexpected"
     assert said in outcome.summary
+
+
+@real
+@pytest.mark.parametrize("rows", [{"ge": 1500}, 150_000])
+def test_all_rows_of_a_query_count(attempt, entry, rows):
+    number = 1500 if isinstance(rows, dict) else rows
+    expect = {
+        "query": f"select n, repeat('x', 200) from generate_series(1, {number}) n",
+        "rows": rows,
+        "value": 1,
+    }
+    assert attempt("postgres", entry(), timeout=10, expect=expect).ok
+
+
+@real
+def test_a_row_that_is_too_large_is_an_outcome(attempt, entry):
+    outcome = attempt("postgres", entry(), timeout=5, expect="select repeat('x', 3000000)")
+    assert "larger than 1 MiB" in outcome.summary
+    counted = {"query": "select 1 union all select length(repeat('x', 3000000))", "rows": 2}
+    assert attempt("postgres", entry(), timeout=5, expect=counted).ok
+
+
+@real
+@pytest.mark.parametrize(
+    ("attributes", "well"),
+    [
+        ("any", True),
+        ("read-write", True),
+        ("primary", True),
+        ("prefer-standby", True),
+        ("read-only", False),
+        ("standby", False),
+    ],
+)
+def test_any_of_several_hosts_that_fits_will_do(attempt, entry, attributes, well):
+    with closed_port() as port:
+        url = entry().replace("@", f"@127.0.0.1:{port},") + f"?target_session_attrs={attributes}"
+        outcome = attempt("postgres", url)
+    assert outcome.ok == well, outcome
+    if not well:
+        assert (
+            f"refused: nothing listens there; 127.0.0.1:{url.rpartition(':')[2].partition('/')[0]}"
+            in outcome.summary
+        )
+        assert outcome.summary.endswith(
+            f"is a primary that takes writes, and target_session_attrs is {attributes}"
+        )
+
+
+@real
+def test_a_hopeless_host_and_one_that_may_come_are_not_final(attempt, entry):
+    with closed_port() as port:
+        outcome = attempt("postgres", entry(password="wrong").replace("@", f"@127.0.0.1:{port},"))
+    assert not outcome.final
+    assert "28P01" in outcome.summary
+
+
+@pytest.fixture(scope="module")
+def pooler(server):
+    if not PGBOUNCER:
+        pytest.skip("pgbouncer is not installed")
+    running = Pooler(
+        server, 1, "auth_type=plain\nauth_file={folder}/users\nmax_client_conn=1\n", '"app" "right"\n'
+    )
+    yield running
+    running.stop()
+
+
+@real
+def test_pgbouncer_says_what_is_wrong(attempt, pooler):
+    def login(password, database="postgres"):
+        return attempt(
+            "postgres", f"postgresql://app:{password}@127.0.0.1:{pooler.port}/{database}?sslmode=disable"
+        )
+
+    wrong, nowhere = login("wrong"), login("right", "nowhere")
+    assert (wrong.reason, wrong.final) == ("auth", True), wrong
+    assert (nowhere.reason, nowhere.final) == ("unexpected", False), nowhere
+    assert "nowhere" in nowhere.summary
+    place = ("127.0.0.1", pooler.port)
+    with socket.create_connection(place) as one, socket.create_connection(place) as other:
+        one.send(b"\0")  # it accepts whoever has begun to speak
+        other.send(b"\0")
+        time.sleep(0.2)
+        full = login("right")
+    assert (full.reason, full.final) == ("refused", False), full
+    assert "max_client_conn" in full.summary
 
 
 @real
@@ -222,7 +310,7 @@ def test_what_nobody_can_look_at_is_not_ok(attempt, server):
     assert attempt("postgres", address).ok
     outcome = attempt("postgres", address, expect={"writable": True})
     assert (outcome.reason, outcome.final) == ("auth", True)
-    assert outcome.summary.endswith("what is expected of it takes a user")
+    assert outcome.summary.endswith("to look at what is expected takes a user")
 
 
 @pytest.mark.parametrize(
@@ -382,7 +470,7 @@ def test_a_server_that_does_not_know_the_password_is_not_believed(attempt):
     ("value", "code"),
     [
         ("db:5432", "ORC117"), ("mysql://db/app", "ORC117"), ({"user": "me"}, "ORC101"),
-        ("postgresql://db/app?sslmode=maybe", "ORC117"), ("postgresql://a,b/app", "ORC117"),
+        ("postgresql://db/app?sslmode=maybe", "ORC117"), ("postgresql://a,b/app?port=1,2,3", "ORC117"),
         ({"url": "postgresql://db", "database": "x"}, "ORC113"), ("postgresql://me:se/cret@db/app", "ORC117"),
         ("postgresql://me:s@cret/x@db/app", "ORC117"), ("postgresql://me:s@cret#x@db/app", "ORC117"),
         ("postgresql://me:s@cret?x@db/app", "ORC117"),

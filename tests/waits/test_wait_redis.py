@@ -132,8 +132,8 @@ def test_a_replica_answers_and_takes_no_writes(attempt, plain, tmp_path):
         where = {"host": "127.0.0.1", "port": port}
         assert attempt("redis", where).ok
         outcome = attempt("redis", where, expect={"writable": True})
-    assert (outcome.reason, outcome.hint) == ("unexpected", "ask for the master")
-    assert outcome.summary == f"127.0.0.1:{port} is a replica, which takes no writes"
+    assert (outcome.reason, outcome.hint) == ("unexpected", "use the master")
+    assert outcome.summary == f"127.0.0.1:{port} is a replica, which is read-only"
 
 
 @real

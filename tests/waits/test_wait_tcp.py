@@ -34,7 +34,7 @@ def test_a_port_that_nobody_listens_on_is_refused(attempt):
 def test_localhost_inside_a_pod_is_pointed_out(attempt):
     with closed_port() as port:
         outcome = attempt("tcp", f"localhost:{port}", environ={"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
-    assert "inside a pod localhost is the pod itself" in outcome.hint
+    assert "inside a pod, localhost is the pod itself" in outcome.hint
 
 
 def test_a_black_hole_is_a_timeout_within_its_time(attempt):
@@ -113,7 +113,7 @@ def test_an_address_from_a_variable_is_read(make):
     assert make("tcp", {"host": "db", "port": port}).target() == "db:5432"
 
 
-@pytest.mark.parametrize(("told", "hint"), [("1", "inside a container 127.0.0.1 is the container itself"), ("0", "start what should listen on port")])  # fmt: skip
+@pytest.mark.parametrize(("told", "hint"), [("1", "inside a container, 127.0.0.1 is the container itself"), ("0", "start what should listen on port")])  # fmt: skip
 def test_who_runs_it_may_say_whether_this_is_a_container(attempt, told, hint):
     with closed_port() as port:
         outcome = attempt("tcp", f"127.0.0.1:{port}", environ={"ORCHESTRATOR_IN_CONTAINER": told})

@@ -34,7 +34,7 @@ def test_a_socket_that_was_left_behind_is_refused(attempt, place):
 def test_a_file_is_no_socket(attempt, place):
     open(place, "w").close()
     outcome = attempt("unix", place)
-    assert (outcome.reason, outcome.summary) == ("unexpected", f"{place} is no socket")
+    assert (outcome.reason, outcome.summary) == ("unexpected", f"{place} is not a socket")
 
 
 def test_a_queue_that_is_full_is_a_timeout(attempt, place):
@@ -77,5 +77,5 @@ def test_a_socket_of_somebody_else_names_owner_and_mode(tmp_path):
     finally:
         os.unlink(place)
     assert said.stdout.strip() == (
-        f"unreachable | {place} may not be used by uid 12345 | it belongs to 0:0 and has mode 0600"
+        f"unreachable | uid 12345 may not use {place} | it belongs to 0:0 and has mode 0600"
     ), said.stderr

@@ -30,7 +30,7 @@ class Case(NamedTuple):
     skipped: bool = False
     seconds: float | None = None
     line: int = 0
-    """Where it stands in the file that its class name is; 0 if it is no file."""
+    """In the file that its class name is; 0 if it is not a file."""
 
 
 def document(suites: Iterable[tuple[str, Sequence[Case]]], name: str = "orchestrator") -> str:

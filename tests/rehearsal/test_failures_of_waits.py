@@ -5,7 +5,9 @@ from importlib import import_module
 import pytest
 
 from orchestrator.core.context import Context
-from orchestrator.rehearsal import asked, fake_servers
+from orchestrator.rehearsal import fake_servers
+from orchestrator.spec.breaking import CannotBreak
+from orchestrator.waits._base import Wait
 
 
 def wait(word, given):
@@ -34,15 +36,50 @@ def wait(word, given):
 )
 def test_who_logs_in_and_where_tls_comes_first(word, given, password, secured):
     item = wait(word, given)
-    assert (asked.has_password(item), asked.secured(item)) == (password, secured)
+    assert (item.logs_in(), item.speaks_tls()) == (password, secured)
+
+
+@pytest.mark.parametrize(
+    ("word", "given", "failures"),
+    [
+        ("tcp", "db:5432", ("refused", "timeout")),
+        ("unix", "/run/app.sock", ("missing", "refused")),
+        ("dns", "db", ("dns",)),
+        ("file", "/shared/migrated", ("unexpected",)),
+        ("command", ("true",), ("unexpected", "timeout")),
+        ("python", "app.checks:ready", ("unexpected", "timeout")),
+        (
+            "http",
+            "http://app:swordfish@api/",
+            ("refused", "timeout", "dropped", "protocol", "unexpected", "auth"),
+        ),
+        ("postgres", "postgresql:///app?host=/run/postgresql", ("missing", "refused")),
+        ("redis", {"unix": "/run/redis.sock", "password": "swordfish"}, ("missing", "refused", "auth")),
+        ("mysql", "mysql://db", ("refused", "timeout", "dropped", "protocol")),
+    ],
+)
+def test_every_wait_names_the_ways_in_which_it_can_fail(word, given, failures):
+    assert wait(word, given).failures() == failures
+
+
+class ByAPlugin(Wait):
+    """A wait that says nothing of its failures."""
+
+
+def test_a_wait_that_names_no_failures_is_at_least_refused_and_late():
+    item = ByAPlugin.model_validate({"name": "it"})
+
+    assert item.failures() == ("refused", "timeout")
+    with pytest.raises(CannotBreak):
+        item.make_fail("refused", None)
 
 
 @pytest.mark.parametrize(
     ("talk", "reason"),
     [
         (fake_servers.well, ""),
-        (fake_servers.FAULTS["auth"], "auth"),
-        (fake_servers.FAULTS["unexpected"], "unexpected"),
+        (fake_servers.BEHAVIOURS["auth"], "auth"),
+        (fake_servers.BEHAVIOURS["unexpected"], "unexpected"),
     ],
 )
 def test_an_answer_in_http_is_what_the_wait_reports(talk, reason, tmp_path):

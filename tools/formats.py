@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.spec.schema import DIALECT
+from orchestrator.spec.schema_parts import simplified
+
 Severity = Literal["error", "warning", "note"]
 State = Literal["unknown", "waiting", "ok", "healed", "degraded", "warned", "failed", "blocked", "skipped"]
 ServiceState = Literal["starting", "ready", "degraded", "maintenance", "stopping", "stopped", "failed"]
@@ -274,8 +277,5 @@ FORMATS: dict[str, type[Format]] = {
 
 def format_schema(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a machine format."""
-    from orchestrator.spec.schema import DIALECT
-    from orchestrator.spec.schema_parts import simplified
-
     made = FORMATS[name].model_json_schema(by_alias=True)
     return {"$schema": DIALECT, "title": f"orchestrator: {name}", **simplified(made)}

@@ -1,4 +1,4 @@
-"""Values that a variable's contract refuses. Pure."""
+"""Texts that a variable's contract refuses, for the rehearsal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types that a variable's text may have, each with its reader and its words. Knows nothing of contracts."""
+"""The types that a variable's text may have: how each is read, and how messages name it."""
 
 from __future__ import annotations
 
@@ -93,3 +93,10 @@ EXAMPLES = {
     "url": "for example https://host:443/path", "path": "for example /data", "duration": "for example 30s",
     "size": "for example 200MB", "list": "quotes must be closed", "json": 'for example {"a": 1}', "email": "for example ops@example.org",
 }  # fmt: skip
+
+
+def has_stray_blanks(of_type: str, text: str) -> bool:
+    """Whether blanks at an end are more than the type takes: our readers and others' disagree about them."""
+    if of_type in ("string", "json"):
+        return False
+    return text != (text.rstrip("\r\n") if of_type == "list" else text.strip())
