@@ -71,6 +71,9 @@ class Context:
     mends: bool = True
     """Whether what exists may be changed; a check changes nothing."""
 
+    user_known: bool = True
+    """Whether it is settled who `user` is: until then nothing is run or read for the service that root alone may."""
+
     def within(self, seconds: float) -> Context:
         return replace(self, timeout=seconds)
 

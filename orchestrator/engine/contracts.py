@@ -153,7 +153,8 @@ class _Application:
         if named is None and not os.path.exists(path):
             return text, None
         try:
-            content = read_for(self.context.path(path), self.context.user)
+            user = self.context.user if self.context.user_known else None
+            content = read_for(self.context.path(path), user)
             return _without_line_end(content.decode()), None
         except (OSError, UnicodeDecodeError) as error:
             said = (

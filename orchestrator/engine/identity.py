@@ -86,6 +86,7 @@ def identify_launch(start: Start) -> bool:
         found = _remembered(start) or users.resolve(launch.user, start.variables.given)
     outcome = found if isinstance(found, Outcome) else _cannot_go_on(start, found)
     if outcome is not None:
+        start.identity = None  # nobody is to be become: what is left of this start is its report
         _refuse(start, outcome, *(("launch", "user") if own else ("user",)))
         return False
     assert not isinstance(found, Outcome)

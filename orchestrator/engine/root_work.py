@@ -7,13 +7,17 @@ for the state. It comes first, with all that it waits for; then the engine becom
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import tempfile
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orchestrator
 from orchestrator.core.outcome import Outcome, Status, failed
+from orchestrator.core.phases import QUICK
 from orchestrator.engine import events, launch_plan
 from orchestrator.engine.exceptions import InternalError
 from orchestrator.engine.item import Work
@@ -23,20 +27,72 @@ from orchestrator.system.accounts import replaceable
 from orchestrator.system.reaper import descendants, uid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from orchestrator.core.context import User
-    from orchestrator.engine.item import Work
+    from orchestrator.core.context import Context, User
     from orchestrator.engine.run import Start
     from orchestrator.system.users import Identity
 
 PATIENCE = 5.0
 """Seconds that threads have to end: each would keep the rights of root."""
+NO_TIME = 0.3
+"""The same where the start is over anyway, and somebody waits for its end."""
 REFUSED = "permission"
 """The reason of an outcome where the system said no to who asked."""
 KILL = 9
 COMMANDS = ("step", "check", "wait")
 """The kinds of root's items that run a command; of waits, root has no other."""
+
+
+def _threads_after(patience: float) -> list[str]:
+    """The names of those that still run after so many seconds.
+
+    Lanes whose item is settled are about to end; one that was given up may hang in a system call.
+    """
+    end = time.monotonic() + patience
+    others = [each for each in threading.enumerate() if each is not threading.current_thread()]
+    for thread in others:
+        thread.join(max(0.0, end - time.monotonic()))
+    return [each.name for each in others if each.is_alive()]
+
+
+class _Changeable(NamedTuple):
+    """Something that root relies on, and that the service's user can change."""
+
+    said: str
+    hint: str
+
+
+def _changeable(files: Iterable[str], user: User) -> _Changeable | None:
+    """The first of these files that the user can change or replace."""
+    for file in files:
+        path = replaceable(file, user)
+        if path:
+            where = file if os.path.realpath(file) == path else f"{file}, through {path}"
+            return _Changeable(
+                f"uid {user.uid} can change {where}", f"chown root {path}, and chmod go-w {path}"
+            )
+    return None
+
+
+def _imported_from() -> list[str]:
+    """What Python takes code from before a line of ours runs: even `encodings` comes from PYTHONPATH first."""
+    path = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    there = [each for each in path if os.path.isdir(each)]
+    return [sys.executable, os.path.dirname(os.path.dirname(orchestrator.__file__)), *there]
+
+
+def _files_of(item: Any, context: Context) -> Iterator[str]:
+    """The program of a command, and the files among its words: `sh setup.sh` runs setup.sh."""
+    words = getattr(item, "run", None) or getattr(item, "command", None) or ()
+    folder = context.path(item.cwd) if isinstance(item.cwd, str) else context.cwd
+    if words:
+        program = shutil.which(words[0], path=context.environ.get("PATH", os.defpath))
+        yield os.path.join(folder, program or words[0])
+    for word in words[1:]:
+        path = os.path.join(folder, word) if isinstance(word, str) else ""
+        if os.path.isfile(path):
+            yield path
 
 
 class RootWork:
@@ -83,22 +139,26 @@ class RootWork:
             self._late = True
 
     def _distrust(self, user: User, own: list[str]) -> None:
-        """Refuses to run, as root, a command of a spec that the service's user can write."""
+        """Refuses to run, as root, what the service's user can write: a spec's command, or the program itself."""
         start = self.start
-        found = next(((file, path) for file in start.loaded.files if (path := replaceable(file, user))), None)
-        if found is None:
-            return
-        file, path = found
-        where = file if os.path.realpath(file) == path else f"{file}, through {path}"
-        said, hint = f"uid {user.uid} can change {where}", f"chown root {path}, and chmod go-w {path}"
         commands = [start.by_id[name] for name in own if start.by_id[name].kind in COMMANDS]
+        spec = _changeable(start.loaded.files, user)
         for work in commands:
-            outcome = failed(
-                "ORC453", "spec", f"{said}, and root would run a command of it", hint, final=True
+            found = spec or _changeable(_files_of(work.item, start.context()), user)
+            if found is not None:
+                what = "a command of it" if found is spec else "it"
+                outcome = failed(
+                    "ORC453", "spec", f"{found.said}, and root would run {what}", found.hint, final=True
+                )
+                start.conclude(work, outcome)
+        if not commands and own and spec is not None:
+            start.stream.emit(
+                events.NOTE, f"{spec.said}, which root acts on", level="warning", hint=spec.hint
             )
-            start.conclude(work, outcome)
-        if not commands and own:
-            start.stream.emit(events.NOTE, f"{said}, which root acts on", level="warning", hint=hint)
+        engine = _changeable(_imported_from(), user)
+        if engine is not None:
+            said = f"{engine.said}, which root runs at every start"
+            start.stream.emit(events.NOTE, said, level="warning", hint=engine.hint)
 
     def _identity(self) -> Identity | None:
         """Who the engine is to become."""
@@ -140,22 +200,40 @@ class RootWork:
         self.finish()
         return True
 
-    def finish(self) -> None:
-        """Gives them up now: there is nothing more for root to do. Raises InternalError where that does not hold."""
+    def finish(self, patience: float = PATIENCE) -> None:
+        """Gives them up now: there is nothing more for root to do. Raises InternalError where that does not hold.
+
+        Where a thread does not end within `patience` seconds they cannot be given up: then the start fails.
+        """
         identity = None if self.done else self._identity()
         if identity is not None:
-            self._end_threads()
+            hanging = _threads_after(patience)
+            if hanging:
+                self._fail(hanging)
+                return
             self._end_left_over(identity.user.uid)
             self._become(identity)
         if not self.done:
             self._go_on()
 
-    def _end_threads(self) -> None:
-        """Lanes whose item is settled are about to end; one that was given up may hang in a system call."""
-        end = time.monotonic() + PATIENCE
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, end - time.monotonic()))
+    def _fail(self, hanging: list[str]) -> None:
+        """No fallback talks that away: whatever came next would be done as root. Nor is anything kept of this start."""
+        self.done, self._then = True, []
+        start = self.start
+        known = [name for name in hanging if name in start.by_id]
+        what = f"an attempt of {', '.join(known)}" if known else f"a thread ({', '.join(hanging)})"
+        summary = f"{what} does not end, and root's rights cannot be given up before it does"
+        hint = "what it asks hangs: a mount, a name server; asked by a `command` it can be ended"
+        outcome = failed("ORC453", "thread", summary, hint, final=True)
+        work = Work(
+            "user", None, ("user",), start.loaded.place(("user",)), QUICK, outcome=outcome, attempts=1
+        )
+        work.started = start.stream.now()
+        start.add(work)
+        start.settle_as(work, Status.FAILED)
+        for each in start.works:
+            if not each.settled:
+                start.block(each, work.id)
 
     def _end_left_over(self, uid: int) -> None:
         """What root's items have left running: later, nobody here could end it."""

@@ -20,7 +20,7 @@ from orchestrator.core.phases import CHECK, HEALTH, IMPORT, LAUNCH, QUICK, STEP,
 from orchestrator.core.transition import starting
 from orchestrator.engine import events, identity, launch_plan, snapshot, verdict, workers
 from orchestrator.engine.attempts import Lanes
-from orchestrator.engine.build_items import list_works
+from orchestrator.engine.build_items import list_works, names_in
 from orchestrator.engine.exceptions import InternalError, Interrupted
 from orchestrator.engine.gate import Asking
 from orchestrator.engine.imports import Importing
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from orchestrator.core.context import Clock
     from orchestrator.core.order import Order
+    from orchestrator.engine.contracts import Applied
     from orchestrator.engine.item import Work
     from orchestrator.launch.app_handle import Importer
     from orchestrator.spec.item import Action
@@ -159,9 +160,12 @@ class Start:
             return
         applied = self.variables.apply()
         self.variables.resolve()
+        if not early:
+            if not self._late_user(applied):
+                return
+            applied = self.variables.apply()
+            self.variables.resolve()
         self.variables.tell(applied)
-        if not early and not self._late_user():
-            return
         if not identity.identify_launch(self):
             return
         list_works(self)
@@ -169,15 +173,13 @@ class Start:
         self.variables.require()
         workers.tell(self)
 
-    def _late_user(self) -> bool:
-        """A user whose numbers are variables, PUID and PGID: HOME follows only now."""
+    def _late_user(self, applied: Applied) -> bool:
+        """A user whose numbers are variables, PUID and PGID: HOME, and what only the user may read, follow now."""
         missing = [each.path for each in self.resolved.missing]
         if any(path[0] == "user" for path in missing):
             self.variables.require([path for path in missing if path[0] != "user"])
-        well = identity.identify(self)
-        self.variables.apply()
-        self.variables.resolve()
-        return well
+        self.variables.tell(applied, names_in(self.loaded, ("user",)))
+        return identity.identify(self)
 
     def add(self, work: Work) -> None:
         snapshot.restore(self, work)
@@ -207,6 +209,7 @@ class Start:
             ),
             as_root=self.as_root,
             mends=self.mends,
+            user_known=self.identity is not None,
         )
 
     def service_environ(self) -> dict[str, str]:

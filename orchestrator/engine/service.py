@@ -17,6 +17,7 @@ from orchestrator.engine import events, health_checks, launch_plan, resume
 from orchestrator.engine.exceptions import InternalError, Interrupted
 from orchestrator.engine.maintenance import Maintaining
 from orchestrator.engine.report import FORCED, Report
+from orchestrator.engine.root_work import NO_TIME
 from orchestrator.engine.run import Start, no_value
 from orchestrator.status.state import Probe, StateDirectory
 from orchestrator.system import container
@@ -136,7 +137,7 @@ class Service:
         message = (
             f"stopped by {named(interrupted)} before it was ready {again}".rstrip() if interrupted else ""
         )
-        self.start.root_work.finish()  # what is written from here on is the service's
+        self.start.root_work.finish(NO_TIME)  # what is written from here on is the service's
         self.tell(status, reason=message)
         self.stream.emit(events.FINISHED, message, level="error" if code else "info", exit_code=code)
         self.write_report()

@@ -18,7 +18,7 @@ from orchestrator.requirements._conditions import answer
 from orchestrator.spec.values import RunValues, find_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from orchestrator.engine.contracts import Applied
@@ -94,16 +94,20 @@ class Variables:
 
     # What the contracts came to
 
-    def tell(self, applied: Applied) -> None:
-        """Each contract's outcome, once, as that of an item."""
+    def tell(self, applied: Applied, only: Collection[str] | None = None) -> None:
+        """Each contract's outcome, once, as that of an item; `only` names those that are settled by now."""
         set_by_steps = {name for step in self._start.spec.steps for name in step.output_names}
         for name, outcome in applied.outcomes.items():
+            if only is not None and name not in only:
+                continue
             if outcome.reason == "missing" and name in set_by_steps:
                 continue  # told when the step has set it
             work = self._work(name)
             if not work.settled:
                 work.attempts = 1
                 self._start.conclude(work, outcome)
+        if only is not None:
+            return
         for name, why in applied.skipped.items():
             work = self._work(name)
             if not work.settled:

@@ -70,6 +70,8 @@ def _succeeds(leaf: Lowered, context: Context) -> Answer:
 
     _, argv, no_codes, timeout = leaf
     shown = " ".join(argv)
+    if not context.user_known:
+        return None, f"`{shown}` is not run before it is settled who the service is"
     result = capture(argv, context, timeout or max(context.timeout, COMMAND_TIMEOUT))
     if result.problem:
         return None, f"`{shown}` {result.problem}"

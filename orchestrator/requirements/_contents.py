@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.core.context import current_user
 from orchestrator.core.outcome import failed
 from orchestrator.requirements._remedies import readable_by, refusal
+from orchestrator.system.reading import open_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.core.context import Context
+    from orchestrator.core.context import Context, User
     from orchestrator.core.outcome import Outcome
 
 _LARGEST = 64 * 2**20
@@ -45,19 +46,19 @@ def wrong(asked: Content, path: str, status: os.stat_result, context: Context) -
         yield failed("ORC444", "size", summary, f"only files up to {_LARGEST // 10**6} MB are", final=True)
         return
     try:
-        yield from _digest(asked, path)
+        yield from _digest(asked, path, context.user)
         if reads_text:
             yield from _text(asked, path, context)
     except PermissionError:
         return  # reported already
 
 
-def _digest(asked: Content, path: str) -> Iterator[Outcome]:
+def _digest(asked: Content, path: str, user: User) -> Iterator[Outcome]:
     if asked.sha256 is None:
         return
     import hashlib
 
-    with open(path, "rb") as file:
+    with open(open_for(path, user), "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != asked.sha256:
         summary = f"{path} has the digest sha256 {found}, expected {asked.sha256}"
@@ -67,7 +68,7 @@ def _digest(asked: Content, path: str) -> Iterator[Outcome]:
 
 def _text(asked: Content, path: str, context: Context) -> Iterator[Outcome]:
     try:
-        with open(path, encoding="utf-8-sig") as file:
+        with open(open_for(path, context.user), encoding="utf-8-sig") as file:
             text = file.read()
     except UnicodeDecodeError as error:
         summary = f"{path} is not UTF-8 text: byte {error.start}"
@@ -102,7 +103,7 @@ def _by_schema(path: str, data: Any, schema: str, context: Context) -> Iterator[
     from orchestrator.requirements._formats import FormatError, parse, schema_problems
 
     try:
-        with open(context.path(schema), encoding="utf-8") as file:
+        with open(open_for(context.path(schema), context.user), encoding="utf-8") as file:
             text = file.read()
         problems = schema_problems(data, parse(text, format_of(schema)))
     except OSError as error:

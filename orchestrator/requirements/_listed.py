@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.requirements._installed import normalise
+from orchestrator.system.reading import open_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from orchestrator.core.context import User
 
 _COMMENT = pattern(r"(^|\s+)#.*$")
 _INCLUDE = pattern(r"(?:-r|--requirement)(?:\s+|=|(?=\S))(?P<file>.+)\Z")
@@ -24,15 +27,17 @@ _PLACE = pattern(r"\A(?:[a-z+]+://|\.{0,2}/|[A-Za-z0-9_.-]+/)|\.(?:whl|zip|tar\.
 class Listed:
     """What was read: requirements with their places, and what is wrong."""
 
+    user: User
+    """Whom they are read for."""
     requirements: list[tuple[str, str]] = field(default_factory=list)
     """A PEP 508 text and `file:line` (or the file)."""
     problems: list[tuple[str, str, str]] = field(default_factory=list)
     """A diagnostic code, what is wrong, and the remedy."""
 
 
-def read(path: str, shown: str, extras: Sequence[str] = (), groups: Sequence[str] = ()) -> Listed:
+def read(path: str, shown: str, user: User, extras: Sequence[str] = (), groups: Sequence[str] = ()) -> Listed:
     """The requirements of a file; `shown` is what messages call it. Extras and groups are a pyproject.toml's."""
-    listed = Listed()
+    listed = Listed(user)
     if path.endswith(".toml"):
         _project(path, shown, listed, extras, groups)
     else:
@@ -180,7 +185,7 @@ def _no_dependencies(shown: str, data: dict[str, Any]) -> tuple[str, str, str]:
 
 def _text(path: str, shown: str, listed: Listed) -> str | None:
     try:
-        with open(path, encoding="utf-8-sig") as file:
+        with open(open_for(path, listed.user), encoding="utf-8-sig") as file:
             return file.read()
     except FileNotFoundError:
         name = os.path.basename(path)

@@ -189,7 +189,7 @@ class Package(Requirement):
         from orchestrator.requirements._listed import read
 
         assert self.from_ is not None
-        return read(context.path(self.from_), self.from_, self.extras or (), self.groups or ())
+        return read(context.path(self.from_), self.from_, context.user, self.extras or (), self.groups or ())
 
     def _file(self, context: "Context") -> "Outcome":
         listed = self._listed(context)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.diagnostics import Findings, Place
 from orchestrator.diagnostics.patterns import pattern
 from orchestrator.document.read import MAX_BYTES, read
+from orchestrator.system.reading import Planted, open_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ class Layers:
             self._unreadable(file, FileNotFoundError(2, "No such file or directory"), named)
             return None
         try:
-            with open(file, "rb") as stream:
+            with open(open_for(file, None), "rb") as stream:
                 return stream.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             self._unreadable(file, error, named)
@@ -96,13 +97,18 @@ class Layers:
 
     def _unreadable(self, file: str, error: OSError | ValueError, named: Node | None) -> None:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
+        planted = (
+            f"let uid {error.uid} read it, or leave its directories to root alone"
+            if isinstance(error, Planted)
+            else ""
+        )
         if named is not None:
-            hint = f"`extends` is relative to the folder of {named.file}"
+            hint = planted or f"`extends` is relative to the folder of {named.file}"
             self.findings.add(
                 "ORC001", f"cannot read the base {file}: {reason}", named.place, pointer="/extends", hint=hint
             )
             return
-        hint = {
+        hint = planted or {
             "FileNotFoundError": "name the spec with `-f FILE`, or change to its directory",
             "IsADirectoryError": f"name the file in it: {os.path.join(file, 'startup.yaml')}",
             "PermissionError": f"make it readable for uid {os.geteuid()}",

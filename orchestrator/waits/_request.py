@@ -8,6 +8,7 @@ from orchestrator.spec.errors import problem
 from orchestrator.spec.model import Model, exactly_one
 from orchestrator.spec.templated import AnyTemplated, Templated, pending
 from orchestrator.spec.types import PathText
+from orchestrator.system.reading import open_for
 from orchestrator.waits import _http
 from orchestrator.waits._address import parse_url, references
 from orchestrator.waits._failure import Failure
@@ -32,7 +33,7 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
 def _from_file(path: str, context: "Context") -> str:
     """The content of a file without one line end; raises Failure."""
     try:
-        with open(context.path(path), encoding="utf-8") as file:
+        with open(open_for(context.path(path), context.user), encoding="utf-8") as file:
             return file.read().removesuffix("\n")
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import time
@@ -253,3 +254,103 @@ def test_a_spec_that_the_user_can_change_has_no_command_run_by_root(service):
     done = to_its_end(service)
     assert done.returncode == 0, done.stderr
     assert "which root acts on" in done.stderr
+
+
+@pytest.mark.parametrize("run", [["theirs/setup.sh"], ["sh", "theirs/setup.sh"], ["setup.sh"]])
+@pytest.mark.parametrize(
+    "item",
+    [
+        "steps: [{{name: who, user: root, run: {run}}}]",
+        "wait_for: [{{name: who, user: root, command: {run}}}]",
+    ],
+)
+def test_a_program_that_the_user_can_change_is_not_run_by_root(service, item, run):
+    theirs = service.root / "theirs"
+    theirs.mkdir()
+    (theirs / "setup.sh").write_text("#!/bin/sh\ntouch by-root\n")
+    (theirs / "setup.sh").chmod(0o755)
+    os.chown(theirs, 900, 900)
+    service.spec("user: app\n" + item.format(run=json.dumps(run)), launch="")
+    done = to_its_end(service, env={"PATH": f"{theirs}:{os.environ['PATH']}"})
+    assert done.returncode == 3, done.stderr
+    assert f"setup.sh, through {theirs}, and root would run it" in done.stderr
+    assert not (service.root / "by-root").exists()
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_an_engine_that_the_user_can_change_is_warned_of(service, site, tmp_path, engine):
+    own = tmp_path / "own-site"
+    if engine:
+        shutil.copytree(site, own)
+    else:
+        own.mkdir()
+    os.chown(own, 900, 900)
+    service.spec("user: app", launch="")
+    done = to_its_end(service, env={"PYTHONPATH": f"{site}:{own}" if not engine else str(own)})
+    assert f"uid 900 can change {own}, which root runs at every start" in done.stderr
+
+
+@pytest.fixture
+def planted(service):
+    """A directory of the service's user, in which a link leads to what is root's alone."""
+    secret = service.root.parent / "root-only"
+    secret.write_text("extends: the-secret-of-root\n")
+    secret.chmod(0o600)
+    theirs = service.root / "theirs"
+    theirs.mkdir()
+    (theirs / "link").symlink_to(secret)
+    (theirs / "link.txt").symlink_to(secret)
+    os.chown(theirs, 900, 900)
+    return theirs
+
+
+@pytest.mark.parametrize("spec", [
+    "extends: theirs/link\nuser: app\n",
+    "user: app\npackages: [{from: theirs/link.txt}]\n",
+    "user: app\nfiles: [{path: own.json, owner: app, format: json, schema: theirs/link}]\n",
+    "user: app\nfiles: [{path: theirs/link, owner: app, format: json}]\n",
+    "user: {name: app, uid: '${PUID:-900}'}\nvariables: {TOKEN: {from_file: true}}\nsteps: [{name: show, run: [sh, -c, 'echo $TOKEN']}]\n",
+])  # fmt: skip
+def test_no_file_that_root_alone_may_read_is_read_through_a_link_of_the_users(service, planted, spec):
+    service.write("own.json", "{}")
+    service.spec(spec, launch="")
+    done = to_its_end(service, env={"TOKEN_FILE": str(planted / "link")})
+    assert done.returncode in (3, 78), done.stderr
+    assert "the-secret-of-root" not in done.stdout + done.stderr
+
+
+def test_no_command_of_a_condition_is_run_before_it_is_settled_who_the_service_is(service):
+    when = "{succeeds: [sh, -c, 'id -u >> /dev/stderr; id -u >> asked']}"
+    service.spec(
+        "user: {name: app, uid: '${PUID:-900}'}\n"
+        f"variables: {{EXTRA: {{default: x, when: {when}}}}}\n"
+        "directories: [{path: asked-here}]\n",
+        launch="",
+    )
+    (service.root / "asked").touch(0o666)
+    (service.root / "asked").chmod(0o666)
+    done = to_its_end(service)
+    assert done.returncode == 0, done.stderr
+    assert set((service.root / "asked").read_text().split()) == {"900"}
+
+
+HANGING = """
+import os, threading, time
+if os.geteuid() == 0:
+    threading.Thread(target=time.sleep, args=(60,), name="wait:mount", daemon=True).start()
+"""
+
+
+def test_an_attempt_that_never_ends_is_the_reason_why_the_start_fails_and_nothing_goes_on_as_root(service):
+    hanging = service.root.parent / "hanging"
+    hanging.mkdir()
+    (hanging / "sitecustomize.py").write_text(HANGING)
+    service.spec(
+        "user: app\ndirectories: [data]\nwait_for: [{name: mount, command: ['true'], user: root}]\n"
+        "on_failure: [warn]\nsteps: [{name: never, run: [touch, reached]}]\n",
+        launch="",
+    )
+    done = to_its_end(service, env={"PYTHONPATH": f"{hanging}:{service.environ['PYTHONPATH']}"})
+    assert done.returncode == 3, done.stderr
+    assert "an attempt of wait:mount does not end" in done.stderr
+    assert not (service.root / "reached").exists()

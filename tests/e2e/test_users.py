@@ -462,6 +462,14 @@ def test_a_python_that_the_user_cannot_reach_is_told_before_the_start(service, t
     assert f"chmod a+x {closed}" in done.stderr
 
 
+def test_a_working_directory_that_the_user_cannot_enter_is_told_before_the_start(service):
+    service.spec("user: app")
+    service.root.chmod(0o700)
+    done = to_its_end(service)
+    assert done.returncode == 3
+    assert f"uid 900 (app) cannot use {service.root}" in done.stderr
+
+
 def test_a_restarted_server_is_the_user_again(service):
     service.write("main.py", APP + "\nimport os, threading\nif not os.path.exists('once'):\n"
                   "    open('once', 'w').close()\n    threading.Timer(2.5, os._exit, (1,)).start()\n")  # fmt: skip

@@ -4,8 +4,9 @@ import pytest
 
 from orchestrator.rehearsal.formats import as_junit, as_text
 from orchestrator.rehearsal.observe import Seen
-from orchestrator.rehearsal.prove import judge
+from orchestrator.rehearsal.prove import judge, of_root
 from orchestrator.rehearsal.rows import Ending, Row
+from orchestrator.spec.loading import load_text
 
 WELL = Seen(outcome="ready")
 DEGRADED = Row(
@@ -59,3 +60,24 @@ def test_facts_survive_the_way_between_processes():
     )
     assert Seen.of(seen.text()).exit_code == 3
     assert Seen.of(seen.text()).fallbacks == seen.fallbacks
+
+
+AS_APP = """
+version: 1
+service: shop
+user: app
+directories: [data]
+files: [settings.json, {path: key.pem, group: web}]
+wait_for: [{name: mount, command: [mountpoint, /data], user: root}, {name: db, tcp: "db:5432"}]
+steps: [{name: trust, user: root, run: [trust]}, {name: migrate, user: app, run: [migrate]}]
+launch: {app: "shop:app", port: 443}
+"""
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    (AS_APP, {"directory:data", "file:key.pem", "wait:mount", "step:trust", "port"}),
+    (AS_APP.replace("443", "8000"), {"directory:data", "file:key.pem", "wait:mount", "step:trust"}),
+    (AS_APP.replace("user: app\ndir", "dir"), set()),
+])  # fmt: skip
+def test_what_root_does_is_not_proved(text, expected):
+    assert of_root(load_text(text).spec) == expected
