@@ -9,6 +9,7 @@ from matrices import crossed, mostly_long
 from namespaces import PLACES, TERMINAL, everywhere
 from starting import alive, cmdline, eventually, family
 
+from orchestrator.core.exit_status import ECHO
 from orchestrator.system.signals import PASSED_ON
 
 SOON = 2.0
@@ -87,8 +88,9 @@ def test_a_second_request_ends_what_does_not_want_to_end(engine, prefix):
     engine.until((engine.root / "reached").exists)
     pid = own_pid(engine, prefix)
     below = family(pid)
-    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGINT)
     engine.until((engine.root / "asked").exists)
+    time.sleep(2 * ECHO)
     os.kill(pid, signal.SIGINT)
     ends(engine, 137)
     nothing_is_left(below)
