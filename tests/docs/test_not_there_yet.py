@@ -80,7 +80,7 @@ def test_user(terminal):
     here.directory.parent.chmod(0o755)
     shown = here.type("env orchestrator run")
     # Where the interpreter is below a home that is closed to nobody, the start says so before anything runs.
-    claim("* `user`", effect="step:it | nobody" in shown or "(nobody) cannot use" in shown)
+    claim("* `user`", effect="step:it | nobody" in shown or "failed    user" in shown)
 
 
 def test_serve_of_another_app(terminal):
