@@ -78,9 +78,11 @@ def test_workers(terminal):
 def test_user(terminal):
     here = terminal("user: nobody\nsteps:\n  - {name: it, run: [id, -un]}\n")
     here.directory.parent.chmod(0o755)
-    shown = here.type("env orchestrator run")
+    shown = "\n".join(here.type("env orchestrator run"))
     # Where the interpreter is below a home that is closed to nobody, the start says so before anything runs.
-    claim("* `user`", effect="step:it | nobody" in shown or "failed    user" in shown)
+    claim(
+        "* `user`", effect="nobody" in shown and ("ok        step:it" in shown or "failed    user" in shown)
+    )
 
 
 def test_serve_of_another_app(terminal):
