@@ -226,9 +226,9 @@ class RootWork:
         hint = "what it asks hangs: a mount, a name server; asked by a `command` it can be ended"
         outcome = failed("ORC453", "thread", summary, hint, final=True)
         work = Work("user", None, ("user",), start.loaded.place(("user",)), QUICK)
-        work.result, work.attempts = outcome, 1
         work.started = start.stream.now()
         start.add(work)
+        work.result, work.attempts = outcome, 1
         start.settle_as(work, Status.FAILED)
         for each in start.works:
             if not each.settled:
