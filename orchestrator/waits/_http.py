@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.spec.matching import Answer
 from orchestrator.waits._failure import Deadline, Failure
-from orchestrator.waits._stream import connect, connect_unix
-from orchestrator.waits._tls import Trust, secure
+from orchestrator.waits._stream import connect, connect_unix, secure
+from orchestrator.waits._tls import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

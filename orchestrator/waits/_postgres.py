@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._tls import Trust, secure
+from orchestrator.waits._stream import secure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.waits._stream import Stream
+    from orchestrator.waits._tls import Trust
 
 _PROTOCOL = 196608
 _SSL_REQUEST = 80877103

@@ -9,7 +9,7 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._tls import secure
+from orchestrator.waits._stream import secure
 
 if TYPE_CHECKING:
     from orchestrator.waits._stream import Stream

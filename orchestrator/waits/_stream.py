@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from orchestrator.system.container import place
 from orchestrator.waits._failure import Deadline, Failure
-from orchestrator.waits._tls import CLOSED, tls_failure
+from orchestrator.waits._tls import CLOSED, tls_context, tls_failure
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
+
+    from orchestrator.waits._tls import Trust
 
 CHUNK = 16 * 1024
 T = TypeVar("T")
@@ -162,6 +164,30 @@ def _refused_hint(host: str, port: int, environ: Mapping[str, str]) -> str:
             "use the name of the service you mean"
         )
     return f"start what should listen on port {port} of this machine"
+
+
+def secure(stream: Stream, host: str, trust: Trust) -> Stream:
+    """The connection with TLS on it; it is closed if that fails."""
+    name = trust.name or host
+    plain = stream.connection
+    try:
+        if stream.buffer:  # somebody in between could put words into the server's mouth
+            raise Failure("tls", f"{stream.where} sent data before TLS began")
+        context = tls_context(trust)
+        plain.settimeout(stream.deadline.remaining(f"no TLS with {stream.where}"))
+        stream.connection = context.wrap_socket(plain, server_hostname=name)
+    except TimeoutError:
+        plain.close()
+        raise stream.deadline.over(
+            f"{stream.where} accepted the connection but did not begin TLS", "perhaps it does not speak TLS"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no certificate can be for
+        plain.close()
+        raise tls_failure(error, stream.where, name) from None
+    except Failure:
+        plain.close()
+        raise
+    return stream
 
 
 def connect_unix(path: str, deadline: Deadline) -> Stream:

@@ -1,4 +1,4 @@
-"""TLS on a connection: whom to trust, the handshake, and why it failed."""
+"""TLS: whom to trust, and why a handshake failed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from orchestrator.waits._failure import Failure
 
 if TYPE_CHECKING:
     import ssl
-
-    from orchestrator.waits._stream import Stream
 
 CLOSED = "a proxy with nothing behind it does this, and so does a server that expects TLS"
 _PLAIN_TEXT = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG")
@@ -28,30 +26,6 @@ class Trust:
     certificate: str = ""
     key: str = ""
     check_name: bool = True
-
-
-def secure(stream: Stream, host: str, trust: Trust) -> Stream:
-    """The connection with TLS on it; it is closed if that fails."""
-    name = trust.name or host
-    plain = stream.connection
-    try:
-        if stream.buffer:  # somebody in between could put words into the server's mouth
-            raise Failure("tls", f"{stream.where} sent data before TLS began")
-        context = tls_context(trust)
-        plain.settimeout(stream.deadline.remaining(f"no TLS with {stream.where}"))
-        stream.connection = context.wrap_socket(plain, server_hostname=name)
-    except TimeoutError:
-        plain.close()
-        raise stream.deadline.over(
-            f"{stream.where} accepted the connection but did not begin TLS", "perhaps it does not speak TLS"
-        ) from None
-    except (OSError, ValueError) as error:  # ValueError: a name that no certificate can be for
-        plain.close()
-        raise tls_failure(error, stream.where, name) from None
-    except Failure:
-        plain.close()
-        raise
-    return stream
 
 
 def tls_context(trust: Trust) -> ssl.SSLContext:

@@ -15,8 +15,7 @@ from orchestrator.waits._address import Server, any_of, parse_urls
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._security import SecuredUrl
-from orchestrator.waits._stream import Stream, connect
-from orchestrator.waits._tls import secure
+from orchestrator.waits._stream import Stream, connect, secure
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context

@@ -14,8 +14,7 @@ from orchestrator.waits._address import WRITABLE
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._security import SecuredUrl
-from orchestrator.waits._stream import Stream, connect, connect_unix
-from orchestrator.waits._tls import secure
+from orchestrator.waits._stream import Stream, connect, connect_unix, secure
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context

@@ -13,8 +13,8 @@ from orchestrator.waits._address import HostPort, parse_url, references
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
 from orchestrator.waits._security import Tls
-from orchestrator.waits._stream import connect
-from orchestrator.waits._tls import Trust, secure
+from orchestrator.waits._stream import connect, secure
+from orchestrator.waits._tls import Trust
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context

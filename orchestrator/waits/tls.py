@@ -12,8 +12,8 @@ from orchestrator.spec.types import PathText
 from orchestrator.waits._address import HostPort
 from orchestrator.waits._base import Asking
 from orchestrator.waits._failure import Failure
-from orchestrator.waits._stream import connect
-from orchestrator.waits._tls import Trust, secure
+from orchestrator.waits._stream import connect, secure
+from orchestrator.waits._tls import Trust
 
 if TYPE_CHECKING:
     from orchestrator.core.context import Context
