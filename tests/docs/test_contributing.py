@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: as files in a copy of the package, and as a plug-in."""
+"""The worked examples of CONTRIBUTING.md, done: as files in a copy of the package, and as a plug-in."""
 
 import os
 import shutil
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.timeout(180)
 BLOCKS = blocks(ROOT / "CONTRIBUTING.md")
 FILES = {each.file: each.text for each in BLOCKS if each.file}
 KIND, TEST = "orchestrator/waits/memcached.py", "tests/waits/test_wait_memcached.py"
+ACTION, TEST_OF_ACTION = "orchestrator/fallbacks/remove.py", "tests/fallbacks/test_remove.py"
 SPEC = (
     "version: 1\nservice: shop\nwait_for:\n  - {{name: cache, memcached: '127.0.0.1:{port}', deadline: 2s}}\n"
 )
@@ -37,18 +38,19 @@ def python(*words, cwd, path):
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the package and of the tests of waits, with the two files of the example."""
+    """A copy of the package and of the tests of waits, with the files of the examples."""
     unwanted = shutil.ignore_patterns("__pycache__", "test_wait_*.py")
     for name in ("orchestrator", "tests/waits"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=unwanted)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
 
 
 def test_the_files_of_the_example_are_those_it_names():
-    assert set(FILES) == {KIND, TEST}
+    assert set(FILES) == {KIND, TEST, ACTION, TEST_OF_ACTION}
 
 
 def test_the_example_keeps_the_contract_and_passes_its_own_tests(copy):
@@ -56,6 +58,14 @@ def test_the_example_keeps_the_contract_and_passes_its_own_tests(copy):
     done = python(*words, cwd=copy, path=copy)
     assert done.returncode == 0, done.stdout
     assert int(done.stdout.rpartition(" passed")[0].rpartition("\n")[2]) > 8, done.stdout
+
+
+def test_the_action_is_found_by_its_file_and_does_what_it_says(copy):
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "tests/fallbacks")
+    done = python(*words, cwd=copy, path=copy)
+    assert done.returncode == 0, done.stdout
+    done = python("-m", "orchestrator", "explain", "remove", cwd=copy, path=copy)
+    assert "Remove a file that is in the way, then check again." in done.stdout
 
 
 def test_the_example_explains_itself(copy):
