@@ -1,11 +1,17 @@
 import os
 import random
+import signal
 
 import bounded
 import pytest
 from hypothesis import settings
 
 from orchestrator.testing import FakeClock, Project
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it puts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 settings.register_profile("quick", max_examples=20, deadline=None)
 settings.register_profile("long", max_examples=bounded.number(2000, 200), deadline=None)

@@ -60,7 +60,7 @@ def answering(engine, number):
 
 
 def test_real_limits_give_the_number_and_the_report_says_which_decided(engine, limited):
-    launch = "{app: main:app, host: 127.0.0.1, port: PORT, workers: {per_cpu: 2, max: 4, memory_each: 200MB}}"
+    launch = "{app: main:app, host: 127.0.0.1, port: PORT, workers: {per_cpu: 8, max: 4, memory_each: 200MB}}"
     engine.spec(launch=launch).start(prefix=limited).serving()
     said = next(each for each in notes(engine) if "workers" in each)
     assert said.startswith("3 workers: `memory_each`")
